@@ -1,0 +1,1 @@
+# The loadable backends: libfarro_simt.so (host SIMT runtime) and libfarro_cuda.so (CUDA).

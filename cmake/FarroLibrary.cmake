@@ -1,0 +1,52 @@
+# libfarro: every .cpp of the library's folders. Kernel loops (*.cpu.cpp) are built once per instruction set and chosen
+# at run time; see kernels/cpu/isa.h.
+set(farro_folders core autograd kernels nn optim data distributed)
+set(farro_sources)
+foreach(folder IN LISTS farro_folders)
+  file(GLOB_RECURSE found CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cpp")
+  list(APPEND farro_sources ${found})
+endforeach()
+# The device layer is built into the backend libraries, once per runtime.
+list(FILTER farro_sources EXCLUDE REGEX "/core/(cuda|simt_host)/")
+set(farro_cpu_sources ${farro_sources})
+list(FILTER farro_cpu_sources INCLUDE REGEX "\\.cpu\\.cpp$")
+list(FILTER farro_sources EXCLUDE REGEX "\\.cpu\\.cpp$")
+
+# The manifests call every registration function explicitly: static initialisers in archives are dropped by linkers.
+include(FarroManifest)
+farro_manifest_ops(farro_op_manifest)
+farro_manifest_cpu(farro_cpu_manifest "${farro_cpu_sources}")
+
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(farro_isas generic avx2 avx512)
+else()
+  set(farro_isas generic)
+endif()
+set(farro_isa_flags_generic)
+set(farro_isa_flags_avx2 -march=haswell -mtune=generic)
+set(farro_isa_flags_avx512 -march=skylake-avx512 -mtune=generic -mprefer-vector-width=512)
+
+add_library(farro ${farro_sources} ${farro_op_manifest} ${farro_cpu_manifest})
+add_library(farro::farro ALIAS farro)
+# Order matters: where the same inline function is emitted by several files, linkers keep the first one they meet, and
+# that must be the one every processor can run. So the plain files come first, then generic, avx2, avx512.
+foreach(isa IN LISTS farro_isas)
+  add_library(farro_cpu_${isa} OBJECT ${farro_cpu_sources})
+  target_compile_definitions(farro_cpu_${isa} PRIVATE FARRO_ISA=${isa})
+  target_compile_options(farro_cpu_${isa} PRIVATE -O3 ${farro_isa_flags_${isa}})
+  target_include_directories(farro_cpu_${isa} PRIVATE "${PROJECT_BINARY_DIR}/include")
+  target_link_libraries(farro_cpu_${isa} PRIVATE farro_flags OpenMP::OpenMP_CXX)
+  set_target_properties(farro_cpu_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_sources(farro PRIVATE $<TARGET_OBJECTS:farro_cpu_${isa}>)
+endforeach()
+
+target_compile_features(farro PUBLIC cxx_std_20)
+target_include_directories(farro PUBLIC
+  $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:include>)
+target_include_directories(farro PRIVATE "${FARRO_OPENBLAS_INCLUDE}")
+target_link_libraries(farro PRIVATE
+  $<BUILD_INTERFACE:farro_flags> OpenMP::OpenMP_CXX Threads::Threads ZLIB::ZLIB spdlog::spdlog
+  $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> DNNL::dnnl "${FARRO_OPENBLAS}" ${CMAKE_DL_LIBS})
+set_target_properties(farro PROPERTIES
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} POSITION_INDEPENDENT_CODE ON
+  LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib" ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")

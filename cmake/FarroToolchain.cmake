@@ -1,0 +1,35 @@
+# Compiler settings of the project's own targets. Nothing here touches a consumer's variables.
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(FARRO_CCACHE ccache)
+if(FARRO_CCACHE AND PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${FARRO_CCACHE}")
+endif()
+
+# Flags of every C++ file of the project. -fno-math-errno and -fno-trapping-math let loops with sqrt and comparisons
+# vectorise and change no value; -ffast-math is never used.
+add_library(farro_flags INTERFACE)
+target_compile_features(farro_flags INTERFACE cxx_std_20)
+target_compile_options(farro_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror -fno-math-errno -fno-trapping-math
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-psabi>)
+
+if(FARRO_SANITIZE)
+  set(farro_sanitize_flags -fsanitize=${FARRO_SANITIZE} -fno-omit-frame-pointer)
+  if(FARRO_SANITIZE MATCHES "undefined")
+    list(APPEND farro_sanitize_flags -fno-sanitize-recover=all)
+  endif()
+  add_compile_options(${farro_sanitize_flags})
+  add_link_options(${farro_sanitize_flags})
+endif()
+
+# Headers are included as <farro/...> in the tree and after installation.
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/include")
+file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/include/farro" SYMBOLIC)
+
+function(farro_program target)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  target_link_libraries(${target} PRIVATE farro farro_flags)
+endfunction()
