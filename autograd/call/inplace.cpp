@@ -1,0 +1,161 @@
+#include <farro/autograd/call/inplace.h>
+
+#include <farro/autograd/node/accumulate_grad.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace farro {
+
+namespace {
+
+[[gnu::tls_model("initial-exec")]] thread_local const TensorImpl* inplace_target = nullptr;
+
+int category(DType dtype) { return is_floating(dtype) ? 2 : dtype == DType::boolean ? 0 : 1; }
+
+// First and one past the last element that a tensor touches in its storage.
+std::pair<int64_t, int64_t> extent(const TensorImpl& t) noexcept {
+  int64_t last = t.offset;
+  for (int i = 0; i < t.sizes.size(); ++i) last += (t.sizes[i] - 1) * t.strides[i];
+  return {t.offset, last + 1};
+}
+
+// A gradient of the base with the base's layout, so that view geometry applies to it.
+Tensor with_layout_of(const OutputMeta& meta, const Strides& strides) {
+  return empty_strided(meta.sizes, strides, {.dtype = meta.dtype, .device = meta.device});
+}
+
+struct ViewGeometry {
+  explicit ViewGeometry(const TensorImpl& view)
+      : base_meta(*view.base), base_strides(view.base->strides), sizes(view.sizes), strides(view.strides),
+        offset(view.offset - view.base->offset) {}
+  Tensor of(const Tensor& base_like) const { return base_like.as_strided(sizes, strides, base_like.storage_offset() + offset); }
+
+  OutputMeta base_meta;
+  Strides base_strides;
+  Shape sizes;
+  Strides strides;
+  int64_t offset;
+};
+
+// History of a view whose base changed: the gradient of the view lands in its part of the base.
+class ViewOfBase final : public Node {
+ public:
+  explicit ViewOfBase(const TensorImpl& view) : geometry_(view), output_(view) {
+    edges_[0] = gradient_edge(Tensor(view.base));
+    bind(edges_, {&output_, 1});
+  }
+  const char* name() const noexcept override { return "view_of_base"; }
+  Grads apply(Grads&& grads) override {
+    Tensor grad = grads[0];
+    Tensor base = with_layout_of(geometry_.base_meta, geometry_.base_strides);
+    base.zero_();
+    // Elements that the view repeats (stride 0) add up.
+    ViewGeometry part = geometry_;
+    Dims repeated;
+    for (int i = 0; i < part.sizes.size(); ++i)
+      if (part.strides[i] == 0 && part.sizes[i] > 1) {
+        repeated.push_back(i);
+        part.sizes[i] = 1;
+      }
+    if (!repeated.empty()) grad = grad.sum(repeated, true);
+    part.of(base).copy_(grad);
+    return {base};
+  }
+
+ private:
+  ViewGeometry geometry_;
+  std::array<Edge, 1> edges_;
+  OutputMeta output_;
+};
+
+// History of a base after an in-place op on one of its views: the op's gradient replaces the viewed part.
+class ReplacePart final : public Node {
+ public:
+  ReplacePart(const TensorImpl& view, Ref<Node> op)
+      : geometry_(view), op_(std::move(op)), edges_(op_->edges().begin(), op_->edges().end()), output_(*view.base) {
+    edges_[0] = gradient_edge(Tensor(view.base));
+    bind(edges_, {&output_, 1});
+  }
+  const char* name() const noexcept override { return op_->name(); }
+  Grads apply(Grads&& grads) override {
+    Tensor base = with_layout_of(geometry_.base_meta, geometry_.base_strides);
+    base.copy_(grads[0]);
+    Tensor part = geometry_.of(base);
+    Grads results = op_->apply({part.clone()});
+    if (results[0].defined()) {
+      part.copy_(results[0]);
+    } else {
+      part.zero_();
+    }
+    results[0] = base;
+    return results;
+  }
+  void release_saved() noexcept override { op_->release_saved(); }
+
+ private:
+  ViewGeometry geometry_;
+  Ref<Node> op_;
+  std::vector<Edge> edges_;
+  OutputMeta output_;
+};
+
+}  // namespace
+
+namespace detail {
+
+void check_inplace_target(const char* op, const Tensor& target, const TensorSpec& spec, bool records) {
+  const TensorImpl& impl = *target.impl();
+  FARRO_CHECK(spec.sizes == impl.sizes, ShapeError, op, "_: the result must have the tensor's shape ", impl.sizes, ", got ",
+              spec.sizes);
+  FARRO_CHECK(category(spec.dtype) <= category(impl.dtype), DTypeError, op, "_: a result of dtype ", spec.dtype,
+              " must not be written to a tensor of a lower kind, got ", target);
+  FARRO_CHECK(spec.device == impl.device, DeviceError, op, "_: the result must be on the tensor's device ", impl.device,
+              ", got ", spec.device);
+  for (int i = 0; i < impl.sizes.size(); ++i)
+    FARRO_CHECK(impl.strides[i] != 0 || impl.sizes[i] <= 1, ValueError, op,
+                "_: tensor must not hold an element twice (an expanded view), got ", target, "; clone() it first");
+  if (!records) return;
+  const bool leaf = impl.requires_grad && !impl.grad_fn;
+  FARRO_CHECK(!leaf, AutogradError, op, "_: a leaf that requires a gradient must not be changed in place, got ", target,
+              "; wrap the change in no_grad");
+  FARRO_CHECK(!(impl.base && impl.base->requires_grad && !impl.base->grad_fn), AutogradError, op,
+              "_: a view of a leaf that requires a gradient must not be changed in place, got ", target,
+              "; wrap the change in no_grad");
+}
+
+bool overlaps_partially(const Tensor& a, const Tensor& b) noexcept {
+  const TensorImpl &x = *a.impl(), &y = *b.impl();
+  if (x.storage.get() != y.storage.get() || x.numel == 0 || y.numel == 0) return false;
+  if (x.offset == y.offset && x.sizes == y.sizes && x.strides == y.strides && x.dtype == y.dtype) return false;
+  const auto [x0, x1] = extent(x);
+  const auto [y0, y1] = extent(y);
+  return x0 < y1 && y0 < x1;
+}
+
+void rebase_history(const Tensor& target, const Ref<Node>& node) {
+  TensorImpl& impl = *target.impl();
+  if (impl.base) {
+    // The view's own history is derived from the base again at the next use: its version is about to differ.
+    set_history(*impl.base, Ref<Node>::adopt(new ReplacePart(impl, node)), 0);
+    impl.grad_fn.reset();
+  } else {
+    set_history(impl, node, 0);
+  }
+}
+
+InplaceRecording::InplaceRecording(const TensorImpl* target) noexcept { inplace_target = target; }
+InplaceRecording::~InplaceRecording() { inplace_target = nullptr; }
+
+}  // namespace detail
+
+void refresh_view_history(TensorImpl& view) {
+  view.view_version = view.storage->version();
+  if (!view.base->grad_fn && !view.base->requires_grad) return;
+  set_history(view, Ref<Node>::adopt(new ViewOfBase(view)), 0);
+}
+
+const TensorImpl* inplace_recording_target() noexcept { return inplace_target; }
+
+}  // namespace farro

@@ -1,0 +1,29 @@
+// The node at the end of every path: adds the gradient that arrives to a leaf's grad(). A leaf has one for its lifetime,
+// made when it is told to require a gradient; its post-hooks are where data-parallel training attaches.
+#pragma once
+
+#include <farro/autograd/node/node.h>
+
+#include <mutex>
+
+namespace farro {
+
+class AccumulateGrad final : public Node {
+ public:
+  explicit AccumulateGrad(TensorImpl& leaf);
+  const char* name() const noexcept override { return "accumulate_grad"; }
+  Grads apply(Grads&& grads) override;
+  void forget_leaf() noexcept override;
+
+ private:
+  std::mutex mutex_;  // several threads may run backward into one leaf
+  TensorImpl* leaf_;  // not owned; null once the leaf is gone
+  OutputMeta output_;
+};
+
+AccumulateGrad& accumulator_of(TensorImpl& leaf);
+
+// A view whose storage was changed in place after it was taken derives its history from its base again.
+void refresh_view_history(TensorImpl& view);
+
+}  // namespace farro

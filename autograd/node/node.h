@@ -1,0 +1,155 @@
+// One recorded operation of the graph that backward() walks. A node knows the shapes of its forward outputs (the
+// gradients it receives must match them) and has an edge for every forward input (where its results go).
+#pragma once
+
+#include <farro/autograd/node/saved_tensor.h>
+#include <farro/core/op/op.h>
+#include <farro/core/scope/scope.h>
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace farro {
+
+class Node;
+
+// A gradient goes to `node` as the gradient of its output number `output`. No node: no gradient is wanted.
+struct Edge {
+  Ref<Node> node;
+  uint32_t output = 0;
+};
+
+// What a gradient arriving for an output must look like.
+struct OutputMeta {
+  Shape sizes;
+  DType dtype = DType::f32;
+  Device device;
+
+  OutputMeta() = default;
+  explicit OutputMeta(const TensorImpl& tensor) : sizes(tensor.sizes), dtype(tensor.dtype), device(tensor.device) {}
+};
+
+struct NodeHooks {
+  uint64_t next_id = 1;
+  // Before the node runs, on the gradient of one output; a defined result replaces it.
+  struct Pre {
+    uint64_t id;
+    uint32_t output;
+    Tensor::Hook hook;
+  };
+  std::vector<Pre> pre;
+  // After the node ran: where DDP attaches to the accumulators of leaves.
+  struct Post {
+    uint64_t id;
+    std::function<void()> hook;
+  };
+  std::vector<Post> post;
+};
+
+class Node : public GraphNode {
+ public:
+  virtual const char* name() const noexcept = 0;
+  // From the gradients of the outputs (undefined: zero) to those of the inputs, one for each edge. Edges without a node
+  // may get an undefined tensor.
+  virtual Grads apply(Grads&& grads) = 0;
+  // Drops what was saved for backward; a later apply() throws AutogradError.
+  virtual void release_saved() noexcept {}
+
+  std::span<Edge> edges() noexcept { return {edges_, num_edges_}; }
+  std::span<const OutputMeta> outputs() const noexcept { return {outputs_, num_outputs_}; }
+  uint64_t sequence() const noexcept { return sequence_; }
+  const ScopeNode* scope() const noexcept { return scope_; }
+  NodeHooks* hooks() const noexcept { return hooks_.get(); }
+  NodeHooks& make_hooks() {
+    if (!hooks_) hooks_ = std::make_unique<NodeHooks>();
+    return *hooks_;
+  }
+
+ protected:
+  Node() noexcept;
+  // The derived class owns the arrays.
+  void bind(std::span<Edge> edges, std::span<OutputMeta> outputs) noexcept {
+    edges_ = edges.data();
+    num_edges_ = static_cast<uint32_t>(edges.size());
+    outputs_ = outputs.data();
+    num_outputs_ = static_cast<uint32_t>(outputs.size());
+  }
+  void set_sequence(uint64_t sequence) noexcept { sequence_ = sequence; }
+
+ private:
+  uint32_t num_edges_ = 0;
+  uint32_t num_outputs_ = 0;
+  Edge* edges_ = nullptr;
+  OutputMeta* outputs_ = nullptr;
+  uint64_t sequence_;  // later nodes run first
+  const ScopeNode* scope_;
+  std::unique_ptr<NodeHooks> hooks_;
+};
+
+// The node whose apply() runs on this thread; null outside backward.
+Node* running_node() noexcept;
+class RunningNode {
+ public:
+  explicit RunningNode(Node* node) noexcept;
+  ~RunningNode();
+  RunningNode(const RunningNode&) = delete;
+  RunningNode& operator=(const RunningNode&) = delete;
+
+ private:
+  Node* previous_;
+};
+
+// Where the gradient of `tensor` goes: its grad_fn, its accumulator if it is a leaf that requires one, else nowhere.
+Edge gradient_edge(const Tensor& tensor);
+// Makes `tensor` output number `output` of `node`.
+void set_history(TensorImpl& tensor, const Ref<Node>& node, uint32_t output) noexcept;
+
+// The tensor whose in-place change is being recorded on this thread; null mostly.
+const TensorImpl* inplace_recording_target() noexcept;
+
+[[noreturn]] void throw_graph_freed(const Node& node);
+
+// The node of a recorded call<Op>().
+template <class Op>
+class OpNode final : public Node {
+  static constexpr int kInputs = kStaticInputs<typename Op::Args>;
+  using EdgeArray = std::conditional_t<kInputs >= 0, std::array<Edge, kInputs < 0 ? 0 : kInputs>, std::vector<Edge>>;
+
+ public:
+  OpNode(const typename Op::Args& args, const Outputs<Op>& out, Need need) : saved_(Op::save(args, out, need)) {
+    if constexpr (kInputs < 0) {
+      int count = 0;
+      for_each_input(args, [&](int, const Tensor&) { ++count; });
+      edges_.resize(static_cast<size_t>(count));
+    }
+    for_each_input(args, [&](int i, const Tensor& input) {
+      if (need[i] && input.defined()) edges_[static_cast<size_t>(i)] = gradient_edge(input);
+    });
+    for (size_t i = 0; i < out.size(); ++i)
+      if (out[i].defined()) outputs_[i] = OutputMeta(*out[i].impl());
+    bind(edges_, outputs_);
+  }
+
+  const char* name() const noexcept override { return Op::info.name; }
+  Grads apply(Grads&& grads) override {
+    if (released_) throw_graph_freed(*this);
+    Need need;
+    for (size_t i = 0; i < edges_.size(); ++i)
+      if (edges_[i].node) need.set(static_cast<int>(i));
+    return Op::backward(saved_, grads, need);
+  }
+  void release_saved() noexcept override {
+    saved_ = {};
+    released_ = true;
+  }
+
+ private:
+  typename Op::Saved saved_;
+  EdgeArray edges_;
+  std::array<OutputMeta, kOutputs<Op>> outputs_;
+  bool released_ = false;
+};
+
+}  // namespace farro

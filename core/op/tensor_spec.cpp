@@ -1,0 +1,30 @@
+#include <farro/core/op/tensor_spec.h>
+
+namespace farro {
+
+Tensor allocate(const char* op, const TensorSpec& spec) {
+  const int rank = spec.sizes.size();
+  Strides strides;
+  int64_t numel = 1;
+  if (spec.strided || spec.channels_last) [[unlikely]] {
+    strides = spec.strided ? spec.strides : channels_last_strides(spec.sizes);
+    numel = checked_numel(op, spec.sizes);
+  } else {
+    // checked_numel and contiguous_strides in one pass: this runs on every op.
+    strides = Dims::filled(rank, 1);
+    bool overflow = false;
+    for (int i = rank - 1; i >= 0; --i) {
+      strides[i] = numel;
+      overflow |= __builtin_mul_overflow(numel, spec.sizes[i], &numel);
+    }
+    if (overflow || numel <= 0) [[unlikely]] {
+      numel = checked_numel(op, spec.sizes);
+      strides = contiguous_strides(spec.sizes);
+    }
+  }
+  const int64_t bytes = checked_bytes(op, numel, item_size(spec.dtype));
+  return Tensor(Ref<TensorImpl>::adopt(new TensorImpl(Storage::create(static_cast<size_t>(bytes), spec.device), 0,
+                                                      spec.sizes, strides, numel, spec.dtype)));
+}
+
+}  // namespace farro

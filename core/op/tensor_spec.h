@@ -1,0 +1,25 @@
+// What infer() says of one output: enough to allocate it, or to make a meta tensor.
+#pragma once
+
+#include <farro/core/tensor/tensor.h>
+
+namespace farro {
+
+struct TensorSpec {
+  Shape sizes;
+  DType dtype = DType::f32;
+  Device device;
+  bool channels_last = false;   // dense NHWC / NDHWC strides instead of row-major
+  bool strided = false;         // `strides` holds the layout
+  Strides strides;              // only where `strided`
+
+  TensorSpec() = default;
+  TensorSpec(const Shape& sizes_, DType dtype_, Device device_) : sizes(sizes_), dtype(dtype_), device(device_) {}
+  // Contiguous with the given sizes, dtype and device of `like`.
+  TensorSpec(const Shape& sizes_, const Tensor& like) : TensorSpec(sizes_, like.dtype(), like.device()) {}
+};
+
+// Uninitialised tensor of that description; throws OutOfMemoryError, and ShapeError where the size overflows.
+Tensor allocate(const char* op, const TensorSpec& spec);
+
+}  // namespace farro

@@ -1,0 +1,108 @@
+#include <farro/core/storage/cpu_allocator.h>
+
+#include <farro/core/error/error.h>
+#include <farro/core/storage/small_pool.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <mutex>
+#include <vector>
+
+namespace farro {
+
+namespace {
+
+constexpr size_t kAlign = 64;
+// Blocks that would raise the cache above this go back to the system.
+constexpr size_t kMaxCached = kBypassCaches ? 0 : size_t{2} << 30;
+
+// Four classes per power of two waste at most a quarter of a block.
+size_t class_bytes(size_t bytes) noexcept {
+  const size_t step = std::max<size_t>(std::bit_floor(bytes) / 4, kAlign);
+  return (bytes + step - 1) / step * step;
+}
+size_t class_index(size_t rounded) noexcept {
+  const size_t floor = std::bit_floor(rounded);
+  return size_t(std::bit_width(floor)) * 4 + (rounded - floor) / std::max<size_t>(floor / 4, 1);
+}
+
+struct Cache {
+  std::mutex mutex;
+  std::vector<void*> free[64 * 4 + 4];
+  CpuMemoryStats stats;
+};
+// Leaked on purpose: see small_pool.cpp.
+Cache& cache() {
+  static Cache& instance = *new Cache;
+  return instance;
+}
+
+void release_all(Cache& c) noexcept {
+  for (auto& list : c.free) {
+    for (void* block : list) std::free(block);
+    list.clear();
+  }
+  c.stats.cached = 0;
+}
+
+}  // namespace
+
+void* cpu_allocate(size_t bytes) {
+  if (bytes <= kSmallBlock) return small_alloc(bytes);
+  // Beyond any machine's memory; also keeps the rounding below from overflowing.
+  FARRO_CHECK(bytes < size_t{1} << 48, OutOfMemoryError, "out of memory: asked for ", bytes, " bytes on cpu");
+  const size_t rounded = class_bytes(bytes);
+  Cache& c = cache();
+  const std::lock_guard lock(c.mutex);
+  auto& list = c.free[class_index(rounded)];
+  void* block = nullptr;
+  if (!list.empty()) {
+    block = list.back();
+    list.pop_back();
+    c.stats.cached -= rounded;
+  } else {
+    block = std::aligned_alloc(kAlign, rounded);
+    if (!block) {
+      release_all(c);
+      block = std::aligned_alloc(kAlign, rounded);
+    }
+    FARRO_CHECK(block, OutOfMemoryError, "out of memory: asked for ", bytes, " bytes on cpu, ", c.stats.in_use,
+                " bytes in use");
+  }
+  c.stats.in_use += rounded;
+  c.stats.peak = std::max(c.stats.peak, c.stats.in_use);
+  return block;
+}
+
+void cpu_free(void* data, size_t bytes) noexcept {
+  if (bytes <= kSmallBlock) return small_free(data, bytes);
+  const size_t rounded = class_bytes(bytes);
+  Cache& c = cache();
+  const std::lock_guard lock(c.mutex);
+  c.stats.in_use -= rounded;
+  if (c.stats.cached + rounded <= kMaxCached) {
+    try {
+      c.free[class_index(rounded)].push_back(data);
+      c.stats.cached += rounded;
+      return;
+    } catch (const std::bad_alloc&) {  // no room to note the block: give it back instead
+    }
+  }
+  std::free(data);
+}
+
+CpuMemoryStats cpu_memory_stats() noexcept {
+  const std::lock_guard lock(cache().mutex);
+  return cache().stats;
+}
+void reset_cpu_memory_peak() noexcept {
+  const std::lock_guard lock(cache().mutex);
+  cache().stats.peak = cache().stats.in_use;
+}
+void empty_cpu_cache() noexcept {
+  const std::lock_guard lock(cache().mutex);
+  release_all(cache());
+}
+
+}  // namespace farro

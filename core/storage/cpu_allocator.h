@@ -1,0 +1,24 @@
+// Host memory for storages: a cache of freed blocks by size class. Fresh memory from the system costs a page fault per
+// 4 KiB, which for a convolutional network is a good part of a training step; reuse costs nothing.
+#pragma once
+
+#include <cstddef>
+
+namespace farro {
+
+// 64-byte aligned, uninitialised. Throws OutOfMemoryError with the figures.
+void* cpu_allocate(size_t bytes);
+// `bytes` as in the allocation.
+void cpu_free(void* data, size_t bytes) noexcept;
+
+struct CpuMemoryStats {
+  size_t in_use = 0;  // bytes handed out above the small-block size
+  size_t peak = 0;
+  size_t cached = 0;  // bytes kept for reuse
+};
+CpuMemoryStats cpu_memory_stats() noexcept;
+void reset_cpu_memory_peak() noexcept;
+// Gives cached blocks back to the system.
+void empty_cpu_cache() noexcept;
+
+}  // namespace farro

@@ -1,0 +1,60 @@
+#include <farro/core/storage/storage.h>
+
+#include <farro/core/device/backend.h>
+#include <farro/core/storage/cpu_allocator.h>
+
+#include <memory>
+#include <new>
+
+namespace farro {
+
+namespace {
+// The record stands in front of the bytes, which stay 64-byte aligned.
+constexpr size_t kHeader = 64;
+}  // namespace
+
+Ref<Storage> Storage::create(size_t bytes, Device device) {
+  static_assert(sizeof(Storage) <= kHeader);
+  if (device.is_cpu()) [[likely]] {
+    char* block = static_cast<char*>(cpu_allocate(kHeader + bytes));
+    return Ref<Storage>::adopt(new (block) Storage(block + kHeader, bytes, device));
+  }
+  void* record = cpu_allocate(kHeader);
+  if (device.is_meta()) return Ref<Storage>::adopt(new (record) Storage(nullptr, bytes, device));
+  try {
+    Backend& backend = cuda_backend();
+    const Stream stream = backend.current_stream(device.index);
+    auto* storage = new (record) Storage(backend.allocate(bytes, stream), bytes, device);
+    storage->context_ = stream.handle;
+    return Ref<Storage>::adopt(storage);
+  } catch (...) {
+    cpu_free(record, kHeader);
+    throw;
+  }
+}
+
+Ref<Storage> Storage::wrap(void* data, size_t bytes, Device device, std::function<void()> deleter) {
+  auto context = deleter ? std::make_unique<std::function<void()>>(std::move(deleter)) : nullptr;
+  void* record = cpu_allocate(kHeader);
+  auto* storage = new (record) Storage(data, bytes, device);
+  storage->external_ = true;
+  storage->context_ = context.release();
+  return Ref<Storage>::adopt(storage);
+}
+
+void Storage::destroy(Storage* storage) noexcept {
+  const size_t bytes = storage->bytes_;
+  if (storage->external_) {
+    const std::unique_ptr<std::function<void()>> deleter(static_cast<std::function<void()>*>(storage->context_));
+    if (deleter) (*deleter)();
+    cpu_free(storage, kHeader);
+  } else if (storage->device_.is_cpu()) [[likely]] {
+    cpu_free(storage, kHeader + bytes);
+  } else {
+    if (storage->device_.is_cuda())
+      find_cuda_backend()->deallocate(storage->data_, bytes, Stream{storage->device_, storage->context_});
+    cpu_free(storage, kHeader);
+  }
+}
+
+}  // namespace farro

@@ -1,0 +1,42 @@
+// The bytes behind tensors: data pointer, size, device and the version counter that in-place operations bump. Views
+// share one Storage. On the CPU the record and the bytes are one block from the caching allocator.
+#pragma once
+
+#include <farro/core/device/device.h>
+#include <farro/core/util/ref.h>
+
+#include <cstddef>
+#include <functional>
+
+namespace farro {
+
+class Storage : public RefCounted {
+ public:
+  // Uninitialised bytes (64-byte aligned on the CPU); meta storages have a size and no data.
+  // Throws OutOfMemoryError, and DeviceError where the device does not exist.
+  static Ref<Storage> create(size_t bytes, Device device);
+  // Wraps memory of the caller, who keeps it alive until `deleter` runs; `deleter` may be empty.
+  static Ref<Storage> wrap(void* data, size_t bytes, Device device, std::function<void()> deleter);
+
+  void* data() const noexcept { return data_; }
+  size_t bytes() const noexcept { return bytes_; }
+  Device device() const noexcept { return device_; }
+  uint32_t version() const noexcept { return version_; }
+  void bump_version() noexcept { ++version_; }
+
+  static void destroy(Storage* storage) noexcept;
+
+ private:
+  Storage(void* data, size_t bytes, Device device) noexcept : device_(device), data_(data), bytes_(bytes) {}
+  ~Storage() = default;
+  friend class Ref<Storage>;
+
+  uint32_t version_ = 0;
+  Device device_;
+  bool external_ = false;
+  void* data_;
+  size_t bytes_;
+  void* context_ = nullptr;  // the stream a device block belongs to, or the external deleter
+};
+
+}  // namespace farro

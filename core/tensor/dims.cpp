@@ -1,0 +1,102 @@
+#include <farro/core/tensor/dims.h>
+
+#include <algorithm>
+
+namespace farro {
+
+std::string to_string(const Dims& dims) {
+  std::string out = "[";
+  for (int i = 0; i < dims.size(); ++i) {
+    if (i) out += ", ";
+    detail::append_signed(out, dims[i]);
+  }
+  return out += "]";
+}
+
+int64_t checked_numel(const char* op, const Shape& sizes) {
+  int64_t product = 1;
+  bool overflow = false;
+  for (int64_t size : sizes) {
+    FARRO_CHECK(size >= 0, ShapeError, op, ": sizes must not be negative, got ", sizes);
+    overflow |= __builtin_mul_overflow(product, std::max<int64_t>(size, 1), &product);
+  }
+  FARRO_CHECK(!overflow, ShapeError, op, ": number of elements must be below 2^63, got sizes ", sizes);
+  for (int64_t size : sizes)
+    if (size == 0) return 0;
+  return product;
+}
+
+int64_t checked_bytes(const char* op, int64_t numel, size_t item_bytes) {
+  int64_t bytes = 0;
+  FARRO_CHECK(!__builtin_mul_overflow(numel, static_cast<int64_t>(item_bytes), &bytes), ShapeError, op,
+              ": size in bytes must be below 2^63, got ", numel, " elements of ", item_bytes, " bytes");
+  return bytes;
+}
+
+Strides contiguous_strides(const Shape& sizes) noexcept {
+  Strides strides = sizes;
+  int64_t step = 1;
+  for (int i = sizes.size() - 1; i >= 0; --i) {
+    strides[i] = step;
+    step *= std::max<int64_t>(sizes[i], 1);
+  }
+  return strides;
+}
+
+Strides channels_last_strides(const Shape& sizes) noexcept {
+  const int rank = sizes.size();
+  if (rank != 4 && rank != 5) return contiguous_strides(sizes);
+  Strides strides = sizes;
+  strides[1] = 1;
+  int64_t step = std::max<int64_t>(sizes[1], 1);
+  for (int i = rank - 1; i >= 2; --i) {
+    strides[i] = step;
+    step *= std::max<int64_t>(sizes[i], 1);
+  }
+  strides[0] = step;
+  return strides;
+}
+
+namespace {
+// Strides of dimensions of size 1 do not matter, and an empty tensor has any layout.
+bool same_layout(const Shape& sizes, const Strides& strides, const Strides& expected) noexcept {
+  for (int i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] == 0) return true;
+  }
+  for (int i = 0; i < sizes.size(); ++i)
+    if (sizes[i] != 1 && strides[i] != expected[i]) return false;
+  return true;
+}
+}  // namespace
+
+bool is_contiguous(const Shape& sizes, const Strides& strides) noexcept {
+  return same_layout(sizes, strides, contiguous_strides(sizes));
+}
+
+bool is_channels_last(const Shape& sizes, const Strides& strides) noexcept {
+  return (sizes.size() == 4 || sizes.size() == 5) && same_layout(sizes, strides, channels_last_strides(sizes));
+}
+
+int normalize_dim(const char* op, int64_t dim, int rank) {
+  const int64_t bound = std::max(rank, 1);
+  FARRO_CHECK(dim >= -bound && dim < bound, IndexError, op, ": dim must be in [", -bound, ", ", bound - 1, "], got ",
+              dim);
+  return static_cast<int>(dim < 0 ? dim + bound : dim);
+}
+
+Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
+  if (a == b) return a;
+  const Shape& longer = a.size() >= b.size() ? a : b;
+  const Shape& shorter = a.size() >= b.size() ? b : a;
+  Shape out = longer;
+  const int lead = longer.size() - shorter.size();
+  for (int i = 0; i < shorter.size(); ++i) {
+    const int64_t x = longer[lead + i], y = shorter[i];
+    FARRO_CHECK(x == y || x == 1 || y == 1, ShapeError, op, ": shapes must be equal or broadcast (sizes equal or 1), got ",
+                a, " and ", b, " (dimension ", lead + i, ": ", x, " and ", y, ")");
+    out[lead + i] = x == 1 ? y : x;
+  }
+  return out;
+}
+
+}  // namespace farro

@@ -1,0 +1,29 @@
+#include <farro/core/tensor/graph_node.h>
+
+namespace farro {
+
+namespace {
+// Nodes of this thread that await destruction; `draining` is set while the outermost destroy() works them off.
+struct Doomed {
+  GraphNode* head;
+  bool draining;
+};
+[[gnu::tls_model("initial-exec")]] thread_local Doomed doomed;
+}  // namespace
+
+void GraphNode::destroy(GraphNode* node) noexcept {
+  if (doomed.draining) {  // reached from another node's destructor
+    node->next_doomed_ = doomed.head;
+    doomed.head = node;
+    return;
+  }
+  doomed.draining = true;
+  delete node;
+  while (GraphNode* next = doomed.head) {
+    doomed.head = next->next_doomed_;
+    delete next;
+  }
+  doomed.draining = false;
+}
+
+}  // namespace farro

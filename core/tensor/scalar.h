@@ -1,0 +1,42 @@
+// A C++ number on its way into a tensor operation. It keeps its kind, because promotion looks at the kind only.
+#pragma once
+
+#include <farro/core/dtype/dtype.h>
+
+#include <concepts>
+#include <string>
+
+namespace farro {
+
+class Scalar {
+ public:
+  constexpr Scalar(std::floating_point auto value) noexcept : kind_(Kind::floating), real_(value) {}
+  constexpr Scalar(bool value) noexcept : kind_(Kind::boolean), integer_(value) {}
+  template <std::integral T>
+    requires(!std::same_as<T, bool>)
+  constexpr Scalar(T value) noexcept : kind_(Kind::integer), integer_(static_cast<int64_t>(value)) {}
+
+  constexpr bool is_floating() const noexcept { return kind_ == Kind::floating; }
+  constexpr bool is_bool() const noexcept { return kind_ == Kind::boolean; }
+  constexpr double to_double() const noexcept { return is_floating() ? real_ : static_cast<double>(integer_); }
+  // Truncates a floating value toward zero; saturates outside int64.
+  constexpr int64_t to_int() const noexcept {
+    if (!is_floating()) return integer_;
+    if (!(real_ > -9.2233720368547758e18)) return INT64_MIN;
+    return real_ >= 9.2233720368547758e18 ? INT64_MAX : static_cast<int64_t>(real_);
+  }
+  // The dtype it has as a tensor of its own: the default dtype, i64 or bool.
+  DType dtype() const noexcept {
+    return is_floating() ? default_dtype() : is_bool() ? DType::boolean : DType::i64;
+  }
+
+ private:
+  enum class Kind : uint8_t { floating, integer, boolean };
+  Kind kind_;
+  double real_ = 0;
+  int64_t integer_ = 0;
+};
+
+std::string to_string(const Scalar& scalar);
+
+}  // namespace farro

@@ -1,0 +1,143 @@
+#include <farro/core/tensor/tensor.h>
+
+#include <farro/core/dtype/visit.h>
+
+#include <algorithm>
+
+namespace farro {
+
+TensorImpl::TensorImpl(Ref<Storage> storage_, int64_t offset_, const Shape& sizes_, const Strides& strides_,
+                       int64_t numel_, DType dtype_) noexcept
+    : dtype(dtype_),
+      device(storage_->device()),
+      contiguous(is_contiguous(sizes_, strides_)),
+      storage(std::move(storage_)),
+      offset(offset_),
+      numel(numel_),
+      sizes(sizes_),
+      strides(strides_) {}
+
+TensorImpl::~TensorImpl() {
+  if (meta && meta->accumulator) meta->accumulator->forget_leaf();
+}
+
+void Tensor::throw_undefined() { fail<ValueError>("tensor: must be defined, got an undefined tensor"); }
+
+template <class T>
+T* Tensor::data() const {
+  FARRO_CHECK(dtype() == dtype_of<T>, DTypeError, "data: T must be the tensor's element type, got ", dtype_of<T>,
+              " (tensor: ", *this, ")");
+  return static_cast<T*>(raw_data());
+}
+template double* Tensor::data() const;
+template float* Tensor::data() const;
+template half* Tensor::data() const;
+template bfloat16* Tensor::data() const;
+template int64_t* Tensor::data() const;
+template int32_t* Tensor::data() const;
+template int16_t* Tensor::data() const;
+template int8_t* Tensor::data() const;
+template uint8_t* Tensor::data() const;
+template bool* Tensor::data() const;
+
+std::string to_string(const Tensor& tensor) {
+  if (!tensor.defined()) return "undefined";
+  return str(tensor.dtype(), " ", tensor.sizes(), " ", tensor.device());
+}
+
+std::string to_string(const Scalar& scalar) {
+  if (scalar.is_floating()) return str(scalar.to_double());
+  return scalar.is_bool() ? str(scalar.to_int() != 0) : str(scalar.to_int());
+}
+
+namespace {
+
+Tensor allocate(const char* op, const Shape& sizes, const Strides& strides, int64_t storage_elements,
+                const TensorOptions& options) {
+  const DType dtype = options.dtype.value_or(default_dtype());
+  const Device device = options.device.value_or(default_device());
+  const int64_t numel = checked_numel(op, sizes);
+  const int64_t bytes = checked_bytes(op, storage_elements, item_size(dtype));
+  Tensor out(Ref<TensorImpl>::adopt(
+      new TensorImpl(Storage::create(static_cast<size_t>(bytes), device), 0, sizes, strides, numel, dtype)));
+  if (options.requires_grad) out.set_requires_grad();
+  return out;
+}
+
+// Elements from the first to one past the last that strides reach; strides must not be negative.
+int64_t reach(const char* op, const Shape& sizes, const Strides& strides) {
+  FARRO_CHECK(sizes.size() == strides.size(), ShapeError, op, ": strides must have as many entries as sizes, got ",
+              strides, " for sizes ", sizes);
+  if (checked_numel(op, sizes) == 0) return 0;
+  int64_t last = 0;
+  for (int i = 0; i < sizes.size(); ++i) {
+    FARRO_CHECK(strides[i] >= 0, ValueError, op, ": strides must not be negative, got ", strides);
+    int64_t span = 0;
+    FARRO_CHECK(!__builtin_mul_overflow(sizes[i] - 1, strides[i], &span) && !__builtin_add_overflow(last, span, &last),
+                ShapeError, op, ": sizes and strides must stay below 2^63 elements, got ", sizes, " and ", strides);
+  }
+  return last + 1;
+}
+
+}  // namespace
+
+Tensor empty(const Shape& sizes, const TensorOptions& options) {
+  const int64_t numel = checked_numel("empty", sizes);
+  return allocate("empty", sizes, contiguous_strides(sizes), numel, options);
+}
+
+Tensor empty_strided(const Shape& sizes, const Strides& strides, const TensorOptions& options) {
+  return allocate("empty_strided", sizes, strides, reach("empty_strided", sizes, strides), options);
+}
+
+Tensor empty_like(const Tensor& like) {
+  const TensorOptions options{.dtype = like.dtype(), .device = like.device()};
+  // Dense in some order of dimensions: keep that order.
+  if (!like.is_contiguous() && reach("empty_like", like.sizes(), like.strides()) == like.numel())
+    return empty_strided(like.sizes(), like.strides(), options);
+  return empty(like.sizes(), options);
+}
+
+Tensor from_blob(void* data, const Shape& sizes, const TensorOptions& options, std::function<void()> deleter) {
+  checked_numel("from_blob", sizes);
+  return from_blob(data, sizes, contiguous_strides(sizes), options, std::move(deleter));
+}
+
+Tensor from_blob(void* data, const Shape& sizes, const Strides& strides, const TensorOptions& options,
+                 std::function<void()> deleter) {
+  const DType dtype = options.dtype.value_or(default_dtype());
+  const int64_t elements = reach("from_blob", sizes, strides);
+  FARRO_CHECK(data || elements == 0, ValueError, "from_blob: data must not be null for sizes ", sizes);
+  const int64_t bytes = checked_bytes("from_blob", elements, item_size(dtype));
+  auto storage = Storage::wrap(data, static_cast<size_t>(bytes), options.device.value_or(Device::cpu()), std::move(deleter));
+  Tensor out(Ref<TensorImpl>::adopt(
+      new TensorImpl(std::move(storage), 0, sizes, strides, checked_numel("from_blob", sizes), dtype)));
+  if (options.requires_grad) out.set_requires_grad();
+  return out;
+}
+
+Tensor wrap_number(Scalar value) {
+  const DType dtype = value.dtype();
+  Tensor out(Ref<TensorImpl>::adopt(
+      new TensorImpl(Storage::create(item_size(dtype), Device::cpu()), 0, {}, {}, 1, dtype)));
+  out.impl()->wrapped_number = true;
+  visit_dtype(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_integral_v<T>) {
+      *static_cast<T*>(out.raw_data()) = static_cast<T>(value.to_int());
+    } else {
+      *static_cast<T*>(out.raw_data()) = static_cast<T>(value.to_double());
+    }
+  });
+  return out;
+}
+
+Tensor make_view(const Tensor& of, const Shape& sizes, const Strides& strides, int64_t offset) {
+  int64_t numel = 1;
+  for (int64_t size : sizes) numel *= size;
+  Tensor out(Ref<TensorImpl>::adopt(new TensorImpl(of.storage(), offset, sizes, strides, numel, of.dtype())));
+  out.impl()->inference = of.impl()->inference;
+  return out;
+}
+
+}  // namespace farro

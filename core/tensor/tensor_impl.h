@@ -1,0 +1,52 @@
+// The record behind a Tensor handle. Used by the machinery (call, engine, kernels' drivers); users see Tensor.
+#pragma once
+
+#include <farro/core/device/device.h>
+#include <farro/core/dtype/dtype.h>
+#include <farro/core/storage/storage.h>
+#include <farro/core/tensor/dims.h>
+#include <farro/core/tensor/graph_node.h>
+
+#include <memory>
+
+namespace farro {
+
+struct TensorImpl;
+
+// What only few tensors have: leaves with a gradient, tensors that keep theirs.
+struct AutogradMeta {
+  Ref<TensorImpl> grad;
+  Ref<GraphNode> accumulator;  // of a leaf; refers back without owning
+  std::shared_ptr<void> retain_token;  // lets retain_grad()'s hook see whether the tensor is still there
+};
+
+struct TensorImpl : RefCounted, Pooled {
+  TensorImpl(Ref<Storage> storage_, int64_t offset_, const Shape& sizes_, const Strides& strides_, int64_t numel_,
+             DType dtype_) noexcept;
+  ~TensorImpl();
+
+  DType dtype;
+  Device device;
+  bool contiguous;               // row-major and dense
+  bool requires_grad = false;    // set by the user on a leaf
+  bool wrapped_number = false;   // a C++ scalar: takes part in promotion by category only
+  bool inference = false;        // made under inference_mode: may never be saved for backward
+  bool retains_grad = false;
+  uint32_t output_nr = 0;        // which output of grad_fn this is
+  uint32_t view_version = 0;     // storage version at which a view's grad_fn was recorded
+  Ref<Storage> storage;
+  int64_t offset;                // elements
+  int64_t numel;
+  Shape sizes;
+  Strides strides;
+  Ref<GraphNode> grad_fn;
+  Ref<TensorImpl> base;          // of a differentiable view: the tensor that owns the history
+  std::unique_ptr<AutogradMeta> meta;
+
+  AutogradMeta& autograd_meta() {
+    if (!meta) meta = std::make_unique<AutogradMeta>();
+    return *meta;
+  }
+};
+
+}  // namespace farro

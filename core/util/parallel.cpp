@@ -1,0 +1,47 @@
+#include <farro/core/util/parallel.h>
+
+#include <farro/core/error/error.h>
+
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+
+namespace farro {
+
+namespace {
+std::atomic<int> thread_count{0};  // 0: not chosen yet
+}
+
+int num_threads() noexcept {
+  const int chosen = thread_count.load(std::memory_order_relaxed);
+  return chosen ? chosen : omp_get_max_threads();
+}
+
+void set_num_threads(int count) {
+  FARRO_CHECK(count >= 1, ValueError, "set_num_threads: count must be at least 1, got ", count);
+  thread_count.store(count, std::memory_order_relaxed);
+  omp_set_num_threads(count);  // for the libraries that use OpenMP themselves
+}
+
+void detail::parallel_for(int64_t count, int64_t grain, RangeFn fn, void* context) {
+  const int64_t wanted = (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1);
+  const int threads = static_cast<int>(std::min<int64_t>(num_threads(), wanted));
+  if (threads <= 1 || omp_in_parallel()) return fn(context, 0, count);
+  std::exception_ptr error;
+#pragma omp parallel num_threads(threads)
+  {
+    const int64_t n = omp_get_num_threads(), i = omp_get_thread_num();
+    const int64_t begin = count * i / n, end = count * (i + 1) / n;
+    try {
+      if (begin < end) fn(context, begin, end);
+    } catch (...) {
+#pragma omp critical(farro_parallel_error)
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace farro

@@ -1,0 +1,34 @@
+// The one way to use several CPU threads: OpenMP's pool behind a function that does not expose OpenMP.
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+namespace farro {
+
+// Threads that parallel_for may use; the number of processors (or OMP_NUM_THREADS) at start.
+int num_threads() noexcept;
+// Throws ValueError unless count >= 1.
+void set_num_threads(int count);
+
+namespace detail {
+using RangeFn = void (*)(void* context, int64_t begin, int64_t end);
+void parallel_for(int64_t count, int64_t grain, RangeFn fn, void* context);
+}  // namespace detail
+
+// Calls fn(begin, end) on disjoint ranges that cover [0, count), on several threads where count exceeds `grain`. Which
+// ranges there are depends on the number of threads, so results must not depend on the split. An exception of fn is
+// thrown here. Inside another parallel_for it runs on the calling thread.
+template <class Fn>
+void parallel_for(int64_t count, int64_t grain, Fn&& fn) {
+  if (count <= grain) {
+    if (count > 0) fn(int64_t{0}, count);
+    return;
+  }
+  using Callable = std::remove_reference_t<Fn>;
+  detail::parallel_for(
+      count, grain, [](void* context, int64_t begin, int64_t end) { (*static_cast<Callable*>(context))(begin, end); },
+      const_cast<void*>(static_cast<const void*>(&fn)));
+}
+
+}  // namespace farro

@@ -1,0 +1,5 @@
+#include <farro/kernels/cpu/convert.h>
+
+namespace farro {
+const ConvertTable* convert_table = nullptr;
+}

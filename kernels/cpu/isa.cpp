@@ -1,0 +1,71 @@
+#include <farro/kernels/cpu/isa.h>
+
+#include <farro/core/error/error.h>
+
+#include <cstdlib>
+#include <string_view>
+
+namespace farro {
+
+// Generated, one for each instruction set.
+namespace generic {
+void register_cpu_kernels();
+}
+#ifdef __x86_64__
+namespace avx2 {
+void register_cpu_kernels();
+}
+namespace avx512 {
+void register_cpu_kernels();
+}
+#endif
+
+namespace {
+
+CpuIsa detect() {
+#ifdef __x86_64__
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512vl"))
+    return CpuIsa::avx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+    return CpuIsa::avx2;
+#endif
+  return CpuIsa::generic;
+}
+
+CpuIsa choose() {
+  const CpuIsa best = detect();
+  const char* wish = std::getenv("FARRO_CPU_ISA");
+  if (!wish) return best;
+  for (CpuIsa isa : {CpuIsa::generic, CpuIsa::avx2, CpuIsa::avx512}) {
+    if (std::string_view(wish) != name(isa)) continue;
+    FARRO_CHECK(isa <= best, ValueError, "FARRO_CPU_ISA: must be at most ", name(best), " on this processor, got ", wish);
+    return isa;
+  }
+  fail<ValueError>("FARRO_CPU_ISA: must be generic, avx2 or avx512, got '", wish, "'");
+}
+
+}  // namespace
+
+const char* name(CpuIsa isa) noexcept {
+  constexpr const char* names[] = {"generic", "avx2", "avx512"};
+  return names[static_cast<int>(isa)];
+}
+
+CpuIsa cpu_isa() {
+  static const CpuIsa isa = choose();
+  return isa;
+}
+
+void register_cpu_kernels();
+void register_cpu_kernels() {
+  switch (cpu_isa()) {
+#ifdef __x86_64__
+    case CpuIsa::avx512: return avx512::register_cpu_kernels();
+    case CpuIsa::avx2: return avx2::register_cpu_kernels();
+#endif
+    default: return generic::register_cpu_kernels();
+  }
+}
+
+}  // namespace farro

@@ -1,0 +1,15 @@
+// Elementwise arithmetic. Shapes broadcast, dtypes promote (core/op/promotion.h). All throw ShapeError where the shapes do
+// not broadcast and DeviceError where the devices differ. Tensor's operators + - * / are these.
+#pragma once
+
+#include <farro/core/tensor/tensor.h>
+
+namespace farro {
+
+Tensor add(const Tensor& a, const Tensor& b, double alpha = 1);  // a + alpha * b
+Tensor sub(const Tensor& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Tensor& b);
+Tensor div(const Tensor& a, const Tensor& b);  // true division: integers give the default dtype
+Tensor neg(const Tensor& a);                   // DTypeError for bool
+
+}  // namespace farro

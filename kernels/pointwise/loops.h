@@ -1,0 +1,105 @@
+// For *.cpu.cpp files of elementwise ops: turns a small function object into kernels. A file says
+//
+//     register_pointwise<Mul>([](const Mul::Args&) { return [](auto a, auto b) { return a * b; }; });
+//
+// The op names its inputs by `static auto inputs(const Args&)` (an array of const Tensor*) and its PointwiseKind by kKind.
+// Arithmetic and comparisons are instantiated for float, double and int64_t, floating kinds for float and double.
+#pragma once
+
+#include <farro/core/dtype/visit.h>
+#include <farro/kernels/pointwise/pointwise_op.h>
+
+#include <array>
+#include <type_traits>
+
+namespace farro::FARRO_ISA {
+
+template <class T, class R, class F>
+void unary_loop(void* out, const void* const* in, const bool*, int64_t n, const void* functor) {
+  const F& f = *static_cast<const F*>(functor);
+  R* o = static_cast<R*>(out);
+  const T* a = static_cast<const T*>(in[0]);
+#pragma GCC ivdep
+  for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(a[i]));
+}
+
+template <class T, class R, class F>
+void binary_loop(void* out, const void* const* in, const bool* scalar, int64_t n, const void* functor) {
+  const F& f = *static_cast<const F*>(functor);
+  R* o = static_cast<R*>(out);
+  const T* a = static_cast<const T*>(in[0]);
+  const T* b = static_cast<const T*>(in[1]);
+  if (!scalar[0] && !scalar[1]) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(a[i], b[i]));
+  } else if (!scalar[0]) {
+    const T y = *b;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(a[i], y));
+  } else if (!scalar[1]) {
+    const T x = *a;
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(x, b[i]));
+  } else {
+    const R value = static_cast<R>(f(*a, *b));
+    for (int64_t i = 0; i < n; ++i) o[i] = value;
+  }
+}
+
+// Three inputs: each is walked or stands still.
+template <class T, class R, class F>
+void ternary_loop(void* out, const void* const* in, const bool* scalar, int64_t n, const void* functor) {
+  const F& f = *static_cast<const F*>(functor);
+  R* o = static_cast<R*>(out);
+  const T* a = static_cast<const T*>(in[0]);
+  const T* b = static_cast<const T*>(in[1]);
+  const T* c = static_cast<const T*>(in[2]);
+  if (!scalar[0] && !scalar[1] && !scalar[2]) {
+#pragma GCC ivdep
+    for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(a[i], b[i], c[i]));
+    return;
+  }
+  const int64_t sa = !scalar[0], sb = !scalar[1], sc = !scalar[2];
+  for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(a[i * sa], b[i * sb], c[i * sc]));
+}
+
+template <class T, class R, int N, class F>
+constexpr PointwiseLoop loop_for() {
+  if constexpr (N == 1) return &unary_loop<T, R, F>;
+  else if constexpr (N == 2) return &binary_loop<T, R, F>;
+  else return &ternary_loop<T, R, F>;
+}
+
+template <class Op, class Make>
+void pointwise_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+  constexpr bool kTests = Op::kKind == PointwiseKind::comparison || Op::kKind == PointwiseKind::logical;
+  const auto functor = Make{}(args);
+  using F = std::remove_const_t<decltype(functor)>;
+  const auto inputs = Op::inputs(args);
+  constexpr int kInputs = static_cast<int>(std::tuple_size_v<std::remove_const_t<decltype(inputs)>>);
+  DType dtype = inputs[0]->dtype();
+  for (int i = 1; i < kInputs; ++i)
+    if (inputs[static_cast<size_t>(i)]->dtype() != dtype || kTests) [[unlikely]] {
+      std::array<Tensor, kInputs> tensors;
+      for (size_t k = 0; k < tensors.size(); ++k) tensors[k] = *inputs[k];
+      dtype = pointwise_dtype(Op::kKind, tensors);
+      break;
+    }
+  if (Op::kKind == PointwiseKind::floating && !is_floating(dtype)) dtype = default_dtype();
+  const DType compute = compute_type(dtype);
+  const auto run = [&]<class T>(TypeTag<T>) {
+    using R = std::conditional_t<kTests, bool, T>;
+    run_pointwise(out[0], inputs, {loop_for<T, R, kInputs, F>(), &functor, compute, kTests ? DType::boolean : compute});
+  };
+  if (compute == DType::f32) return run(TypeTag<float>{});
+  if (compute == DType::f64) return run(TypeTag<double>{});
+  if constexpr (Op::kKind != PointwiseKind::floating) run(TypeTag<int64_t>{});
+}
+
+// `make(args)` gives the function object; it must be a lambda without captures.
+template <class Op, class Make>
+void register_pointwise(Make) {
+  register_kernel<Op>(DeviceType::cpu, &pointwise_kernel<Op, Make>);
+}
+
+}  // namespace farro::FARRO_ISA

@@ -1,0 +1,80 @@
+#include <farro/kernels/pointwise/pointwise_op.h>
+
+namespace farro {
+
+namespace {
+
+DType result_of(PointwiseKind kind, DType computed) noexcept {
+  return kind == PointwiseKind::comparison || kind == PointwiseKind::logical ? DType::boolean : computed;
+}
+
+Device device_of(TensorList inputs) noexcept {
+  for (const Tensor& input : inputs)
+    if (!(input.dim() == 0 && input.is_cpu())) return input.device();
+  return inputs[0].device();
+}
+
+bool is_dense(const TensorImpl& t) noexcept {
+  int64_t span = 1;
+  for (int i = 0; i < t.sizes.size(); ++i) span += (t.sizes[i] - 1) * t.strides[i];
+  return span == t.numel;
+}
+
+// Of the inputs that have the result's full shape, the common strides if they are dense and not row-major.
+void keep_layout(TensorSpec& spec, TensorList inputs) noexcept {
+  const TensorImpl* first = nullptr;
+  for (const Tensor& input : inputs) {
+    const TensorImpl& impl = *input.impl();
+    if (impl.sizes != spec.sizes) continue;
+    if (!first) {
+      first = &impl;
+    } else if (impl.strides != first->strides) {
+      return;
+    }
+  }
+  if (!first || first->contiguous || !is_dense(*first)) return;
+  spec.strided = true;
+  spec.strides = first->strides;
+}
+
+}  // namespace
+
+DType pointwise_dtype(PointwiseKind kind, TensorList inputs) noexcept {
+  switch (kind) {
+    case PointwiseKind::floating: return floating_result_type(inputs);
+    case PointwiseKind::logical: return DType::boolean;
+    default: return result_type(inputs);
+  }
+}
+
+TensorSpec pointwise_spec(const char* op, PointwiseKind kind, TensorList inputs) {
+  Shape sizes = inputs[0].sizes();
+  for (const Tensor& input : inputs.subspan(1)) sizes = broadcast_shapes(op, sizes, input.sizes());
+  TensorSpec spec(sizes, result_of(kind, pointwise_dtype(kind, inputs)), device_of(inputs));
+  keep_layout(spec, inputs);
+  return spec;
+}
+
+TensorSpec pointwise_spec(const char* op, PointwiseKind kind, const Tensor& a, const Tensor& b) {
+  const TensorImpl &x = *a.impl(), &y = *b.impl();
+  if (x.sizes == y.sizes && x.dtype == y.dtype && x.contiguous && y.contiguous && is_floating(x.dtype)) [[likely]]
+    return TensorSpec(x.sizes, result_of(kind, x.dtype), x.device.is_cpu() && x.sizes.empty() ? y.device : x.device);
+  const Tensor both[] = {a, b};
+  return pointwise_spec(op, kind, TensorList(both));
+}
+
+TensorSpec pointwise_spec(const char* op, PointwiseKind kind, const Tensor& a) {
+  return pointwise_spec(op, kind, TensorList(&a, 1));
+}
+
+Cost pointwise_cost(TensorList inputs, double flops) {
+  Shape sizes = inputs[0].sizes();
+  for (const Tensor& input : inputs.subspan(1)) sizes = broadcast_shapes("cost", sizes, input.sizes());
+  double elements = 1;
+  for (int64_t size : sizes) elements *= static_cast<double>(size);
+  Cost cost{flops * elements, elements * static_cast<double>(item_size(result_type(inputs)))};
+  for (const Tensor& input : inputs) cost.bytes += static_cast<double>(input.nbytes());
+  return cost;
+}
+
+}  // namespace farro
