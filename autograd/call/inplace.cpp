@@ -1,6 +1,6 @@
 #include <farro/autograd/call/inplace.h>
 
-#include <farro/autograd/node/accumulate_grad.h>
+#include <farro/autograd/call/view.h>
 
 #include <algorithm>
 #include <array>
@@ -21,55 +21,6 @@ std::pair<int64_t, int64_t> extent(const TensorImpl& t) noexcept {
   return {t.offset, last + 1};
 }
 
-// A gradient of the base with the base's layout, so that view geometry applies to it.
-Tensor with_layout_of(const OutputMeta& meta, const Strides& strides) {
-  return empty_strided(meta.sizes, strides, {.dtype = meta.dtype, .device = meta.device});
-}
-
-struct ViewGeometry {
-  explicit ViewGeometry(const TensorImpl& view)
-      : base_meta(*view.base), base_strides(view.base->strides), sizes(view.sizes), strides(view.strides),
-        offset(view.offset - view.base->offset) {}
-  Tensor of(const Tensor& base_like) const { return base_like.as_strided(sizes, strides, base_like.storage_offset() + offset); }
-
-  OutputMeta base_meta;
-  Strides base_strides;
-  Shape sizes;
-  Strides strides;
-  int64_t offset;
-};
-
-// History of a view whose base changed: the gradient of the view lands in its part of the base.
-class ViewOfBase final : public Node {
- public:
-  explicit ViewOfBase(const TensorImpl& view) : geometry_(view), output_(view) {
-    edges_[0] = gradient_edge(Tensor(view.base));
-    bind(edges_, {&output_, 1});
-  }
-  const char* name() const noexcept override { return "view_of_base"; }
-  Grads apply(Grads&& grads) override {
-    Tensor grad = grads[0];
-    Tensor base = with_layout_of(geometry_.base_meta, geometry_.base_strides);
-    base.zero_();
-    // Elements that the view repeats (stride 0) add up.
-    ViewGeometry part = geometry_;
-    Dims repeated;
-    for (int i = 0; i < part.sizes.size(); ++i)
-      if (part.strides[i] == 0 && part.sizes[i] > 1) {
-        repeated.push_back(i);
-        part.sizes[i] = 1;
-      }
-    if (!repeated.empty()) grad = grad.sum(repeated, true);
-    part.of(base).copy_(grad);
-    return {base};
-  }
-
- private:
-  ViewGeometry geometry_;
-  std::array<Edge, 1> edges_;
-  OutputMeta output_;
-};
-
 // History of a base after an in-place op on one of its views: the op's gradient replaces the viewed part.
 class ReplacePart final : public Node {
  public:
@@ -80,7 +31,7 @@ class ReplacePart final : public Node {
   }
   const char* name() const noexcept override { return op_->name(); }
   Grads apply(Grads&& grads) override {
-    Tensor base = with_layout_of(geometry_.base_meta, geometry_.base_strides);
+    Tensor base = geometry_.empty_base();
     base.copy_(grads[0]);
     Tensor part = geometry_.of(base);
     Grads results = op_->apply({part.clone()});
@@ -95,7 +46,7 @@ class ReplacePart final : public Node {
   void release_saved() noexcept override { op_->release_saved(); }
 
  private:
-  ViewGeometry geometry_;
+  detail::ViewGeometry geometry_;
   Ref<Node> op_;
   std::vector<Edge> edges_;
   OutputMeta output_;
@@ -149,12 +100,6 @@ InplaceRecording::InplaceRecording(const TensorImpl* target) noexcept { inplace_
 InplaceRecording::~InplaceRecording() { inplace_target = nullptr; }
 
 }  // namespace detail
-
-void refresh_view_history(TensorImpl& view) {
-  view.view_version = view.storage->version();
-  if (!view.base->grad_fn && !view.base->requires_grad) return;
-  set_history(view, Ref<Node>::adopt(new ViewOfBase(view)), 0);
-}
 
 const TensorImpl* inplace_recording_target() noexcept { return inplace_target; }
 

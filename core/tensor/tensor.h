@@ -89,8 +89,8 @@ class Tensor {
   Tensor select(int64_t dim, int64_t index) const;
   Tensor narrow(int64_t dim, int64_t start, int64_t length) const;
   Tensor slice(int64_t dim, int64_t start, int64_t end, int64_t step = 1) const;  // bounds clamp as in Python
-  Tensor as_strided(const Shape& sizes, const Strides& strides, int64_t offset) const;  // not differentiable
-  Tensor diagonal(int64_t offset = 0, int64_t dim0 = 0, int64_t dim1 = 1) const;
+  // Any geometry over the same storage; `offset` counts from the storage's start. IndexError where it leaves the storage.
+  Tensor as_strided(const Shape& sizes, const Strides& strides, int64_t offset) const;
   std::vector<Tensor> split(int64_t size, int64_t dim = 0) const;
   std::vector<Tensor> chunk(int64_t chunks, int64_t dim = 0) const;
   std::vector<Tensor> unbind(int64_t dim = 0) const;

@@ -1,0 +1,96 @@
+#include <farro/autograd/call/view.h>
+
+#include <farro/autograd/node/accumulate_grad.h>
+
+namespace farro {
+
+namespace detail {
+
+void attach_base(TensorImpl& view, const Tensor& input) noexcept {
+  view.base = input.impl()->base ? input.impl()->base : Ref<TensorImpl>::share(input.impl());
+  view.view_version = view.storage->version();
+}
+
+ViewGeometry::ViewGeometry(const TensorImpl& view)
+    : base_meta(*view.base),
+      base_strides(view.base->strides),
+      sizes(view.sizes),
+      strides(view.strides),
+      offset(view.offset - view.base->offset) {}
+
+Tensor ViewGeometry::of(const Tensor& base_like) const {
+  return base_like.as_strided(sizes, strides, base_like.storage_offset() + offset);
+}
+
+Tensor ViewGeometry::empty_base() const {
+  return empty_strided(base_meta.sizes, base_strides, {.dtype = base_meta.dtype, .device = base_meta.device});
+}
+
+}  // namespace detail
+
+namespace {
+
+// History of a view whose base changed: the gradient of the view lands in its part of the base.
+class ViewOfBase final : public Node {
+ public:
+  explicit ViewOfBase(const TensorImpl& view) : geometry_(view), output_(view) {
+    edges_[0] = gradient_edge(Tensor(view.base));
+    bind(edges_, {&output_, 1});
+  }
+  const char* name() const noexcept override { return "view_of_base"; }
+  Grads apply(Grads&& grads) override {
+    Tensor grad = grads[0];
+    Tensor base = geometry_.empty_base();
+    base.zero_();
+    // Elements that the view repeats (stride 0) add up.
+    detail::ViewGeometry part = geometry_;
+    Dims repeated;
+    for (int i = 0; i < part.sizes.size(); ++i)
+      if (part.strides[i] == 0 && part.sizes[i] > 1) {
+        repeated.push_back(i);
+        part.sizes[i] = 1;
+      }
+    if (!repeated.empty()) grad = grad.sum(repeated, true);
+    part.of(base).copy_(grad);
+    return {base};
+  }
+
+ private:
+  detail::ViewGeometry geometry_;
+  std::array<Edge, 1> edges_;
+  OutputMeta output_;
+};
+
+}  // namespace
+
+void refresh_view_history(TensorImpl& view) {
+  view.view_version = view.storage->version();
+  if (!view.base->grad_fn && !view.base->requires_grad) return;
+  set_history(view, Ref<Node>::adopt(new ViewOfBase(view)), 0);
+}
+
+Tensor Tensor::as_strided(const Shape& sizes, const Strides& strides, int64_t offset) const {
+  FARRO_CHECK(sizes.size() == strides.size(), ShapeError, "as_strided: strides must have as many entries as sizes, got ",
+              strides, " for sizes ", sizes);
+  FARRO_CHECK(offset >= 0, IndexError, "as_strided: offset must not be negative, got ", offset);
+  int64_t last = offset;
+  for (int i = 0; i < sizes.size(); ++i) {
+    FARRO_CHECK(strides[i] >= 0, ValueError, "as_strided: strides must not be negative, got ", strides);
+    int64_t span = 0;
+    FARRO_CHECK(!__builtin_mul_overflow(sizes[i] - 1, strides[i], &span) && !__builtin_add_overflow(last, span, &last),
+                ShapeError, "as_strided: sizes and strides must stay below 2^63 elements, got ", sizes, " and ", strides);
+  }
+  const int64_t held = static_cast<int64_t>(storage()->bytes() / item_size(dtype()));
+  FARRO_CHECK(checked_numel("as_strided", sizes) == 0 || last < held, IndexError,
+              "as_strided: the view must stay inside the storage of ", held, " elements, got element ", last);
+  Tensor out = make_view(*this, sizes, strides, offset);
+  if (grad_enabled()) {
+    detail::attach_base(*out.impl(), *this);
+    refresh_view_history(*out.impl());
+  }
+  return out;
+}
+
+Tensor Tensor::detach() const { return make_view(*this, sizes(), strides(), storage_offset()); }
+
+}  // namespace farro

@@ -1,0 +1,50 @@
+// Views: tensors that share another's storage. call_view<Op>() makes and records one; a view remembers its base, so that an
+// in-place change of either is seen by the gradients of both.
+#pragma once
+
+#include <farro/autograd/call/call.h>
+
+namespace farro {
+
+// What a view op says instead of a TensorSpec.
+struct ViewSpec {
+  Shape sizes;
+  Strides strides;
+  int64_t offset = 0;  // elements from the storage's start
+};
+
+namespace detail {
+
+// Notes whose view `view` is.
+void attach_base(TensorImpl& view, const Tensor& input) noexcept;
+
+// Where a view lies within its base, for applying the same geometry to the base's gradient.
+struct ViewGeometry {
+  explicit ViewGeometry(const TensorImpl& view);
+  Tensor of(const Tensor& base_like) const;
+  // Uninitialised, with the base's sizes and layout.
+  Tensor empty_base() const;
+
+  OutputMeta base_meta;
+  Strides base_strides;
+  Shape sizes;
+  Strides strides;
+  int64_t offset;
+};
+
+}  // namespace detail
+
+// An op whose output is a view of its first input: `static ViewSpec geometry(const Args&)` with `args.input`.
+template <class Op>
+Tensor call_view(const typename Op::Args& args) {
+  const Need need = detail::check_inputs<Op>(args);
+  const ViewSpec spec = Op::geometry(args);
+  Outputs<Op> out{make_view(args.input, spec.sizes, spec.strides, spec.offset)};
+  if (grad_enabled()) {
+    detail::attach_base(*out[0].impl(), args.input);
+    if (need.any()) detail::record<Op>(args, out, need);
+  }
+  return std::move(out[0]);
+}
+
+}  // namespace farro

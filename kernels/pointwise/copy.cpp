@@ -1,0 +1,115 @@
+// Moving elements between layouts, dtypes and devices.
+#include <farro/kernels/pointwise/copy.op.h>
+
+#include <farro/autograd/node/grad_mode.h>
+#include <farro/core/device/backend.h>
+#include <farro/core/dtype/visit.h>
+#include <farro/core/util/parallel.h>
+#include <farro/kernels/pointwise/driver.h>
+
+#include <cstring>
+
+namespace farro {
+
+DeviceCopy device_copy = nullptr;
+
+namespace {
+
+template <class T>
+void identity_loop(void* out, const void* const* in, const bool* scalar, int64_t n, const void*) {
+  T* o = static_cast<T*>(out);
+  const T* a = static_cast<const T*>(in[0]);
+  if (scalar[0]) {
+    for (int64_t i = 0; i < n; ++i) o[i] = *a;
+  } else if (o != a) {
+    std::memcpy(o, a, static_cast<size_t>(n) * sizeof(T));
+  }
+}
+
+bool same_bytes(const Tensor& a, const Tensor& b) {
+  return a.dtype() == b.dtype() && a.sizes() == b.sizes() &&
+         ((a.is_contiguous() && b.is_contiguous()) ||
+          (a.is_contiguous(MemoryFormat::channels_last) && b.is_contiguous(MemoryFormat::channels_last)));
+}
+
+void copy_on_cpu(const Tensor& target, const Tensor& source) {
+  if (same_bytes(target, source)) {
+    char* to = static_cast<char*>(target.raw_data());
+    const char* from = static_cast<const char*>(source.raw_data());
+    parallel_for(static_cast<int64_t>(target.nbytes()), 1 << 20, [&](int64_t begin, int64_t end) {
+      std::memcpy(to + begin, from + begin, static_cast<size_t>(end - begin));
+    });
+    return;
+  }
+  // To bool directly from what the source is; otherwise through the source's compute type.
+  const DType compute = compute_type(source.dtype());
+  const Tensor* inputs[] = {&source};
+  const PointwiseLoop loop = compute == DType::f32   ? &identity_loop<float>
+                             : compute == DType::f64 ? &identity_loop<double>
+                                                     : &identity_loop<int64_t>;
+  run_pointwise(target, inputs, {loop, nullptr, compute, compute});
+}
+
+Stream stream_of(const Tensor& tensor) { return cuda_backend().current_stream(tensor.device().index); }
+
+void copy_between_devices(const Tensor& target, const Tensor& source) {
+  const no_grad guard;
+  // Bytes travel dense and in one dtype; layout and dtype are changed on either side.
+  const Tensor from = source.to(target.dtype()).contiguous();
+  if (!target.is_contiguous() || from.sizes() != target.sizes()) {
+    Tensor staged = empty(from.sizes(), {.dtype = target.dtype(), .device = target.device()});
+    copy_between_devices(staged, from);
+    copy_elements(target, staged);
+    return;
+  }
+  if (source.is_cpu()) {
+    cuda_backend().copy_to_device(target.raw_data(), from.raw_data(), from.nbytes(), stream_of(target));
+  } else if (target.is_cpu()) {
+    cuda_backend().copy_to_host(target.raw_data(), from.raw_data(), from.nbytes(), stream_of(source));
+  } else {
+    cuda_backend().copy_on_device(target.raw_data(), from.raw_data(), from.nbytes(), stream_of(target));
+  }
+}
+
+void copy_kernel(const Copy::Args& args, Outputs<Copy>& out) { copy_elements(out[0], args.source); }
+void copy_into_kernel(const CopyInto::Args& args, Outputs<CopyInto>& out) { copy_elements(out[0], args.source); }
+
+void fill_cpu(const Fill::Args& args, Outputs<Fill>& out) {
+  const Tensor value = wrap_number(args.value);
+  const DType compute = compute_type(value.dtype());
+  if (args.value.to_double() == 0 && out[0].is_contiguous()) {
+    char* data = static_cast<char*>(out[0].raw_data());
+    parallel_for(static_cast<int64_t>(out[0].nbytes()), 1 << 20, [&](int64_t begin, int64_t end) {
+      std::memset(data + begin, 0, static_cast<size_t>(end - begin));
+    });
+    return;
+  }
+  const Tensor* inputs[] = {&value};
+  const PointwiseLoop loop = compute == DType::f32   ? &identity_loop<float>
+                             : compute == DType::f64 ? &identity_loop<double>
+                                                     : &identity_loop<int64_t>;
+  run_pointwise(out[0], inputs, {loop, nullptr, compute, compute});
+}
+
+}  // namespace
+
+void copy_elements(const Tensor& target, const Tensor& source) {
+  if (target.numel() == 0) return;
+  FARRO_CHECK(!source.is_meta(), DeviceError, "copy: source must have data, got a meta tensor (", source, ")");
+  if (target.is_cpu() && source.is_cpu()) return copy_on_cpu(target, source);
+  if (target.device() != source.device()) return copy_between_devices(target, source);
+  FARRO_CHECK(device_copy, NotImplementedError, "copy: the device's backend must bring a copy kernel, got none (", target, ")");
+  device_copy(target, source);
+}
+
+void register_copy_kernels();
+void register_copy_kernels() {
+  // One function serves every device: the source's and the target's may differ.
+  register_kernel<Copy>(DeviceType::cpu, &copy_kernel);
+  register_kernel<Copy>(DeviceType::cuda, &copy_kernel);
+  register_kernel<CopyInto>(DeviceType::cpu, &copy_into_kernel);
+  register_kernel<CopyInto>(DeviceType::cuda, &copy_into_kernel);
+  register_kernel<Fill>(DeviceType::cpu, &fill_cpu);
+}
+
+}  // namespace farro

@@ -1,0 +1,78 @@
+#include <farro/kernels/pointwise/copy.op.h>
+
+#include <farro/autograd/call/inplace.h>
+
+namespace farro {
+
+TensorSpec Copy::infer(const Args& args) {
+  TensorSpec spec(args.source.sizes(), args.dtype, args.device);
+  if (args.layout == Layout::channels_last) {
+    FARRO_CHECK(args.source.dim() == 4 || args.source.dim() == 5, ShapeError,
+                "contiguous: tensor must have 4 or 5 dimensions for channels_last, got ", args.source);
+    spec.channels_last = true;
+  } else if (args.layout == Layout::preserve && !args.source.is_contiguous() &&
+             args.source.is_contiguous(MemoryFormat::channels_last)) {
+    spec.channels_last = true;
+  }
+  return spec;
+}
+Grads Copy::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0].to(saved.device, saved.dtype)}; }
+Cost Copy::cost(const Args& args) {
+  return {0, static_cast<double>(args.source.nbytes()) +
+                 static_cast<double>(args.source.numel()) * static_cast<double>(item_size(args.dtype))};
+}
+
+TensorSpec CopyInto::infer(const Args& args) {
+  const Shape sizes = broadcast_shapes("copy_", args.target.sizes(), args.source.sizes());
+  FARRO_CHECK(sizes == args.target.sizes(), ShapeError, "copy_: source must broadcast to the tensor's shape ",
+              args.target.sizes(), ", got ", args.source);
+  return TensorSpec(sizes, args.target);
+}
+Grads CopyInto::backward(const Saved&, const Grads& grads, Need need) {
+  return {Tensor(), need[1] ? grads[0] : Tensor()};
+}
+Cost CopyInto::cost(const Args& args) {
+  return {0, static_cast<double>(args.target.nbytes()) + static_cast<double>(args.source.nbytes())};
+}
+
+TensorSpec Fill::infer(const Args& args) { return TensorSpec(args.target.sizes(), args.target); }
+Cost Fill::cost(const Args& args) { return {0, static_cast<double>(args.target.nbytes())}; }
+
+void register_copy_kernels();  // copy.cpp
+void register_copy();
+void register_copy() {
+  register_op<Copy>();
+  register_op<CopyInto>();
+  register_op<Fill>();
+  register_copy_kernels();
+}
+
+namespace {
+Tensor copy(const Tensor& source, DType dtype, Device device, Copy::Layout layout) {
+  return call<Copy>({source, dtype, device, layout});
+}
+}  // namespace
+
+Tensor Tensor::clone() const { return copy(*this, dtype(), device(), Copy::Layout::preserve); }
+Tensor Tensor::contiguous(MemoryFormat format) const {
+  if (is_contiguous(format)) return *this;
+  return copy(*this, dtype(), device(),
+              format == MemoryFormat::contiguous ? Copy::Layout::contiguous : Copy::Layout::channels_last);
+}
+Tensor Tensor::to(DType dtype) const { return to(device(), dtype); }
+Tensor Tensor::to(Device device) const { return to(device, dtype()); }
+Tensor Tensor::to(Device device, DType dtype) const {
+  if (dtype == this->dtype() && device == this->device()) return *this;
+  return copy(*this, dtype, device, Copy::Layout::preserve);
+}
+
+Tensor& Tensor::copy_(const Tensor& source) {
+  if (is_same(source)) return *this;
+  return call_inplace<CopyInto>({*this, source}, *this);
+}
+Tensor& Tensor::fill_(Scalar value) { return call_inplace<Fill>({*this, value}, *this); }
+Tensor& Tensor::zero_() { return fill_(0); }
+
+void detail::copy_data(const Tensor& target, const Tensor& source) { copy_elements(target, source); }
+
+}  // namespace farro

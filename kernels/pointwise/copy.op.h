@@ -1,0 +1,73 @@
+// The op structs behind clone, contiguous, to, copy_, fill_ and zero_, for their kernels.
+#pragma once
+
+#include <farro/autograd/node/saved_tensor.h>
+#include <farro/core/op/op.h>
+
+namespace farro {
+
+// A new tensor with the elements of `source`, in a dtype, on a device, in a memory format.
+struct Copy {
+  static constexpr OpInfo info{.name = "copy"};
+  static constexpr bool kMixedDevices = true;
+  enum class Layout : uint8_t { preserve, contiguous, channels_last };
+  struct Args {
+    const Tensor& source;
+    DType dtype;
+    Device device;
+    Layout layout;
+    static constexpr std::array names{"source", "dtype", "device", "layout"};
+    auto fields() const { return std::tie(source, dtype, device, layout); }
+  };
+  struct Saved {
+    DType dtype;
+    Device device;
+  };
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args& args, const Outputs<Copy>&, Need) { return {args.source.dtype(), args.source.device()}; }
+  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+// target = source, broadcast and converted; in place only.
+struct CopyInto {
+  static constexpr OpInfo info{.name = "copy_into"};
+  static constexpr bool kMixedDevices = true;
+  struct Args {
+    const Tensor& target;
+    const Tensor& source;
+    static constexpr std::array names{"target", "source"};
+    auto fields() const { return std::tie(target, source); }
+  };
+  struct Saved {};
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args&, const Outputs<CopyInto>&, Need) { return {}; }
+  static Grads backward(const Saved&, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+// target = value; in place only.
+struct Fill {
+  static constexpr OpInfo info{.name = "fill"};
+  struct Args {
+    const Tensor& target;
+    Scalar value;
+    static constexpr std::array names{"target", "value"};
+    auto fields() const { return std::tie(target, value); }
+  };
+  struct Saved {};
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args&, const Outputs<Fill>&, Need) { return {}; }
+  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }
+  static Cost cost(const Args& args);
+};
+
+// Elements of `source`, broadcast and converted, into `target` on the same or another device: the body of both copies.
+void copy_elements(const Tensor& target, const Tensor& source);
+
+// The part of copy_elements that a device backend brings: strided copy with conversion within one device. Set when the
+// backend registers its kernels.
+using DeviceCopy = void (*)(const Tensor& target, const Tensor& source);
+extern DeviceCopy device_copy;
+
+}  // namespace farro

@@ -1,0 +1,236 @@
+// Tensor's view methods.
+#include <farro/kernels/view/view.op.h>
+
+#include <farro/kernels/view/reshape.h>
+
+#include <algorithm>
+
+namespace farro {
+
+ViewSpec Permute::geometry(const Args& args) {
+  const TensorImpl& in = *args.input.impl();
+  ViewSpec spec{in.sizes, in.strides, in.offset};
+  for (int i = 0; i < args.dims.size(); ++i) {
+    spec.sizes[i] = in.sizes[static_cast<int>(args.dims[i])];
+    spec.strides[i] = in.strides[static_cast<int>(args.dims[i])];
+  }
+  return spec;
+}
+Grads Permute::backward(const Saved& saved, const Grads& grads, Need) {
+  Dims inverse = saved.dims;
+  for (int i = 0; i < saved.dims.size(); ++i) inverse[static_cast<int>(saved.dims[i])] = i;
+  return {grads[0].permute(inverse)};
+}
+
+ViewSpec Expand::geometry(const Args& args) {
+  const TensorImpl& in = *args.input.impl();
+  ViewSpec spec{args.sizes, args.sizes, in.offset};
+  const int lead = args.sizes.size() - in.sizes.size();
+  for (int i = 0; i < args.sizes.size(); ++i)
+    spec.strides[i] = i < lead || (in.sizes[i - lead] == 1 && args.sizes[i] != 1) ? 0 : in.strides[i - lead];
+  return spec;
+}
+
+ViewSpec Slice1d::geometry(const Args& args) {
+  const TensorImpl& in = *args.input.impl();
+  ViewSpec spec{in.sizes, in.strides, in.offset};
+  const int dim = static_cast<int>(args.dim);
+  spec.sizes[dim] = args.length;
+  spec.strides[dim] *= args.step;
+  if (args.length) spec.offset += args.start * in.strides[dim];
+  return spec;
+}
+Grads Slice1d::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<SliceBackward>({grads[0], saved.input_sizes, saved.dim, saved.start, saved.step})};
+}
+
+TensorSpec SliceBackward::infer(const Args& args) { return TensorSpec(args.sizes, args.grad); }
+Grads SliceBackward::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call_view<Slice1d>({grads[0], saved.dim, saved.start, saved.length, saved.step})};
+}
+Cost SliceBackward::cost(const Args& args) {
+  return {0, static_cast<double>(args.grad.nbytes()) + static_cast<double>(checked_numel(info.name, args.sizes)) *
+                                                           static_cast<double>(item_size(args.grad.dtype()))};
+}
+
+namespace {
+// On every device: made of fill and copy.
+void slice_backward_kernel(const SliceBackward::Args& args, Outputs<SliceBackward>& out) {
+  const no_grad guard;
+  out[0].zero_();
+  const Slice1d::Args slice{out[0], args.dim, args.start, args.grad.sizes()[static_cast<int>(args.dim)], args.step};
+  call_view<Slice1d>(slice).copy_(args.grad);
+}
+}  // namespace
+
+void register_view();
+void register_view() {
+  register_op<Reinterpret>();
+  register_op<Permute>();
+  register_op<Expand>();
+  register_op<Slice1d>();
+  register_op<SliceBackward>();
+  register_kernel<SliceBackward>(DeviceType::cpu, &slice_backward_kernel, Variant::generic);
+  register_kernel<SliceBackward>(DeviceType::cuda, &slice_backward_kernel, Variant::generic);
+}
+
+namespace {
+Tensor reinterpret(const Tensor& input, const Shape& sizes, const Strides& strides) {
+  return call_view<Reinterpret>({input, sizes, strides});
+}
+}  // namespace
+
+Tensor Tensor::view(const Shape& sizes) const {
+  const Shape target = resolve_sizes("view", sizes, *this);
+  const std::optional<Strides> strides = view_strides(this->sizes(), this->strides(), target);
+  FARRO_CHECK(strides, ShapeError, "view: sizes must keep the strides of the tensor walkable, got ", target, " for ", *this,
+              " with strides ", this->strides(), "; use reshape, which copies where it must");
+  return reinterpret(*this, target, *strides);
+}
+
+Tensor Tensor::reshape(const Shape& sizes) const {
+  const Shape target = resolve_sizes("reshape", sizes, *this);
+  if (target == this->sizes()) return *this;
+  if (const auto strides = view_strides(this->sizes(), this->strides(), target)) return reinterpret(*this, target, *strides);
+  return reinterpret(contiguous(), target, contiguous_strides(target));
+}
+
+Tensor Tensor::flatten(int64_t start_dim, int64_t end_dim) const {
+  const int first = normalize_dim("flatten", start_dim, dim()), last = normalize_dim("flatten", end_dim, dim());
+  FARRO_CHECK(first <= last, ValueError, "flatten: start_dim must not be behind end_dim, got ", start_dim, " and ", end_dim);
+  if (dim() == 0) return reshape({1});
+  Shape target;
+  int64_t merged = 1;
+  for (int i = 0; i < dim(); ++i) {
+    if (i >= first && i <= last) merged *= sizes()[i];
+    if (i < first || i > last) target.push_back(sizes()[i]);
+    if (i == last) target.push_back(merged);
+  }
+  return reshape(target);
+}
+
+Tensor Tensor::permute(const Dims& dims) const {
+  FARRO_CHECK(dims.size() == dim(), ShapeError, "permute: dims must name each of the ", dim(), " dimensions once, got ", dims);
+  Dims order = dims;
+  unsigned seen = 0;
+  for (int64_t& d : order) {
+    d = normalize_dim("permute", d, dim());
+    FARRO_CHECK(!(seen >> d & 1u), ValueError, "permute: dims must name each dimension once, got ", dims);
+    seen |= 1u << d;
+  }
+  return call_view<Permute>({*this, order});
+}
+
+Tensor Tensor::transpose(int64_t dim0, int64_t dim1) const {
+  const int a = normalize_dim("transpose", dim0, dim()), b = normalize_dim("transpose", dim1, dim());
+  if (dim() == 0) return *this;
+  Dims order = Dims::filled(dim(), 0);
+  for (int i = 0; i < dim(); ++i) order[i] = i == a ? b : i == b ? a : i;
+  return call_view<Permute>({*this, order});
+}
+
+Tensor Tensor::t() const {
+  FARRO_CHECK(dim() <= 2, ShapeError, "t: tensor must have at most 2 dimensions, got ", *this);
+  return dim() == 2 ? transpose(0, 1) : *this;
+}
+
+Tensor Tensor::expand(const Shape& sizes) const {
+  const int lead = sizes.size() - dim();
+  FARRO_CHECK(lead >= 0, ShapeError, "expand: sizes must have at least the tensor's ", dim(), " dimensions, got ", sizes);
+  Shape target = sizes;
+  for (int i = 0; i < target.size(); ++i) {
+    const int64_t own = i < lead ? 1 : this->sizes()[i - lead];
+    if (target[i] == -1 && i >= lead) target[i] = own;
+    FARRO_CHECK(target[i] >= 0 && (own == 1 || own == target[i]), ShapeError,
+                "expand: sizes must equal the tensor's or expand a size of 1, got ", sizes, " for ", *this);
+  }
+  checked_numel("expand", target);
+  return call_view<Expand>({*this, target});
+}
+
+Tensor Tensor::squeeze() const {
+  Shape kept;
+  Strides strides;
+  for (int i = 0; i < dim(); ++i) {
+    if (sizes()[i] == 1) continue;
+    kept.push_back(sizes()[i]);
+    strides.push_back(this->strides()[i]);
+  }
+  return reinterpret(*this, kept, strides);
+}
+
+Tensor Tensor::squeeze(int64_t dim) const {
+  const int d = normalize_dim("squeeze", dim, this->dim());
+  if (this->dim() == 0 || sizes()[d] != 1) return *this;
+  Shape kept = sizes();
+  Strides strides = this->strides();
+  kept.erase(d);
+  strides.erase(d);
+  return reinterpret(*this, kept, strides);
+}
+
+Tensor Tensor::unsqueeze(int64_t dim) const {
+  const int d = normalize_dim("unsqueeze", dim, this->dim() + 1);
+  Shape target = sizes();
+  Strides strides = this->strides();
+  const int64_t stride = d < this->dim() ? strides[d] * std::max<int64_t>(target[d], 1) : 1;
+  target.insert(d, 1);
+  strides.insert(d, stride);
+  return reinterpret(*this, target, strides);
+}
+
+Tensor Tensor::narrow(int64_t dim, int64_t start, int64_t length) const {
+  FARRO_CHECK(this->dim() > 0, ShapeError, "narrow: tensor must have a dimension, got ", *this);
+  const int d = normalize_dim("narrow", dim, this->dim());
+  const int64_t size = sizes()[d];
+  const int64_t first = start < 0 ? start + size : start;
+  FARRO_CHECK(first >= 0 && length >= 0 && first <= size && length <= size - first, IndexError,
+              "narrow: start and length must stay within size ", size, " of dimension ", d, ", got start ", start,
+              " and length ", length);
+  return call_view<Slice1d>({*this, d, first, length, 1});
+}
+
+Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step) const {
+  FARRO_CHECK(this->dim() > 0, ShapeError, "slice: tensor must have a dimension, got ", *this);
+  FARRO_CHECK(step > 0, ValueError, "slice: step must be positive, got ", step);
+  const int d = normalize_dim("slice", dim, this->dim());
+  const int64_t size = sizes()[d];
+  const auto clamp = [size](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
+  const int64_t first = clamp(start), last = std::max(clamp(end), first);
+  const int64_t length = last == first ? 0 : (last - first - 1) / step + 1;
+  return call_view<Slice1d>({*this, d, first, length, std::min(step, std::max<int64_t>(size, 1))});
+}
+
+Tensor Tensor::select(int64_t dim, int64_t index) const {
+  FARRO_CHECK(this->dim() > 0, ShapeError, "select: tensor must have a dimension, got ", *this);
+  const int d = normalize_dim("select", dim, this->dim());
+  const int64_t size = sizes()[d];
+  FARRO_CHECK(index >= -size && index < size, IndexError, "select: index must be in [", -size, ", ", size - 1,
+              "] for dimension ", d, " of size ", size, ", got ", index);
+  return call_view<Slice1d>({*this, d, index < 0 ? index + size : index, 1, 1}).squeeze(d);
+}
+
+std::vector<Tensor> Tensor::split(int64_t size, int64_t dim) const {
+  FARRO_CHECK(size > 0, ValueError, "split: size must be positive, got ", size);
+  FARRO_CHECK(this->dim() > 0, ShapeError, "split: tensor must have a dimension, got ", *this);
+  const int d = normalize_dim("split", dim, this->dim());
+  const int64_t total = sizes()[d];
+  std::vector<Tensor> parts;
+  for (int64_t at = 0; at < total || parts.empty(); at += size) parts.push_back(narrow(d, at, std::min(size, total - at)));
+  return parts;
+}
+
+std::vector<Tensor> Tensor::chunk(int64_t chunks, int64_t dim) const {
+  FARRO_CHECK(chunks > 0, ValueError, "chunk: chunks must be positive, got ", chunks);
+  FARRO_CHECK(this->dim() > 0, ShapeError, "chunk: tensor must have a dimension, got ", *this);
+  const int64_t total = size(dim);
+  return split(std::max<int64_t>((total + chunks - 1) / chunks, 1), dim);
+}
+
+std::vector<Tensor> Tensor::unbind(int64_t dim) const {
+  std::vector<Tensor> parts;
+  for (int64_t i = 0; i < size(dim); ++i) parts.push_back(select(dim, i));
+  return parts;
+}
+
+}  // namespace farro
