@@ -1,0 +1,72 @@
+#include <farro/core/io/metrics_log.h>
+
+#include <farro/core/io/atomic_file.h>
+#include <farro/core/io/file_error.h>
+#include <farro/core/io/json.h>
+
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+
+namespace farro::io {
+
+namespace {
+
+template <class T>
+std::string json_number(T value) {
+  if (std::isnan(value)) return "\"nan\"";
+  if (std::isinf(value)) return value > 0 ? "\"inf\"" : "\"-inf\"";
+  char buffer[64];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  return std::string(buffer, end);
+}
+
+std::string json_string(std::string_view text) {
+  // Bytes that are no UTF-8 are replaced: a log line is no place to fail.
+  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+int64_t step_of(std::string_view line, const std::string& path, size_t number) {
+  const std::string what = str("could not resume '", path, "', line ", number);
+  const nlohmann::json record = parse_json(line, what);
+  if (!record.is_object() || !record.contains("step") || !record["step"].is_number_integer())
+    fail_file(FileFault::bad_header, what, ": each line must be an object with an integer \"step\", got ",
+              printable(line));
+  return record["step"].get<int64_t>();
+}
+
+}  // namespace
+
+Metric::Metric(std::string_view metric_name, float value) : name(metric_name), json(json_number(value)) {}
+Metric::Metric(std::string_view metric_name, double value) : name(metric_name), json(json_number(value)) {}
+Metric::Metric(std::string_view metric_name, std::string_view value) : name(metric_name), json(json_string(value)) {}
+
+MetricsLog MetricsLog::create(const std::string& path) {
+  return MetricsLog(AppendFile(path, AppendFile::Mode::truncate));
+}
+
+MetricsLog MetricsLog::resume(const std::string& path, int64_t last_step) {
+  if (!std::filesystem::exists(path)) return create(path);
+  const std::string old = read_file(path);
+  std::string kept;
+  size_t number = 0;
+  for (std::string_view rest = old; !rest.empty();) {
+    const size_t end = rest.find('\n');
+    if (end == std::string_view::npos) break;  // a line that was cut off
+    if (step_of(rest.substr(0, end), path, ++number) <= last_step) kept += rest.substr(0, end + 1);
+    rest.remove_prefix(end + 1);
+  }
+  if (kept.size() != old.size()) write_file(path, kept);
+  return MetricsLog(AppendFile(path, AppendFile::Mode::append));
+}
+
+void MetricsLog::write(int64_t step, std::initializer_list<Metric> metrics) {
+  std::string line = str("{\"step\":", step);
+  for (const Metric& metric : metrics) line += str(",", json_string(metric.name), ":", metric.json);
+  line += "}\n";
+  file_.append(line);
+}
+
+}  // namespace farro::io

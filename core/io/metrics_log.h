@@ -1,0 +1,47 @@
+// The machine-readable record of a run: one JSON object per line (metrics.jsonl), in the order of the steps. Written by
+// training loops. A line is there completely as soon as write() returns, also when the process is killed next.
+#pragma once
+
+#include <farro/core/error/error.h>
+#include <farro/core/io/file.h>
+
+#include <concepts>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+namespace farro::io {
+
+// One name and value of a record. Numbers are written so that they read back to the same value; NaN and infinities,
+// which JSON lacks, as the strings "nan", "inf" and "-inf".
+struct Metric {
+  Metric(std::string_view metric_name, bool value) : name(metric_name), json(value ? "true" : "false") {}
+  Metric(std::string_view metric_name, float value);
+  Metric(std::string_view metric_name, double value);
+  Metric(std::string_view metric_name, std::integral auto value) : name(metric_name), json(str(value)) {}
+  Metric(std::string_view metric_name, std::string_view value);
+  Metric(std::string_view metric_name, const char* value) : Metric(metric_name, std::string_view(value)) {}
+
+  std::string_view name;
+  std::string json;
+};
+
+class MetricsLog {
+ public:
+  // Begins the log of a new run; an old file at `path` is emptied.
+  static MetricsLog create(const std::string& path);
+  // Goes on after a checkpoint of step `last_step`: records of later steps, and a last line that was cut off, are
+  // removed, so that each step stands in the file exactly once. The file may be absent. FileError (bad_header), with
+  // the line's number, when a complete line is no record.
+  static MetricsLog resume(const std::string& path, int64_t last_step);
+
+  // {"step":12,"loss":0.5,...}
+  void write(int64_t step, std::initializer_list<Metric> metrics);
+
+ private:
+  explicit MetricsLog(AppendFile file) : file_(std::move(file)) {}
+  AppendFile file_;
+};
+
+}  // namespace farro::io
