@@ -1,0 +1,200 @@
+// What a run leaves behind: metrics.jsonl, event files, charts, and the progress on the terminal.
+#include <farro/core/io/event_file.h>
+#include <farro/core/io/line_chart.h>
+#include <farro/core/io/metrics_log.h>
+#include <farro/core/io/progress.h>
+#include <farro/core/util/crc32c.h>
+
+#include "io_test.h"
+
+#include <bit>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <random>
+#include <thread>
+
+namespace farro::io {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(Crc32c, KnownAnswers) {
+  EXPECT_EQ(crc32c("123456789", 9), 0xe3069283u);  // the check value of the polynomial's catalogue entry
+  EXPECT_EQ(crc32c(std::string(32, '\0').data(), 32), 0x8a9136aau);  // RFC 3720, B.4
+  EXPECT_EQ(crc32c(nullptr, 0), 0u);
+}
+
+TEST(Crc32c, PartsAndThePortableVersionAgree) {
+  std::mt19937 random(1);
+  std::string data(1000, '\0');
+  for (char& c : data) c = static_cast<char>(random());
+  for (size_t cut = 0; cut < 100; ++cut) {
+    const uint32_t whole = crc32c(data.data() + cut, data.size() - 2 * cut);
+    EXPECT_EQ(detail::crc32c_portable(data.data() + cut, data.size() - 2 * cut, 0), whole);
+    EXPECT_EQ(crc32c(data.data() + 2 * cut, data.size() - 3 * cut, crc32c(data.data() + cut, cut)), whole);
+  }
+}
+
+TEST(MetricsLog, WritesOneObjectALine) {
+  const TemporaryFolder folder;
+  MetricsLog log = MetricsLog::create(folder.file("metrics.jsonl"));
+  log.write(1, {{"loss", 0.1f}, {"rate", 1e-3}, {"images", int64_t{64}}, {"last", false}, {"note", "a \"b\"\n\xff"}});
+  log.write(2, {{"loss", std::nanf("")}, {"low", -std::numeric_limits<double>::infinity()}});
+  EXPECT_EQ(
+      read_file(folder.file("metrics.jsonl")),
+      "{\"step\":1,\"loss\":0.1,\"rate\":0.001,\"images\":64,\"last\":false,\"note\":\"a \\\"b\\\"\\n\xef\xbf\xbd\"}\n"
+      "{\"step\":2,\"loss\":\"nan\",\"low\":\"-inf\"}\n");
+}
+
+TEST(MetricsLog, ResumeKeepsEachStepOnce) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("metrics.jsonl");
+  MetricsLog::resume(path, 5).write(1, {{"loss", 1}});  // an absent file is a new one
+  for (const int step : {2, 3, 4}) MetricsLog::resume(path, step - 1).write(step, {{"loss", 1}});
+  AppendFile(path, AppendFile::Mode::append).append("{\"step\":5,\"lo");  // a kill cut it off
+  MetricsLog log = MetricsLog::resume(path, 2);
+  log.write(3, {{"loss", 2}});
+  EXPECT_EQ(read_file(path), "{\"step\":1,\"loss\":1}\n{\"step\":2,\"loss\":1}\n{\"step\":3,\"loss\":2}\n");
+}
+
+TEST(MetricsLog, ResumeRefusesOtherFiles) {
+  const TemporaryFolder folder;
+  put_file(folder.file("a"), "{\"step\":1}\nhello\n");
+  expect_fault(FileFault::bad_header, "line 2", [&] { MetricsLog::resume(folder.file("a"), 1); });
+  put_file(folder.file("a"), "{\"loss\":1}\n");
+  expect_fault(FileFault::bad_header, "integer \"step\"", [&] { MetricsLog::resume(folder.file("a"), 1); });
+}
+
+TEST(EventFile, FramesAreTfRecords) {
+  const TemporaryFolder folder;
+  std::string path;
+  {
+    EventFile file(folder.file("logs"));
+    path = file.path();
+    file.add_scalar("train/loss", 7, 0.5f);
+  }
+  const std::string bytes = read_file(path);
+  EXPECT_THAT(bytes, HasSubstr("brain.Event:2"));
+  EXPECT_THAT(bytes, HasSubstr("train/loss"));
+  size_t at = 0;
+  int records = 0;
+  const auto masked = [](const void* data, size_t size) { return std::rotr(crc32c(data, size), 15) + 0xa282ead8u; };
+  for (; at < bytes.size(); ++records) {
+    uint64_t length;
+    uint32_t length_crc, data_crc;
+    ASSERT_LE(at + 12, bytes.size());
+    std::memcpy(&length, bytes.data() + at, 8);
+    std::memcpy(&length_crc, bytes.data() + at + 8, 4);
+    ASSERT_EQ(length_crc, masked(bytes.data() + at, 8));
+    ASSERT_LE(at + 16 + length, bytes.size());
+    std::memcpy(&data_crc, bytes.data() + at + 12 + length, 4);
+    ASSERT_EQ(data_crc, masked(bytes.data() + at + 12, length));
+    at += 16 + length;
+  }
+  EXPECT_EQ(records, 2);
+  EXPECT_NE(EventFile(folder.file("logs")).path(), path);
+}
+
+int count(const std::string& text, const std::string& part) {
+  int found = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+TEST(LineChart, DrawsSeriesTicksAndLegend) {
+  const LineChart chart{
+      "Loss <1 & more", "step", "loss", {{"train", {0, 1, 2}, {3, 2, 1}}, {"test", {0, 2}, {2.5, 1.25}}}};
+  const std::string svg = render_svg(chart);
+  EXPECT_THAT(svg, HasSubstr("Loss &lt;1 &amp; more"));
+  EXPECT_EQ(count(svg, "<path"), 2);
+  EXPECT_THAT(svg, HasSubstr("1.25</tspan>"));
+  EXPECT_THAT(svg, HasSubstr(">2.5</text>"));
+  EXPECT_EQ(count(render_svg(std::vector<LineChart>{chart, chart}), "<path"), 4);
+}
+
+TEST(LineChart, OddDataStillGivesAPicture) {
+  const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
+  const std::vector<LineChart> charts = {{"", "", "", {}},
+                                         {"", "", "", {{"empty", {}, {}}}},
+                                         {"", "", "", {{"one", {5}, {7}}}},
+                                         {"", "", "", {{"flat", {0, 1}, {1e30, 1e30}}}},
+                                         {"", "", "", {{"zero", {0, 1}, {0, 0}}}},
+                                         {"", "", "", {{"gaps", {0, 1, 2, nan, 4}, {1, nan, infinity, 1, 2}}}},
+                                         {"", "", "", {{"huge", {0, 1}, {-1e300, 1e300}}}},
+                                         {"", "", "", {{"log", {0, 1, 2}, {0, 1e-12, 1e12}, 0.5}}, true},
+                                         {"", "", "", {{"log", {0}, {-1}}}, true},
+                                         {"", "", "", {{"log", {0}, {1}}}, true},
+                                         {"", "", "", {{"tiny", {0, 1}, {1, 1 + 1e-15}}}}};
+  const std::string svg = render_svg(charts);
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+  EXPECT_THAT(svg, Not(HasSubstr("inf")));
+}
+
+TEST(LineChart, AMillionPointsStaySmall) {
+  ChartSeries series{"train", {}, {}};
+  for (int i = 0; i < 1'000'000; ++i) {
+    series.x.push_back(i);
+    series.y.push_back(std::sin(i * 0.01) + (i == 500'000 ? 10 : 0));
+  }
+  const LineChart chart{"", "", "", {series}};
+  EXPECT_LT(render_svg(chart).size(), 100'000u);
+}
+
+TEST(LineChart, RefusesSeriesThatDoNotFit) {
+  EXPECT_THROW(render_svg(LineChart{"", "", "", {{"a", {1}, {}}}}), ValueError);
+  EXPECT_THROW(render_svg(LineChart{"", "", "", {{"a", {1}, {1}, 1.0}}}), ValueError);
+}
+
+// A FILE* whose content can be read back.
+struct Output {
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file{std::tmpfile(), &std::fclose};
+  std::string text() const {
+    std::string out(static_cast<size_t>(std::ftell(file.get())), '\0');
+    std::rewind(file.get());
+    out.resize(std::fread(out.data(), 1, out.size(), file.get()));
+    return out;
+  }
+};
+
+TEST(Progress, PlainLinesWithoutATerminal) {
+  const Output out;
+  Progress progress(out.file.get(), {.label = "epoch 1/3", .total = 1000, .line_seconds = 0});
+  for (int i = 0; i < 4; ++i) progress.advance(250, {{"loss", 0.12345}});
+  progress.finish({{"loss", 0.1}, {"accuracy", 0.5}});
+  const std::string text = out.text();
+  EXPECT_THAT(text, Not(HasSubstr("\r")));
+  EXPECT_THAT(text, Not(HasSubstr("█")));
+  EXPECT_THAT(text, HasSubstr("epoch 1/3   50%   loss 0.1235"));
+  EXPECT_THAT(text, HasSubstr("epoch 1/3  loss 0.1  accuracy 0.5  "));
+  EXPECT_EQ(count(text, "\n"), 4);  // the first call is skipped: it says nothing yet
+}
+
+TEST(Progress, TheBarIsDrawnOverItself) {
+  const Output out;
+  {
+    Progress progress(out.file.get(), {.label = "epoch 2/3", .total = 1000, .style = ProgressOptions::Style::bar});
+    std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    progress.advance(500, {{"loss", 0.5}});
+  }
+  const std::string text = out.text();
+  EXPECT_THAT(text, testing::StartsWith("\repoch 2/3   50% ████████████            "));
+  EXPECT_THAT(text, HasSubstr("images/s"));
+  EXPECT_THAT(text, HasSubstr("left"));
+  EXPECT_THAT(text, testing::EndsWith("\x1b[K\n"));  // the destructor ends the line
+}
+
+TEST(Progress, UnknownTotalAndWrongTotal) {
+  const Output out;
+  Progress progress(out.file.get(),
+                    {.label = "read", .total = 0, .unit = "lines", .style = ProgressOptions::Style::bar});
+  progress.advance(5);
+  EXPECT_THAT(out.text(), Not(HasSubstr("%")));
+  EXPECT_THROW(Progress(out.file.get(), {.label = "x", .total = -1}), ValueError);
+}
+
+}  // namespace
+}  // namespace farro::io
