@@ -34,9 +34,13 @@ std::string format_seconds(double seconds) {
 // "12,345"
 std::string format_count(double value) {
   if (!std::isfinite(value) || value >= 1e15) return "?";
-  std::string digits = str(static_cast<int64_t>(std::round(value)));
-  for (auto at = static_cast<int64_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<size_t>(at), ",");
-  return digits;
+  const std::string digits = str(static_cast<int64_t>(std::round(value)));
+  std::string out;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) out += ',';
+    out += digits[i];
+  }
+  return out;
 }
 
 // A bar of eighths of a character: "██████▍         ".
@@ -116,10 +120,10 @@ std::string Progress::line(double seconds, std::initializer_list<Number> numbers
 }
 
 void Progress::draw(std::string_view text, bool final) {
-  std::string out(bar_ ? cut(text, terminal_columns(out_) - 1) : text);
-  if (bar_) out = "\r" + out + "\x1b[K";  // erases what a longer line left behind
   line_open_ = bar_ && !final;
-  if (!line_open_) out += '\n';
+  // "\x1b[K" erases what a longer line left behind.
+  const std::string shown = bar_ ? str("\r", cut(text, terminal_columns(out_) - 1), "\x1b[K") : std::string(text);
+  const std::string out = line_open_ ? shown : str(shown, "\n");
   std::fwrite(out.data(), 1, out.size(), out_);
   std::fflush(out_);
 }
