@@ -26,27 +26,34 @@ set(farro_isa_flags_generic)
 set(farro_isa_flags_avx2 -march=haswell -mtune=generic)
 set(farro_isa_flags_avx512 -march=skylake-avx512 -mtune=generic -mprefer-vector-width=512)
 
-add_library(farro ${farro_sources} ${farro_op_manifest} ${farro_cpu_manifest})
-add_library(farro::farro ALIAS farro)
 # Order matters: where the same inline function is emitted by several files, linkers keep the first one they meet, and
-# that must be the one every processor can run. So the plain files come first, then generic, avx2, avx512.
+# that must be the one every processor can run. So the plain files come first, then generic, avx2, avx512; object
+# libraries keep that order.
+add_library(farro_plain OBJECT ${farro_sources} ${farro_op_manifest} ${farro_cpu_manifest})
+target_include_directories(farro_plain PRIVATE "${FARRO_OPENBLAS_INCLUDE}")
+target_link_libraries(farro_plain PRIVATE ZLIB::ZLIB spdlog::spdlog nlohmann_json::nlohmann_json DNNL::dnnl)
+set(farro_objects farro_plain)
 foreach(isa IN LISTS farro_isas)
   add_library(farro_cpu_${isa} OBJECT ${farro_cpu_sources})
   target_compile_definitions(farro_cpu_${isa} PRIVATE FARRO_ISA=${isa})
   target_compile_options(farro_cpu_${isa} PRIVATE -O3 ${farro_isa_flags_${isa}})
-  target_include_directories(farro_cpu_${isa} PRIVATE "${PROJECT_BINARY_DIR}/include")
-  target_link_libraries(farro_cpu_${isa} PRIVATE farro_flags OpenMP::OpenMP_CXX)
-  set_target_properties(farro_cpu_${isa} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  target_sources(farro PRIVATE $<TARGET_OBJECTS:farro_cpu_${isa}>)
+  list(APPEND farro_objects farro_cpu_${isa})
+endforeach()
+
+add_library(farro)
+add_library(farro::farro ALIAS farro)
+foreach(objects IN LISTS farro_objects)
+  target_include_directories(${objects} PRIVATE "${PROJECT_BINARY_DIR}/include")
+  target_link_libraries(${objects} PRIVATE farro_flags OpenMP::OpenMP_CXX Threads::Threads)
+  set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_sources(farro PRIVATE $<TARGET_OBJECTS:${objects}>)
 endforeach()
 
 target_compile_features(farro PUBLIC cxx_std_20)
 target_include_directories(farro PUBLIC
   $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:include>)
-target_include_directories(farro PRIVATE "${FARRO_OPENBLAS_INCLUDE}")
 target_link_libraries(farro PRIVATE
-  $<BUILD_INTERFACE:farro_flags> OpenMP::OpenMP_CXX Threads::Threads ZLIB::ZLIB spdlog::spdlog
-  $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> DNNL::dnnl "${FARRO_OPENBLAS}" ${CMAKE_DL_LIBS})
+  OpenMP::OpenMP_CXX Threads::Threads ZLIB::ZLIB spdlog::spdlog DNNL::dnnl "${FARRO_OPENBLAS}" ${CMAKE_DL_LIBS})
 set_target_properties(farro PROPERTIES
-  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} POSITION_INDEPENDENT_CODE ON
+  LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
   LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib" ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
