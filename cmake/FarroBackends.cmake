@@ -1,1 +1,25 @@
-# The loadable backends: libfarro_simt.so (host SIMT runtime) and libfarro_cuda.so (CUDA).
+# The loadable backends: libfarro_simt.so (host SIMT runtime) and libfarro_cuda.so (CUDA). Both are built from core/cuda
+# and kernels/*/*.cu. A static build has room for one of them, inside libfarro: CUDA if it was asked for.
+if(BUILD_SHARED_LIBS OR NOT FARRO_CUDA)
+  set(farro_build_simt ${FARRO_SIMT})
+else()
+  set(farro_build_simt OFF)
+endif()
+
+if(farro_build_simt)
+  add_subdirectory(core/simt_host)
+  if(NOT BUILD_SHARED_LIBS)
+    target_sources(farro PRIVATE $<TARGET_OBJECTS:farro_simt_objects>)
+    target_compile_definitions(farro PRIVATE FARRO_STATIC_BACKEND="simt")
+    target_link_libraries(farro PRIVATE Boost::context)
+  endif()
+endif()
+
+if(FARRO_CUDA)
+  add_subdirectory(core/cuda)
+  if(NOT BUILD_SHARED_LIBS)
+    target_sources(farro PRIVATE $<TARGET_OBJECTS:farro_cuda_objects>)
+    target_compile_definitions(farro PRIVATE FARRO_STATIC_BACKEND="cuda")
+    target_link_libraries(farro PRIVATE CUDA::cudart_static)
+  endif()
+endif()

@@ -12,9 +12,9 @@ endif()
 # vectorise and change no value; -ffast-math is never used.
 add_library(farro_flags INTERFACE)
 target_compile_features(farro_flags INTERFACE cxx_std_20)
-target_compile_options(farro_flags INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Werror -fno-math-errno -fno-trapping-math
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-psabi>)
+target_compile_options(farro_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
+  -Wall;-Wextra;-Wpedantic;-Wshadow;-Wnon-virtual-dtor;-Werror;-fno-math-errno;-fno-trapping-math
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-psabi>>)
 
 if(FARRO_SANITIZE)
   set(farro_sanitize_flags -fsanitize=${FARRO_SANITIZE} -fno-omit-frame-pointer)
