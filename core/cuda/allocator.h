@@ -2,13 +2,13 @@
 // taken in segments, handed out in blocks, and kept for reuse.
 //
 // A block belongs to the stream it was allocated on, for ever: it is reused only by that stream, so whatever the stream
-// still has queued for its former owner runs first, and no event is needed. A tensor that another stream uses must be kept
-// alive by its user until an event of that stream has passed.
+// still has queued for its former owner runs first, and no event is needed. A tensor that another stream uses must be
+// kept alive by its user until an event of that stream has passed.
 //
-// Requests are rounded to 512 bytes. Up to 1 MiB they are cut from 2 MiB segments, up to 10 MiB from 20 MiB segments, and
-// above that each has a segment of its own, a multiple of 2 MiB. The smallest cached block that fits is taken and split
-// if the rest is worth keeping; a freed block merges with free neighbours. When the device is full, all segments that are
-// wholly free go back to it and the request is tried once more, before OutOfMemoryError tells the figures.
+// Requests are rounded to 512 bytes. Up to 1 MiB they are cut from 2 MiB segments, up to 10 MiB from 20 MiB segments,
+// and above that each has a segment of its own, a multiple of 2 MiB. The smallest cached block that fits is taken and
+// split if the rest is worth keeping; a freed block merges with free neighbours. When the device is full, all segments
+// that are wholly free go back to it and the request is tried once more, before OutOfMemoryError tells the figures.
 // Thread-safe.
 #pragma once
 

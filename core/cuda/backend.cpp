@@ -40,8 +40,7 @@ bool is_pinned(const void* host) {
 class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(int devices) {
-    for (int device = 0; device < devices; ++device)
-      allocators_.push_back(std::make_unique<CachingAllocator>(device));
+    for (int device = 0; device < devices; ++device) allocators_.push_back(std::make_unique<CachingAllocator>(device));
   }
 
   const char* name() const noexcept override { return kName; }

@@ -1,5 +1,5 @@
-// Every status of a CUDA call goes through check(), which turns a failure into BackendError; nothing is swallowed but in
-// destructors, where the error is sticky and the next call reports it. Used by core/cuda and kernels/simt/launch.h.
+// Every status of a CUDA call goes through check(), which turns a failure into BackendError; nothing is swallowed but
+// in destructors, where the error is sticky and the next call reports it. Used by core/cuda and kernels/simt/launch.h.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -269,7 +269,8 @@ void BlockRunner::complete(unsigned first, uint32_t members) {
     Lane& lane = *lanes_[first + static_cast<unsigned>(std::countr_zero(rest))];
     const WarpRequest& request = lane.request;
     // Offered values stay in the requests, which no lane changes before all have their results.
-    if (request.op == WarpOp::shuffle) lane.result = lanes_[first + static_cast<unsigned>(request.source)]->request.value;
+    if (request.op == WarpOp::shuffle)
+      lane.result = lanes_[first + static_cast<unsigned>(request.source)]->request.value;
     if (request.op == WarpOp::ballot) lane.result = votes;
     lane.state = State::ready;
   }
@@ -286,9 +287,9 @@ std::string BlockRunner::describe_wait(unsigned i) const {
 void BlockRunner::report_deadlock() const {
   // Two threads whose waits differ tell most; otherwise one that waits and what it misses.
   const auto differs = [](const Lane& a, const Lane& b) {
-    return a.state != b.state || (a.state == State::at_barrier ? a.barrier_place != b.barrier_place
-                                                               : a.request.where != b.request.where ||
-                                                                     a.request.mask != b.request.mask);
+    return a.state != b.state ||
+           (a.state == State::at_barrier ? a.barrier_place != b.barrier_place
+                                         : a.request.where != b.request.where || a.request.mask != b.request.mask);
   };
   unsigned first = threads_, second = threads_;
   for (unsigned i = 0; i < threads_ && second == threads_; ++i) {
@@ -298,9 +299,10 @@ void BlockRunner::report_deadlock() const {
     else if (differs(*lanes_[first], *lanes_[i]))
       second = i;
   }
-  raise(cudaErrorLaunchFailure, "threads of a block must not wait for each other forever, got a deadlock: ",
-        describe_wait(first), second < threads_ ? str(" while ", describe_wait(second)) : std::string(), " (", exited_,
-        " of ", threads_, " threads have exited)");
+  raise(cudaErrorLaunchFailure,
+        "threads of a block must not wait for each other forever, got a deadlock: ", describe_wait(first),
+        second < threads_ ? str(" while ", describe_wait(second)) : std::string(), " (", exited_, " of ", threads_,
+        " threads have exited)");
 }
 
 }  // namespace farro::simt_host

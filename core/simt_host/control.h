@@ -10,7 +10,7 @@
 namespace farro::simt_host {
 
 enum class Order : uint8_t {
-  inorder,      // fair: work runs when issued; blocks, warps and lanes take turns in order, each to its next waiting point
+  inorder,  // fair: work runs when issued; blocks, warps and lanes take turns in order, each to its next waiting point
   adversarial,  // streams are drained late and in random order; one random warp runs as far ahead as it can go
 };
 

@@ -1,6 +1,7 @@
-// The part of the CUDA runtime API that core/cuda uses, implemented on the host (runtime.cpp). It takes the place of the
-// toolkit's <cuda_runtime.h> when the device layer is built into libfarro_simt.so. Names and meanings are CUDA's; where
-// CUDA leaves a misuse undefined, this reports an error. C++ linkage, so a process may also hold the real libcudart.
+// The part of the CUDA runtime API that core/cuda uses, implemented on the host (runtime.cpp). It takes the place of
+// the toolkit's <cuda_runtime.h> when the device layer is built into libfarro_simt.so. Names and meanings are CUDA's;
+// where CUDA leaves a misuse undefined, this reports an error. C++ linkage, so a process may also hold the real
+// libcudart.
 #pragma once
 
 #include <cstddef>
@@ -13,17 +14,17 @@ struct dim3 {
   constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
 };
 
-enum [[nodiscard]] cudaError_t {
-  cudaSuccess = 0,
-  cudaErrorInvalidValue = 1,
-  cudaErrorMemoryAllocation = 2,
-  cudaErrorInvalidConfiguration = 9,
-  cudaErrorInvalidMemcpyDirection = 21,
-  cudaErrorNoDevice = 100,
-  cudaErrorInvalidDevice = 101,
-  cudaErrorInvalidResourceHandle = 400,
-  cudaErrorLaunchFailure = 719,
-  cudaErrorNotSupported = 801,
+enum [[nodiscard]] cudaError_t{
+    cudaSuccess = 0,
+    cudaErrorInvalidValue = 1,
+    cudaErrorMemoryAllocation = 2,
+    cudaErrorInvalidConfiguration = 9,
+    cudaErrorInvalidMemcpyDirection = 21,
+    cudaErrorNoDevice = 100,
+    cudaErrorInvalidDevice = 101,
+    cudaErrorInvalidResourceHandle = 400,
+    cudaErrorLaunchFailure = 719,
+    cudaErrorNotSupported = 801,
 };
 
 // In addition to CUDA's text: after an error that this thread was just told, the details the runtime knows about it.

@@ -1,5 +1,5 @@
-// CUDA C++ for the host compiler: what kernels/simt/*.h stand on when a .cu file is built for the host runtime. Function
-// names and meanings are CUDA's; each waiting point passes its source line along for the reports.
+// CUDA C++ for the host compiler: what kernels/simt/*.h stand on when a .cu file is built for the host runtime.
+// Function names and meanings are CUDA's; each waiting point passes its source line along for the reports.
 #pragma once
 
 #include <farro/core/simt_host/block.h>
@@ -45,8 +45,7 @@ inline void __syncthreads(farro::simt_host::Place where = farro::simt_host::Plac
   farro::simt_host::BlockRunner::current("__syncthreads", where).barrier(where);
 }
 
-inline void __syncwarp(unsigned mask = 0xffffffffu,
-                       farro::simt_host::Place where = farro::simt_host::Place::here()) {
+inline void __syncwarp(unsigned mask = 0xffffffffu, farro::simt_host::Place where = farro::simt_host::Place::here()) {
   using namespace farro::simt_host;
   BlockRunner::current("__syncwarp", where).warp_operation({WarpOp::sync, mask, 0, 0, "__syncwarp", where});
 }
@@ -88,17 +87,15 @@ inline unsigned __ballot_sync(unsigned mask, int predicate,
                               farro::simt_host::Place where = farro::simt_host::Place::here()) {
   return farro::simt_host::detail::vote("__ballot_sync", mask, predicate != 0, where);
 }
-inline int __any_sync(unsigned mask, int predicate,
-                      farro::simt_host::Place where = farro::simt_host::Place::here()) {
+inline int __any_sync(unsigned mask, int predicate, farro::simt_host::Place where = farro::simt_host::Place::here()) {
   return farro::simt_host::detail::vote("__any_sync", mask, predicate != 0, where) != 0;
 }
-inline int __all_sync(unsigned mask, int predicate,
-                      farro::simt_host::Place where = farro::simt_host::Place::here()) {
+inline int __all_sync(unsigned mask, int predicate, farro::simt_host::Place where = farro::simt_host::Place::here()) {
   return farro::simt_host::detail::vote("__all_sync", mask, predicate == 0, where) == 0;
 }
 
-// One block runs at a time on one OS thread, so an atomic is a plain update. The order in which blocks and lanes come is
-// the schedule's, which is how a sum that depends on the order shows.
+// One block runs at a time on one OS thread, so an atomic is a plain update. The order in which blocks and lanes come
+// is the schedule's, which is how a sum that depends on the order shows.
 template <class T>
 T atomicAdd(T* address, std::type_identity_t<T> value) {
   const T old = *address;

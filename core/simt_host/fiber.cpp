@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #if defined(FARRO_SIMT_ASAN)
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 #if defined(FARRO_SIMT_TSAN)
@@ -55,6 +56,9 @@ void Fiber::start(void (*entry)(void*), void* argument) {
   if (!stack_) stack_ = map_stack();
   entry_ = entry;
   argument_ = argument;
+#if defined(FARRO_SIMT_ASAN)
+  ASAN_UNPOISON_MEMORY_REGION(stack_, kStackBytes);  // frames that were abandoned, not left
+#endif
   context_ = boost::context::detail::make_fcontext(stack_ + kStackBytes, kStackBytes, &Fiber::trampoline);
 #if defined(FARRO_SIMT_TSAN)
   if (sanitizer_fiber_) __tsan_destroy_fiber(sanitizer_fiber_);

@@ -18,8 +18,8 @@ struct PointerArgument {
 // Queues the kernel. Each non-null pointer must point into live memory of the stream's device.
 cudaError_t launch_kernel(KernelCall call, std::span<const PointerArgument> pointers, cudaStream_t stream);
 
-// The caching allocator tells which part of a segment is a tensor's: in stream order its memory is poisoned with NaN and
-// gets a sentinel in [bytes, capacity). cudaErrorMemoryAllocation when a failure is injected.
+// The caching allocator tells which part of a segment is a tensor's: in stream order its memory is poisoned with NaN
+// and gets a sentinel in [bytes, capacity). cudaErrorMemoryAllocation when a failure is injected.
 cudaError_t acquire_block(void* data, size_t bytes, size_t capacity, cudaStream_t stream);
 cudaError_t release_block(void* data, cudaStream_t stream);
 // What a block needs beyond its bytes for the sentinel.

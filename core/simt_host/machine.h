@@ -17,7 +17,8 @@
 
 namespace farro::simt_host {
 
-// Each cudaEventRecord has a number; the event has happened up to `done`. Work that waits holds the state, not the event.
+// Each cudaEventRecord has a number; the event has happened up to `done`. Work that waits holds the state, not the
+// event.
 struct EventState {
   uint64_t recorded = 0;
   uint64_t done = 0;

@@ -65,7 +65,8 @@ void* DeviceMemory::allocate(size_t bytes) {
 void DeviceMemory::free(void* pointer) {
   char* data = static_cast<char*>(pointer);
   const auto it = segments_.find(data);
-  if (it == segments_.end()) raise(cudaErrorInvalidValue, "cudaFree: pointer must come from cudaMalloc and be freed once");
+  if (it == segments_.end())
+    raise(cudaErrorInvalidValue, "cudaFree: pointer must come from cudaMalloc and be freed once");
   const auto& [bytes, span, has_blocks] = it->second;
   const auto block = blocks_.lower_bound(data);
   if (block != blocks_.end() && block->first < data + bytes)

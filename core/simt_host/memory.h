@@ -1,7 +1,7 @@
 // The memory of one fake device: an address range of its own, so that a host pointer is never mistaken for a device
 // pointer. Fresh memory is NaN (0xff); each allocation ends in a sentinel that is checked after every kernel.
-// Two levels: segments (cudaMalloc) and, inside them, the caching allocator's blocks, which are the tensors. Blocks have
-// two lives: for the host from acquire to release, for the device from open to close, which run in stream order.
+// Two levels: segments (cudaMalloc) and, inside them, the caching allocator's blocks, which are the tensors. Blocks
+// have two lives: for the host from acquire to release, for the device from open to close, which run in stream order.
 // Called under the machine's lock.
 #pragma once
 

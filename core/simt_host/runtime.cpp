@@ -1,5 +1,5 @@
-// The cuda* functions and the control functions: each takes the machine's lock, turns a Failure into a status, and keeps
-// its text for cudaGetErrorString.
+// The cuda* functions and the control functions: each takes the machine's lock, turns a Failure into a status, and
+// keeps its text for cudaGetErrorString.
 #include <farro/core/simt_host/failure.h>
 #include <farro/core/simt_host/launch.h>
 #include <farro/core/simt_host/machine.h>
@@ -42,20 +42,21 @@ void check_device(const Machine& machine, int device) {
 void check_host_pointer(Machine& machine, const void* data, const char* what) {
   if (!data) raise(cudaErrorInvalidValue, what, " must not be null");
   for (int device = 0; device < machine.device_count(); ++device)
-    if (machine.memory(device).owns(data)) raise(cudaErrorInvalidValue, what, " must be host memory, got device memory");
+    if (machine.memory(device).owns(data))
+      raise(cudaErrorInvalidValue, what, " must be host memory, got device memory");
 }
 
 // Device memory may be named on any device (unified addressing); the range must be live there.
-void check_device_pointer(Machine& machine, const void* data, size_t bytes, const char* what) {
+void check_device_pointer(Machine& machine, const void* data, size_t bytes, const std::string& what) {
   for (int device = 0; device < machine.device_count(); ++device)
     if (machine.memory(device).owns(data)) return machine.memory(device).check_range(data, bytes, what);
   raise(cudaErrorInvalidValue, what, " must be device memory, got a host pointer");
 }
 
 int device_of(Machine& machine, const void* data) {
-  int device = 0;
-  while (!machine.memory(device).owns(data)) ++device;
-  return device;
+  for (int device = 0; device < machine.device_count(); ++device)
+    if (machine.memory(device).owns(data)) return device;
+  raise(cudaErrorInvalidValue, "pointer must be device memory, got a host pointer");
 }
 }  // namespace
 
@@ -78,7 +79,7 @@ cudaError_t launch_kernel(KernelCall call, std::span<const PointerArgument> poin
             ", got one of cuda:", queue.device);
     for (const auto& [position, value] : pointers) {
       if (!value) continue;
-      check_device_pointer(machine, value, 0, str(call.name, ": argument ", position, " of the kernel").c_str());
+      check_device_pointer(machine, value, 0, str(call.name, ": argument ", position, " of the kernel"));
     }
     machine.launch(queue, std::move(call));
   });
@@ -172,16 +173,26 @@ cudaError_t cudaGetLastError() { return cudaSuccess; }
 
 const char* cudaGetErrorName(cudaError_t status) {
   switch (status) {
-    case cudaSuccess: return "cudaSuccess";
-    case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
-    case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
-    case cudaErrorInvalidConfiguration: return "cudaErrorInvalidConfiguration";
-    case cudaErrorInvalidMemcpyDirection: return "cudaErrorInvalidMemcpyDirection";
-    case cudaErrorNoDevice: return "cudaErrorNoDevice";
-    case cudaErrorInvalidDevice: return "cudaErrorInvalidDevice";
-    case cudaErrorInvalidResourceHandle: return "cudaErrorInvalidResourceHandle";
-    case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
-    case cudaErrorNotSupported: return "cudaErrorNotSupported";
+    case cudaSuccess:
+      return "cudaSuccess";
+    case cudaErrorInvalidValue:
+      return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation:
+      return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidConfiguration:
+      return "cudaErrorInvalidConfiguration";
+    case cudaErrorInvalidMemcpyDirection:
+      return "cudaErrorInvalidMemcpyDirection";
+    case cudaErrorNoDevice:
+      return "cudaErrorNoDevice";
+    case cudaErrorInvalidDevice:
+      return "cudaErrorInvalidDevice";
+    case cudaErrorInvalidResourceHandle:
+      return "cudaErrorInvalidResourceHandle";
+    case cudaErrorLaunchFailure:
+      return "cudaErrorLaunchFailure";
+    case cudaErrorNotSupported:
+      return "cudaErrorNotSupported";
   }
   return "unknown error";
 }
@@ -231,7 +242,6 @@ cudaError_t cudaMalloc(void** data, size_t bytes) {
 cudaError_t cudaFree(void* data) {
   return guarded([&](Machine& machine) {
     if (!data) return;
-    check_device_pointer(machine, data, 0, "cudaFree: pointer");
     const int device = device_of(machine, data);
     machine.drain_device(device);
     machine.memory(device).free(data);

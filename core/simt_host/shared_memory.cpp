@@ -20,7 +20,7 @@ namespace farro::simt_host {
 namespace {
 constexpr size_t kArenaBytes = 1 << 20;
 constexpr size_t kRedZone = 256;
-constexpr unsigned char kPoison = 0xff;   // NaN in every floating type
+constexpr unsigned char kPoison = 0xff;  // NaN in every floating type
 constexpr unsigned char kRedByte = 0xc3;
 
 void paint_red(char* begin, char* end) {
@@ -80,8 +80,8 @@ void* SharedMemory::array(const SharedArray& array) {
     if (placed.array == &array) return placed.begin;
   static_bytes_ += array.bytes;
   if (static_bytes_ > kStaticSharedLimit)
-    raise(cudaErrorInvalidValue, "SMEM arrays of a block must fit in ", kStaticSharedLimit, " bytes, got ", static_bytes_,
-          " with ", array.name, " at ", array.where);
+    raise(cudaErrorInvalidValue, "SMEM arrays of a block must fit in ", kStaticSharedLimit, " bytes, got ",
+          static_bytes_, " with ", array.name, " at ", array.where);
   return place(&array, array.bytes, std::max<size_t>(array.alignment, 16));
 }
 

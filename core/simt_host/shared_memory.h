@@ -17,8 +17,8 @@ struct SharedArray {
   Place where;
 };
 
-inline constexpr size_t kStaticSharedLimit = 48 << 10;   // of all SMEM arrays of a block, as on every GPU
-inline constexpr size_t kSharedLimit = 227 << 10;        // with dynamic shared memory, as on compute 9.0
+inline constexpr size_t kStaticSharedLimit = 48 << 10;  // of all SMEM arrays of a block, as on every GPU
+inline constexpr size_t kSharedLimit = 227 << 10;       // with dynamic shared memory, as on compute 9.0
 
 class SharedMemory {
  public:

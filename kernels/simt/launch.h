@@ -82,10 +82,12 @@ void launch(void (*kernel)(Parameters...), const LaunchConfig& config, const Str
   const cuda::DeviceScope scope(stream.device.index);
   const std::tuple<Parameters...> values(static_cast<Parameters>(arguments)...);
   std::vector<simt_host::PointerArgument> pointers;
-  std::apply([&](const auto&... value) {
-    int position = 0;
-    (detail::collect_pointers(position++, value, pointers), ...);
-  }, values);
+  std::apply(
+      [&](const auto&... value) {
+        int position = 0;
+        (detail::collect_pointers(position++, value, pointers), ...);
+      },
+      values);
   cuda::check_launch(simt_host::launch_kernel({config.name, config.grid, config.block, config.shared_bytes,
                                                config.barriers, [kernel, values] { std::apply(kernel, values); }},
                                               pointers, static_cast<cudaStream_t>(stream.handle)),

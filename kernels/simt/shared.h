@@ -8,7 +8,7 @@
 #if defined(__CUDACC__)
 
 // Bytes, because nvcc rejects __shared__ variables of types with constructors, such as half.
-#define SMEM(T, name, n)                                               \
+#define SMEM(T, name, n)                                                \
   __shared__ __align__(16) unsigned char name##_bytes[sizeof(T) * (n)]; \
   T(&name)[n] = reinterpret_cast<T(&)[n]>(name##_bytes)
 
@@ -27,9 +27,9 @@ inline void* dynamic_shared(simt_host::Place where = simt_host::Place::here()) {
 }
 }  // namespace farro::simt::detail
 
-#define SMEM(T, name, n)                                                                                    \
-  static constexpr ::farro::simt_host::SharedArray name##_array{sizeof(T) * (n), alignof(T), #name,          \
-                                                                ::farro::simt_host::Place::here()};         \
+#define SMEM(T, name, n)                                                                            \
+  static constexpr ::farro::simt_host::SharedArray name##_array{sizeof(T) * (n), alignof(T), #name, \
+                                                                ::farro::simt_host::Place::here()}; \
   T(&name)[n] = *static_cast<T(*)[n]>(::farro::simt::detail::shared_array(name##_array))
 
 #define DYN_SMEM(T, name) T* const name = static_cast<T*>(::farro::simt::detail::dynamic_shared())

@@ -9,11 +9,15 @@ namespace farro::simt {
 
 struct Add {
   template <class T>
-  __device__ T operator()(T a, T b) const { return a + b; }
+  __device__ T operator()(T a, T b) const {
+    return a + b;
+  }
 };
 struct Max {  // a NaN on either side wins
   template <class T>
-  __device__ T operator()(T a, T b) const { return a > b || a != a ? a : b; }
+  __device__ T operator()(T a, T b) const {
+    return a > b || a != a ? a : b;
+  }
 };
 
 template <class T>

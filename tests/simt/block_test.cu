@@ -219,9 +219,9 @@ TEST(WarpOperations, LanesMustMeetAtTheSameOperation) {
   expect_fails(different_operations, 32, "lanes of one mask must meet at the same warp operation");
 }
 
-// ---- shared memory
+// ---- shared memory. In an ASan build ASan would see these writes first, and stop the program.
 
-__global__ void write_past_array(int*) {
+[[gnu::no_sanitize_address]] __global__ void write_past_array(int*) {
   SMEM(int, first, 32);
   SMEM(int, second, 32);
   volatile int* p = first;
@@ -235,7 +235,7 @@ TEST(SharedMemory, WritePastAnArrayIsAnError) {
                "(128 bytes, block_test.cu:");
 }
 
-__global__ void write_before_array(int*) {
+[[gnu::no_sanitize_address]] __global__ void write_before_array(int*) {
   SMEM(int, values, 32);
   volatile int* p = values;
   p[static_cast<int>(threadIdx.x) - 1] = 1;
@@ -243,7 +243,7 @@ __global__ void write_before_array(int*) {
 
 TEST(SharedMemory, WriteBeforeAnArrayIsAnError) { expect_fails(write_before_array, 32, "got a write "); }
 
-__global__ void write_past_dynamic(int*) {
+[[gnu::no_sanitize_address]] __global__ void write_past_dynamic(int*) {
   DYN_SMEM(int, values);
   volatile int* p = values;
   p[threadIdx.x] = 1;
@@ -281,7 +281,8 @@ TEST(SharedMemory, StaticArraysHaveALimit) {
 
 TEST(Launch, ConfigurationIsChecked) {
   expect_contains(error_of([] { run_one(write_indices, 1, 1025, 1); }), "block must have 1 to 1024 threads, got 1025");
-  expect_contains(error_of([] { run_one(write_indices, 1, 32, 1, 300 << 10); }), "dynamic shared memory must be at most");
+  expect_contains(error_of([] { run_one(write_indices, 1, 32, 1, 300 << 10); }),
+                  "dynamic shared memory must be at most");
   EXPECT_EQ(run_one(write_indices, 0, 32, 1), std::vector<int>{0}) << "an empty grid launches nothing";
 }
 

@@ -40,7 +40,8 @@ TEST(Schedule, IsParsed) {
   EXPECT_EQ(simt_host::parse_schedule("inorder"), simt_host::Schedule{});
   EXPECT_EQ(simt_host::parse_schedule("adversarial:17"), (simt_host::Schedule{simt_host::Order::adversarial, 17}));
   for (const char* text : {"", "fair", "adversarial", "adversarial:", "adversarial:x", "adversarial:1x"})
-    expect_contains(error_of<ValueError>([&] { (void)simt_host::parse_schedule(text); }), "must be inorder or adversarial");
+    expect_contains(error_of<ValueError>([&] { (void)simt_host::parse_schedule(text); }),
+                    "must be inorder or adversarial");
 }
 
 }  // namespace

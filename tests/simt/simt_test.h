@@ -45,8 +45,7 @@ class DeviceArray {
 // inorder and a few adversarial seeds.
 inline std::vector<simt_host::Schedule> schedules(int seeds = 4) {
   std::vector<simt_host::Schedule> all{{}};
-  for (int seed = 1; seed <= seeds; ++seed)
-    all.push_back({simt_host::Order::adversarial, static_cast<uint64_t>(seed)});
+  for (int seed = 1; seed <= seeds; ++seed) all.push_back({simt_host::Order::adversarial, static_cast<uint64_t>(seed)});
   return all;
 }
 
