@@ -5,7 +5,10 @@ find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(ZLIB REQUIRED)
-find_package(dnnl REQUIRED)
+
+# Found by hand: Debian's dnnlConfig.cmake asks for the OpenCL headers, which the CPU engine does not need.
+find_library(FARRO_DNNL NAMES dnnl REQUIRED)
+find_path(FARRO_DNNL_INCLUDE NAMES oneapi/dnnl/dnnl.hpp REQUIRED)
 
 # OpenBLAS's OpenMP build: its pthread build beside OpenMP would run two thread pools against each other.
 find_library(FARRO_OPENBLAS NAMES openblas

@@ -30,8 +30,8 @@ set(farro_isa_flags_avx512 -march=skylake-avx512 -mtune=generic -mprefer-vector-
 # that must be the one every processor can run. So the plain files come first, then generic, avx2, avx512; object
 # libraries keep that order.
 add_library(farro_plain OBJECT ${farro_sources} ${farro_op_manifest} ${farro_cpu_manifest})
-target_include_directories(farro_plain PRIVATE "${FARRO_OPENBLAS_INCLUDE}")
-target_link_libraries(farro_plain PRIVATE ZLIB::ZLIB spdlog::spdlog nlohmann_json::nlohmann_json DNNL::dnnl)
+target_include_directories(farro_plain PRIVATE "${FARRO_OPENBLAS_INCLUDE}" "${FARRO_DNNL_INCLUDE}")
+target_link_libraries(farro_plain PRIVATE ZLIB::ZLIB spdlog::spdlog nlohmann_json::nlohmann_json)
 set(farro_objects farro_plain)
 foreach(isa IN LISTS farro_isas)
   add_library(farro_cpu_${isa} OBJECT ${farro_cpu_sources})
@@ -53,7 +53,7 @@ target_compile_features(farro PUBLIC cxx_std_20)
 target_include_directories(farro PUBLIC
   $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:include>)
 target_link_libraries(farro PRIVATE
-  OpenMP::OpenMP_CXX Threads::Threads ZLIB::ZLIB spdlog::spdlog DNNL::dnnl "${FARRO_OPENBLAS}" ${CMAKE_DL_LIBS})
+  OpenMP::OpenMP_CXX Threads::Threads ZLIB::ZLIB spdlog::spdlog "${FARRO_DNNL}" "${FARRO_OPENBLAS}" ${CMAKE_DL_LIBS})
 set_target_properties(farro PROPERTIES
   LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
   LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib" ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
