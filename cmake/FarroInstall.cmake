@@ -1,0 +1,26 @@
+# Installs the library, its headers and the package that find_package(farro) reads.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+set(farro_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/farro")
+install(TARGETS farro EXPORT farro_targets
+  LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+# Backends are found beside libfarro.so.
+foreach(backend farro_simt farro_cuda)
+  if(TARGET ${backend} AND BUILD_SHARED_LIBS)
+    install(TARGETS ${backend} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  endif()
+endforeach()
+foreach(folder IN LISTS farro_folders)
+  if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}")
+    install(DIRECTORY ${folder} DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/farro" FILES_MATCHING PATTERN "*.h")
+  endif()
+endforeach()
+install(FILES "${PROJECT_BINARY_DIR}/include/farro/farro.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/farro")
+install(EXPORT farro_targets NAMESPACE farro:: DESTINATION "${farro_package_dir}")
+
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/farroConfig.cmake.in"
+  "${PROJECT_BINARY_DIR}/farroConfig.cmake" INSTALL_DESTINATION "${farro_package_dir}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/farroConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/farroConfig.cmake" "${PROJECT_BINARY_DIR}/farroConfigVersion.cmake"
+  DESTINATION "${farro_package_dir}")

@@ -1,6 +1,5 @@
 # libfarro: every .cpp of the library's folders. Kernel loops (*.cpu.cpp) are built once per instruction set and chosen
 # at run time; see kernels/cpu/isa.h.
-set(farro_folders core autograd kernels nn optim data distributed)
 set(farro_sources)
 foreach(folder IN LISTS farro_folders)
   file(GLOB_RECURSE found CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${folder}/*.cpp")
@@ -15,6 +14,7 @@ list(FILTER farro_sources EXCLUDE REGEX "\\.cpu\\.cpp$")
 # The manifests call every registration function explicitly: static initialisers in archives are dropped by linkers.
 include(FarroManifest)
 farro_manifest_ops(farro_op_manifest)
+farro_write_umbrella_header()
 farro_manifest_cpu(farro_cpu_manifest "${farro_cpu_sources}")
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

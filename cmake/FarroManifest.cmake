@@ -64,3 +64,18 @@ function(farro_manifest_cuda result backend sources)
   farro_write_manifest("${path}" register_all_cuda_kernels "${functions}" farro)
   set(${result} "${path}" PARENT_SCOPE)
 endfunction()
+
+# <farro/farro.h>: the fixed part from farro.h.in, and the public header of every op file.
+function(farro_write_umbrella_header)
+  file(GLOB files CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/kernels/*/*.op.cpp"
+    "${PROJECT_SOURCE_DIR}/nn/layers/*.h" "${PROJECT_SOURCE_DIR}/optim/*/*.h")
+  list(SORT files)
+  set(FARRO_FOUND_HEADERS "")
+  foreach(file IN LISTS files)
+    string(REPLACE ".op.cpp" ".h" header "${file}")
+    if(EXISTS "${PROJECT_SOURCE_DIR}/${header}")
+      string(APPEND FARRO_FOUND_HEADERS "#include <farro/${header}>\n")
+    endif()
+  endforeach()
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/farro.h.in" "${PROJECT_BINARY_DIR}/include/farro/farro.h" @ONLY)
+endfunction()

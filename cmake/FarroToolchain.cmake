@@ -25,9 +25,15 @@ if(FARRO_SANITIZE)
   add_link_options(${farro_sanitize_flags})
 endif()
 
-# Headers are included as <farro/...> in the tree and after installation.
-file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/include")
-file(CREATE_LINK "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}/include/farro" SYMBOLIC)
+# Headers are included as <farro/...> in the tree and after installation: links to the folders stand beside the generated
+# <farro/farro.h>.
+set(farro_folders core autograd kernels nn optim data distributed)
+file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/include/farro")
+foreach(folder IN ITEMS ${farro_folders} tests tools)
+  if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}")
+    file(CREATE_LINK "${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/include/farro/${folder}" SYMBOLIC)
+  endif()
+endforeach()
 
 function(farro_program target)
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
