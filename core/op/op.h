@@ -90,7 +90,7 @@ struct OpTable {
   };
   // In order of preference; the first that supports the call runs. Unused entries have no kernel.
   static constexpr int kMaxVariants = 3;
-  static inline Entry entries[2][kMaxVariants] = {};  // [DeviceType]: cpu, cuda
+  static inline std::array<std::array<Entry, kMaxVariants>, 2> entries{};  // [DeviceType]: cpu, cuda
   // What FARRO_VARIANT_<OP> or set_variant() forced; negative: automatic.
   static inline int forced = -1;
 };

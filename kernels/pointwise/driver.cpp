@@ -2,6 +2,7 @@
 
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/cpu/convert.h>
+#include <farro/kernels/pointwise/nest.h>
 
 #include <algorithm>
 
@@ -12,66 +13,8 @@ namespace {
 // Values converted at a time; four buffers of doubles stay in the first-level cache.
 constexpr int64_t kBlock = 256;
 
-struct Operand {
-  char* data;
-  DType dtype;
-  size_t item;
-  int64_t strides[kMaxDims];  // elements, in loop order; 0 where broadcast
-};
-
-// Operand 0 is the output.
-struct Nest {
-  int operands = 0;
-  int rank = 0;
-  int64_t sizes[kMaxDims];
-  Operand ops[kMaxPointwiseInputs + 1];
-};
-
-void add_operand(Nest& nest, const TensorImpl& tensor, const Shape& shape) {
-  Operand& op = nest.ops[nest.operands++];
-  op.dtype = tensor.dtype;
-  op.item = item_size(tensor.dtype);
-  op.data = static_cast<char*>(tensor.storage->data()) + size_t(tensor.offset) * op.item;
-  const int lead = shape.size() - tensor.sizes.size();
-  for (int i = 0; i < shape.size(); ++i)
-    op.strides[i] = i < lead || tensor.sizes[i - lead] == 1 ? 0 : tensor.strides[i - lead];
-}
-
-// Orders dimensions by the output's strides, so that the innermost run is dense in memory where it can be.
-void sort_dims(Nest& nest) {
-  const Operand& out = nest.ops[0];
-  for (int i = 1; i < nest.rank; ++i) {
-    for (int j = i; j > 0 && out.strides[j - 1] < out.strides[j]; --j) {
-      std::swap(nest.sizes[j - 1], nest.sizes[j]);
-      for (int k = 0; k < nest.operands; ++k) std::swap(nest.ops[k].strides[j - 1], nest.ops[k].strides[j]);
-    }
-  }
-}
-
-// Merges neighbouring dimensions that every operand walks as one; drops dimensions of size 1.
-void merge_dims(Nest& nest) {
-  int kept = 0;
-  for (int i = 0; i < nest.rank; ++i) {
-    if (nest.sizes[i] == 1) continue;
-    bool merges = kept > 0;
-    for (int k = 0; merges && k < nest.operands; ++k)
-      merges = nest.ops[k].strides[kept - 1] == nest.ops[k].strides[i] * nest.sizes[i];
-    if (merges) {
-      nest.sizes[kept - 1] *= nest.sizes[i];
-      for (int k = 0; k < nest.operands; ++k) nest.ops[k].strides[kept - 1] = nest.ops[k].strides[i];
-      continue;
-    }
-    nest.sizes[kept] = nest.sizes[i];
-    for (int k = 0; k < nest.operands; ++k) nest.ops[k].strides[kept] = nest.ops[k].strides[i];
-    ++kept;
-  }
-  if (kept == 0) {
-    nest.sizes[0] = 1;
-    for (int k = 0; k < nest.operands; ++k) nest.ops[k].strides[0] = 0;
-    kept = 1;
-  }
-  nest.rank = kept;
-}
+using Nest = PointwiseNest;
+using Operand = PointwiseOperand;
 
 // One run of the innermost dimension, in blocks where something must be converted or gathered.
 class Run {
@@ -195,13 +138,7 @@ void run_pointwise(const Tensor& out, std::span<const Tensor* const> inputs, con
   const TensorImpl& impl = *out.impl();
   if (run_dense(impl, inputs, call)) return;
   if (impl.numel == 0) return;
-  Nest nest;
-  nest.rank = impl.sizes.size();
-  std::copy(impl.sizes.begin(), impl.sizes.end(), nest.sizes);
-  add_operand(nest, impl, impl.sizes);
-  for (const Tensor* input : inputs) add_operand(nest, *input->impl(), impl.sizes);
-  sort_dims(nest);
-  merge_dims(nest);
+  const Nest nest = make_pointwise_nest(out, inputs);
   parallel_for(impl.numel, kPointwiseGrain, [&](int64_t begin, int64_t end) { run_range(nest, call, begin, end); });
 }
 

@@ -77,16 +77,7 @@ void pointwise_kernel(const typename Op::Args& args, Outputs<Op>& out) {
   using F = std::remove_const_t<decltype(functor)>;
   const auto inputs = Op::inputs(args);
   constexpr int kInputs = static_cast<int>(std::tuple_size_v<std::remove_const_t<decltype(inputs)>>);
-  DType dtype = inputs[0]->dtype();
-  for (int i = 1; i < kInputs; ++i)
-    if (inputs[static_cast<size_t>(i)]->dtype() != dtype || kTests) [[unlikely]] {
-      std::array<Tensor, kInputs> tensors;
-      for (size_t k = 0; k < tensors.size(); ++k) tensors[k] = *inputs[k];
-      dtype = pointwise_dtype(Op::kKind, tensors);
-      break;
-    }
-  if (Op::kKind == PointwiseKind::floating && !is_floating(dtype)) dtype = default_dtype();
-  const DType compute = compute_type(dtype);
+  const DType compute = pointwise_compute(Op::kKind, inputs);
   const auto run = [&]<class T>(TypeTag<T>) {
     using R = std::conditional_t<kTests, bool, T>;
     run_pointwise(out[0], inputs, {loop_for<T, R, kInputs, F>(), &functor, compute, kTests ? DType::boolean : compute});

@@ -1,5 +1,7 @@
 #include <farro/kernels/pointwise/pointwise_op.h>
 
+#include <array>
+
 namespace farro {
 
 namespace {
@@ -45,6 +47,18 @@ DType pointwise_dtype(PointwiseKind kind, TensorList inputs) noexcept {
     case PointwiseKind::logical: return DType::boolean;
     default: return result_type(inputs);
   }
+}
+
+DType pointwise_compute(PointwiseKind kind, std::span<const Tensor* const> inputs) noexcept {
+  const DType dtype = inputs[0]->dtype();
+  bool same = kind != PointwiseKind::floating || is_floating(dtype);
+  for (const Tensor* input : inputs) same = same && input->dtype() == dtype;
+  if (same) [[likely]]
+    return compute_type(dtype);
+  std::array<Tensor, kMaxPointwiseInputs> tensors;
+  for (size_t k = 0; k < inputs.size(); ++k) tensors[k] = *inputs[k];
+  const TensorList list(tensors.data(), inputs.size());
+  return compute_type(kind == PointwiseKind::floating ? floating_result_type(list) : result_type(list));
 }
 
 TensorSpec pointwise_spec(const char* op, PointwiseKind kind, TensorList inputs) {

@@ -17,6 +17,9 @@ enum class PointwiseKind {
 
 // The dtype the op computes in, before compute_type() widens it.
 DType pointwise_dtype(PointwiseKind kind, TensorList inputs) noexcept;
+// The type a kernel's function is given: f32, f64 or i64, by the promoted dtype. Also for logical ops, which test for
+// zero: 0.5 is true.
+DType pointwise_compute(PointwiseKind kind, std::span<const Tensor* const> inputs) noexcept;
 
 // Broadcast shape, promoted dtype; keeps the layout of a dense input where all inputs with dimensions share it.
 TensorSpec pointwise_spec(const char* op, PointwiseKind kind, TensorList inputs);

@@ -1,0 +1,41 @@
+// Copies with strides and conversion within one device, and fills.
+#include <farro/kernels/pointwise/copy.op.h>
+#include <farro/kernels/pointwise/device_loops.h>
+
+namespace farro {
+
+namespace {
+
+struct IdentityFn {
+  template <class C>
+  __device__ C operator()(C a) const {
+    return a;
+  }
+};
+
+void copy_on_device(const Tensor& target, const Tensor& source) {
+  if (source.dtype() == target.dtype() && source.sizes() == target.sizes() && source.is_contiguous() &&
+      target.is_contiguous()) {
+    const Stream stream = cuda_backend().current_stream(target.device().index);
+    cuda_backend().copy_on_device(target.raw_data(), source.raw_data(), target.nbytes(), stream);
+    return;
+  }
+  run_pointwise_cuda<false, true, 1>("copy", target, {&source}, compute_type(source.dtype()), IdentityFn());
+}
+
+void fill_kernel(const Fill::Args& args, Outputs<Fill>& out) {
+  const Tensor value = wrap_number(args.value);
+  const DType compute =
+      args.value.is_floating() && !is_floating(out[0].dtype()) ? DType::f64 : compute_type(out[0].dtype());
+  run_pointwise_cuda<false, true, 1>("fill", out[0], {&value}, compute, IdentityFn());
+}
+
+}  // namespace
+
+void register_copy_cuda();
+void register_copy_cuda() {
+  device_copy = &copy_on_device;
+  register_kernel<Fill>(DeviceType::cuda, &fill_kernel);
+}
+
+}  // namespace farro

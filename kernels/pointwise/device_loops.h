@@ -1,0 +1,320 @@
+// For .cu files of elementwise ops: turns a function object into kernels. A file says
+//
+//     struct MulFn { template <class C> __device__ C operator()(C a, C b) const { return a * b; } };
+//     register_pointwise_cuda<Mul>([](const Mul::Args&) { return MulFn(); });
+//
+// Values are computed in float, double or int64_t, as on the CPU. Two kernels serve an op: a dense one for operands of
+// one floating dtype that are walked in step (16 bytes at a time), and a strided one that converts each element.
+#pragma once
+
+#include <farro/core/device/backend.h>
+#include <farro/kernels/pointwise/nest.h>
+#include <farro/kernels/pointwise/pointwise_op.h>
+#include <farro/kernels/simt/launch.h>
+#include <farro/kernels/simt/types.h>
+#include <farro/kernels/simt/vec.h>
+
+#include <array>
+#include <tuple>
+#include <type_traits>
+
+namespace farro {
+
+inline constexpr int kPointwiseThreads = 256;
+
+namespace device {
+
+// Element `at` of an array of a run-time dtype, as a value of type C.
+template <class C>
+__host__ __device__ C load_as(const void* data, int64_t at, DType dtype) {
+  switch (dtype) {
+    case DType::f64:
+      return static_cast<C>(static_cast<const double*>(data)[at]);
+    case DType::f32:
+      return static_cast<C>(static_cast<const float*>(data)[at]);
+    case DType::f16:
+      return static_cast<C>(float(static_cast<const half*>(data)[at]));
+    case DType::bf16:
+      return static_cast<C>(float(static_cast<const bfloat16*>(data)[at]));
+    case DType::i64:
+      return static_cast<C>(static_cast<const int64_t*>(data)[at]);
+    case DType::i32:
+      return static_cast<C>(static_cast<const int32_t*>(data)[at]);
+    case DType::i16:
+      return static_cast<C>(static_cast<const int16_t*>(data)[at]);
+    case DType::i8:
+      return static_cast<C>(static_cast<const int8_t*>(data)[at]);
+    default:
+      return static_cast<C>(static_cast<const uint8_t*>(data)[at]);  // u8, and bool as 0 or 1
+  }
+}
+
+// Integers wrap into narrower ones; floating values saturate at 64 bits first, and NaN gives 0, as on the CPU.
+template <class V>
+__device__ int64_t to_int64(V value) {
+  if constexpr (std::is_floating_point_v<V>) {
+    if (!(value >= V(-9223372036854775808.0))) return value != value ? 0 : INT64_MIN;
+    if (value >= V(9223372036854775808.0)) return INT64_MAX;
+  }
+  return static_cast<int64_t>(value);
+}
+
+template <class V>
+__device__ void store_as(void* data, int64_t at, DType dtype, V value) {
+  switch (dtype) {
+    case DType::f64:
+      static_cast<double*>(data)[at] = static_cast<double>(value);
+      break;
+    case DType::f32:
+      static_cast<float*>(data)[at] = static_cast<float>(value);
+      break;
+    case DType::f16:
+      static_cast<half*>(data)[at] = half(static_cast<float>(value));
+      break;
+    case DType::bf16:
+      static_cast<bfloat16*>(data)[at] = bfloat16(static_cast<float>(value));
+      break;
+    case DType::i64:
+      static_cast<int64_t*>(data)[at] = to_int64(value);
+      break;
+    case DType::i32:
+      static_cast<int32_t*>(data)[at] = static_cast<int32_t>(to_int64(value));
+      break;
+    case DType::i16:
+      static_cast<int16_t*>(data)[at] = static_cast<int16_t>(to_int64(value));
+      break;
+    case DType::i8:
+      static_cast<int8_t*>(data)[at] = static_cast<int8_t>(to_int64(value));
+      break;
+    case DType::u8:
+      static_cast<uint8_t*>(data)[at] = static_cast<uint8_t>(to_int64(value));
+      break;
+    case DType::boolean:
+      static_cast<uint8_t*>(data)[at] = value != V(0);
+      break;
+  }
+}
+
+template <class F, class C>
+__device__ auto apply(const F& f, const C (&in)[1]) {
+  return f(in[0]);
+}
+template <class F, class C>
+__device__ auto apply(const F& f, const C (&in)[2]) {
+  return f(in[0], in[1]);
+}
+template <class F, class C>
+__device__ auto apply(const F& f, const C (&in)[3]) {
+  return f(in[0], in[1], in[2]);
+}
+
+// An input without data is a number: a 0-dim tensor of the host, read at launch.
+template <class C, int N>
+struct StridedCall {
+  struct Operand {
+    void* data;
+    int64_t strides[kMaxDims];
+    DType dtype;
+    C number;
+  };
+  Operand ops[N + 1];  // 0: the output
+  int64_t sizes[kMaxDims];
+  int64_t numel;
+  int rank;
+
+  template <class Visit>
+  void for_each_pointer(Visit visit) const {
+    for (const Operand& op : ops) visit(op.data);
+  }
+};
+
+// Index is unsigned int where the element count allows: 64-bit division costs a GPU about a hundred instructions.
+template <class Index, class C, int N>
+__device__ void find_offsets(const StridedCall<C, N>& call, Index at, int64_t (&offsets)[N + 1]) {
+  for (int k = 0; k <= N; ++k) offsets[k] = 0;
+  for (int i = call.rank - 1; i >= 0; --i) {
+    const Index size = static_cast<Index>(call.sizes[i]);
+    const Index next = at / size;
+    const int64_t index = static_cast<int64_t>(at - next * size);
+    for (int k = 0; k <= N; ++k) offsets[k] += index * call.ops[k].strides[i];
+    at = next;
+  }
+}
+
+template <class C, int N, class F>
+__global__ void pointwise_strided(StridedCall<C, N> call, F f) {
+  const int64_t at = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  if (at >= call.numel) return;
+  int64_t offsets[N + 1];
+  if (call.numel <= 0x7fffffff)
+    find_offsets(call, static_cast<unsigned>(at), offsets);
+  else
+    find_offsets(call, static_cast<uint64_t>(at), offsets);
+  C in[N];
+  for (int k = 0; k < N; ++k) {
+    const auto& op = call.ops[k + 1];
+    in[k] = op.data ? load_as<C>(op.data, offsets[k + 1], op.dtype) : op.number;
+  }
+  store_as(call.ops[0].data, offsets[0], call.ops[0].dtype, apply(f, in));
+}
+
+template <class T, int N>
+struct DenseCall {
+  struct Input {
+    const T* data;
+    bool repeated;  // data holds a single element
+    simt::acc_t<T> number;
+  };
+  T* out;
+  Input in[N];
+  int64_t numel;
+  bool vectors;  // every array can be read 16 bytes at a time
+
+  template <class Visit>
+  void for_each_pointer(Visit visit) const {
+    visit(out);
+    for (const Input& input : in) visit(input.data);
+  }
+};
+
+// One vector a thread; the threads behind them take what does not fill a vector.
+template <class T, int N, class F>
+__global__ void pointwise_dense(DenseCall<T, N> call, F f) {
+  using C = simt::acc_t<T>;
+  using Vec = simt::Vec<T>;
+  const int64_t thread = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+  const int64_t whole = call.vectors ? call.numel / Vec::size : 0;
+  C in[N] = {};
+  for (int k = 0; k < N; ++k)
+    if (!call.in[k].data || call.in[k].repeated)
+      in[k] = call.in[k].data ? static_cast<C>(call.in[k].data[0]) : call.in[k].number;
+  if (thread < whole) {
+    Vec loaded[N], result;
+    for (int k = 0; k < N; ++k)
+      if (call.in[k].data && !call.in[k].repeated) loaded[k] = simt::load_vec(call.in[k].data + thread * Vec::size);
+    for (int i = 0; i < Vec::size; ++i) {
+      for (int k = 0; k < N; ++k)
+        if (call.in[k].data && !call.in[k].repeated) in[k] = static_cast<C>(loaded[k].at[i]);
+      result.at[i] = static_cast<T>(apply(f, in));
+    }
+    simt::store_vec(call.out + thread * Vec::size, result);
+    return;
+  }
+  const int64_t at = whole * Vec::size + (thread - whole);
+  if (at >= call.numel) return;
+  for (int k = 0; k < N; ++k)
+    if (call.in[k].data && !call.in[k].repeated) in[k] = static_cast<C>(call.in[k].data[at]);
+  call.out[at] = static_cast<T>(apply(f, in));
+}
+
+// Whether all operands are of dtype T and walked in step, so that they may be treated as flat arrays.
+template <int N>
+bool is_dense(const PointwiseNest& nest, const Tensor& out, const std::array<const Tensor*, N>& inputs) {
+  if (nest.rank != 1 || (nest.ops[0].strides[0] != 1 && nest.sizes[0] != 1)) return false;
+  for (int k = 0; k < N; ++k) {
+    const Tensor& input = *inputs[static_cast<size_t>(k)];
+    if (input.is_cpu()) continue;
+    const int64_t stride = nest.ops[k + 1].strides[0];
+    if (input.dtype() != out.dtype() || (stride != 1 && stride != 0)) return false;
+  }
+  return true;
+}
+
+template <class T, int N, class F>
+void run_dense(const char* name, const PointwiseNest& nest, const std::array<const Tensor*, N>& inputs,
+               const Stream& stream, const F& functor) {
+  using C = simt::acc_t<T>;
+  DenseCall<T, N> call;
+  call.out = reinterpret_cast<T*>(nest.ops[0].data);
+  call.numel = nest.sizes[0];
+  call.vectors = simt::vectorizable(call.out, 0);
+  for (int k = 0; k < N; ++k) {
+    const PointwiseOperand& op = nest.ops[k + 1];
+    const bool on_host = inputs[static_cast<size_t>(k)]->is_cpu();
+    auto& in = call.in[k];
+    in.data = on_host ? nullptr : reinterpret_cast<const T*>(op.data);
+    in.repeated = op.strides[0] == 0;
+    in.number = on_host ? load_as<C>(op.data, 0, op.dtype) : C(0);
+    if (in.data && !in.repeated) call.vectors = call.vectors && simt::vectorizable(in.data, 0);
+  }
+  const int64_t whole = call.vectors ? call.numel / simt::Vec<T>::size : 0;
+  const int64_t threads = whole + (call.numel - whole * simt::Vec<T>::size);
+  simt::launch(pointwise_dense<T, N, F>, {name, simt::blocks_for(threads, kPointwiseThreads), kPointwiseThreads},
+               stream, call, functor);
+}
+
+template <class C, int N, class F>
+void run_strided(const char* name, const PointwiseNest& nest, const std::array<const Tensor*, N>& inputs,
+                 const Stream& stream, const F& functor) {
+  StridedCall<C, N> call;
+  call.rank = nest.rank;
+  call.numel = 1;
+  for (int i = 0; i < nest.rank; ++i) {
+    call.sizes[i] = nest.sizes[i];
+    call.numel *= nest.sizes[i];
+  }
+  for (int k = 0; k <= N; ++k) {
+    const PointwiseOperand& from = nest.ops[k];
+    auto& to = call.ops[k];
+    const bool on_host = k > 0 && inputs[static_cast<size_t>(k - 1)]->is_cpu();
+    to.data = on_host ? nullptr : from.data;
+    to.dtype = from.dtype;
+    to.number = on_host ? load_as<C>(from.data, 0, from.dtype) : C(0);
+    for (int i = 0; i < nest.rank; ++i) to.strides[i] = from.strides[i];
+  }
+  simt::launch(pointwise_strided<C, N, F>, {name, simt::blocks_for(call.numel, kPointwiseThreads), kPointwiseThreads},
+               stream, call, functor);
+}
+
+}  // namespace device
+
+// out[i] = functor(inputs[i]...) with the inputs broadcast to out's shape; computed in `compute` (f32, f64 or i64) and
+// converted to out's dtype. Inputs of one element may live on the host. kFloatingOnly: the functor is not for integers.
+// kDense: functor maps a dtype to itself, so the dense kernel applies.
+template <bool kFloatingOnly, bool kDense, int N, class F>
+void run_pointwise_cuda(const char* name, const Tensor& out, const std::array<const Tensor*, N>& inputs, DType compute,
+                        const F& functor) {
+  if (out.numel() == 0) return;
+  const Stream stream = cuda_backend().current_stream(out.device().index);
+  const PointwiseNest nest = make_pointwise_nest(out, inputs);
+  if constexpr (kDense) {
+    if (compute_type(out.dtype()) == compute && device::is_dense<N>(nest, out, inputs)) {
+      switch (out.dtype()) {
+        case DType::f64:
+          return device::run_dense<double, N>(name, nest, inputs, stream, functor);
+        case DType::f32:
+          return device::run_dense<float, N>(name, nest, inputs, stream, functor);
+        case DType::f16:
+          return device::run_dense<half, N>(name, nest, inputs, stream, functor);
+        case DType::bf16:
+          return device::run_dense<bfloat16, N>(name, nest, inputs, stream, functor);
+        default:
+          break;
+      }
+    }
+  }
+  if (compute == DType::f32) return device::run_strided<float, N>(name, nest, inputs, stream, functor);
+  if (compute == DType::f64) return device::run_strided<double, N>(name, nest, inputs, stream, functor);
+  if constexpr (!kFloatingOnly) device::run_strided<int64_t, N>(name, nest, inputs, stream, functor);
+}
+
+namespace device {
+
+template <class Op, class Make>
+void pointwise_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+  constexpr bool kTests = Op::kKind == PointwiseKind::comparison || Op::kKind == PointwiseKind::logical;
+  const auto inputs = Op::inputs(args);
+  constexpr int kInputs = static_cast<int>(std::tuple_size_v<std::remove_const_t<decltype(inputs)>>);
+  run_pointwise_cuda<Op::kKind == PointwiseKind::floating, !kTests, kInputs>(
+      Op::info.name, out[0], inputs, pointwise_compute(Op::kKind, inputs), Make{}(args));
+}
+
+}  // namespace device
+
+// `make(args)` gives the function object; it must be a lambda without captures.
+template <class Op, class Make>
+void register_pointwise_cuda(Make) {
+  register_kernel<Op>(DeviceType::cuda, &device::pointwise_kernel<Op, Make>);
+}
+
+}  // namespace farro
