@@ -1,0 +1,17 @@
+// Normalisation of each sample over its trailing dimensions (Ba et al. 2016; Zhang and Sennrich 2019).
+#pragma once
+
+#include <farro/core/tensor/tensor.h>
+
+namespace farro {
+
+// (x - mean) / sqrt(var + eps) * weight + bias, with mean and (biased) variance over the trailing dimensions, whose sizes
+// must be `normalized_shape`; weight and bias, where given, have that shape and x's dtype. Statistics are accumulated in
+// f32 (f64 for f64) in two passes. ShapeError and DTypeError name the argument that does not fit.
+Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight = {}, const Tensor& bias = {},
+                  double eps = 1e-5);
+
+// x / sqrt(mean(x^2) + eps) * weight over the same dimensions.
+Tensor rms_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight = {}, double eps = 1e-5);
+
+}  // namespace farro

@@ -1,0 +1,116 @@
+// The op structs of layer_norm.h, for its kernels. The statistics are outputs, so that backward need not repeat them: one
+// value per row, shaped like x with ones in the normalised dimensions, f32 (f64 for f64). A row is the `dims` trailing
+// dimensions of x taken as one.
+#pragma once
+
+#include <farro/autograd/node/saved_tensor.h>
+#include <farro/core/op/op.h>
+
+namespace farro {
+
+// {y, mean, rstd}.
+struct LayerNorm {
+  static constexpr OpInfo info{.name = "layer_norm", .autocast = Autocast::full};
+  static constexpr int kOutputs = 3;
+  static constexpr uint64_t kOptional = 0b110;
+  struct Args {
+    const Tensor& x;
+    const Tensor& weight;
+    const Tensor& bias;
+    int64_t dims;
+    double eps;
+    static constexpr std::array names{"x", "weight", "bias", "dims", "eps"};
+    auto fields() const { return std::tie(x, weight, bias, dims, eps); }
+  };
+  struct Saved {
+    SavedTensor x, weight, mean, rstd;
+    int64_t dims;
+    double eps;
+  };
+  static std::array<TensorSpec, 3> infer(const Args& args);
+  static Saved save(const Args& args, const Outputs<LayerNorm>& out, Need need);
+  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+// {grad_x, grad_weight, grad_bias}; an output that need_* does not ask for has no elements (sizes [0]) and is not written.
+struct LayerNormBackward {
+  static constexpr OpInfo info{.name = "layer_norm_backward", .autocast = Autocast::full};
+  static constexpr int kOutputs = 3;
+  static constexpr uint64_t kOptional = 0b10000;
+  struct Args {
+    const Tensor& grad;
+    const Tensor& x;
+    const Tensor& mean;
+    const Tensor& rstd;
+    const Tensor& weight;
+    int64_t dims;
+    double eps;  // for the gradient of this op
+    bool need_x, need_weight, need_bias;
+    static constexpr std::array names{"grad", "x",   "mean",   "rstd",        "weight",
+                                      "dims", "eps", "need_x", "need_weight", "need_bias"};
+    auto fields() const { return std::tie(grad, x, mean, rstd, weight, dims, eps, need_x, need_weight, need_bias); }
+  };
+  struct Saved {
+    SavedTensor grad, x, weight;
+    int64_t dims;
+    double eps;
+  };
+  static std::array<TensorSpec, 3> infer(const Args& args);
+  static Saved save(const Args& args, const Outputs<LayerNormBackward>& out, Need need);
+  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+// {y, rstd}.
+struct RmsNorm {
+  static constexpr OpInfo info{.name = "rms_norm", .autocast = Autocast::full};
+  static constexpr int kOutputs = 2;
+  static constexpr uint64_t kOptional = 0b10;
+  struct Args {
+    const Tensor& x;
+    const Tensor& weight;
+    int64_t dims;
+    double eps;
+    static constexpr std::array names{"x", "weight", "dims", "eps"};
+    auto fields() const { return std::tie(x, weight, dims, eps); }
+  };
+  struct Saved {
+    SavedTensor x, weight, rstd;
+    int64_t dims;
+    double eps;
+  };
+  static std::array<TensorSpec, 2> infer(const Args& args);
+  static Saved save(const Args& args, const Outputs<RmsNorm>& out, Need need);
+  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+// {grad_x, grad_weight}, as in LayerNormBackward.
+struct RmsNormBackward {
+  static constexpr OpInfo info{.name = "rms_norm_backward", .autocast = Autocast::full};
+  static constexpr int kOutputs = 2;
+  static constexpr uint64_t kOptional = 0b1000;
+  struct Args {
+    const Tensor& grad;
+    const Tensor& x;
+    const Tensor& rstd;
+    const Tensor& weight;
+    int64_t dims;
+    double eps;
+    bool need_x, need_weight;
+    static constexpr std::array names{"grad", "x", "rstd", "weight", "dims", "eps", "need_x", "need_weight"};
+    auto fields() const { return std::tie(grad, x, rstd, weight, dims, eps, need_x, need_weight); }
+  };
+  struct Saved {
+    SavedTensor grad, x, weight;
+    int64_t dims;
+    double eps;
+  };
+  static std::array<TensorSpec, 2> infer(const Args& args);
+  static Saved save(const Args& args, const Outputs<RmsNormBackward>& out, Need need);
+  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+}  // namespace farro
