@@ -1,5 +1,7 @@
 #include <farro/core/profile/profile.h>
 
+#include <farro/core/profile/op_ranges.h>
+
 #include <farro/core/error/error.h>
 #include <farro/core/profile/trace_writer.h>
 #include <farro/core/scope/scope.h>
@@ -279,12 +281,14 @@ void start_profile(const ProfileOptions& options) {
   p.begin_ns = now_ns();
   ++p.session;
   detail::profile_active.store(true, std::memory_order_release);
+  detail::listen_to_ops();
 }
 
 ProfileResult stop_profile() {
   Profile& p = profile();
   const std::lock_guard control(p.control);
   FARRO_CHECK(detail::profile_active.exchange(false), ValueError, "stop_profile: a profile must run, got none");
+  detail::stop_listening_to_ops();
   const int64_t end_ns = now_ns();
   std::set<std::shared_ptr<ThreadProfile>> threads;
   {

@@ -1,0 +1,14 @@
+// Versions of the libraries behind the CPU backend, for `farro doctor` and reports.
+#pragma once
+
+#include <string>
+
+namespace farro {
+
+struct CpuLibraryVersions {
+  std::string onednn;  // "2.6.3"
+  std::string blas;    // OpenBLAS's own description
+};
+CpuLibraryVersions cpu_library_versions();
+
+}  // namespace farro

@@ -1,0 +1,13 @@
+// The subcommands of `farro`. Each adds itself to the command line.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace farro::tools {
+
+// farro doctor: what was found on this machine, and why a GPU is unused.
+void add_doctor(CLI::App& app);
+
+}  // namespace farro::tools
