@@ -90,8 +90,8 @@ void list_ops() {
 
 void add_doctor(CLI::App& app) {
   CLI::App* command = app.add_subcommand("doctor", "Says what was found on this machine, and why a GPU is unused");
-  const auto ops = command->add_flag("--ops", "List all operations with their arguments and kernels instead");
-  command->callback([ops] { ops->count() ? list_ops() : doctor(); });
+  command->add_flag("--ops")->description("List all operations with their arguments and kernels instead");
+  command->callback([command] { command->count("--ops") ? list_ops() : doctor(); });
 }
 
 }  // namespace farro::tools
