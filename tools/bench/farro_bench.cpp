@@ -1,0 +1,125 @@
+// Farro's side of the comparison with LibTorch (peer/libtorch_bench.cpp has the same loops). Prints one JSON object per
+// round: {"case": ..., "threads": ..., "seconds": seconds of one iteration}. Run by tools/bench/compare.
+#include <farro/farro.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace {
+
+using namespace farro;
+using Body = std::function<void()>;
+
+double seconds_of(const Body& body, int64_t iterations) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int64_t i = 0; i < iterations; ++i) body();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(iterations);
+}
+
+struct LeNet : nn::Module {
+  nn::Conv2d conv1{*this, "conv1", {.in_channels = 1, .out_channels = 32, .kernel_size = {3}, .padding = {1}}};
+  nn::Conv2d conv2{*this, "conv2", {.in_channels = 32, .out_channels = 64, .kernel_size = {3}, .padding = {1}}};
+  nn::Linear fc1{*this, "fc1", {.in_features = 64 * 7 * 7, .out_features = 128}};
+  nn::Linear fc2{*this, "fc2", {.in_features = 128, .out_features = 10}};
+
+  Tensor forward(const Tensor& input) override {
+    Tensor x = max_pool2d(relu(conv1(input)), {.kernel_size = {2}});
+    x = max_pool2d(relu(conv2(x)), {.kernel_size = {2}});
+    return fc2(relu(fc1(x.flatten(1))));
+  }
+};
+
+struct Mlp : nn::Module {
+  std::vector<std::unique_ptr<nn::Linear>> layers;
+  explicit Mlp(std::initializer_list<int64_t> sizes) {
+    const int64_t* at = sizes.begin();
+    for (size_t i = 0; i + 1 < sizes.size(); ++i)
+      layers.push_back(std::make_unique<nn::Linear>(*this, "fc" + std::to_string(i),
+                                                    nn::LinearOptions{.in_features = at[i], .out_features = at[i + 1]}));
+  }
+  Tensor forward(const Tensor& input) override {
+    Tensor x = input;
+    for (size_t i = 0; i < layers.size(); ++i) {
+      x = (*layers[i])(x);
+      if (i + 1 < layers.size()) x = relu(x);
+    }
+    return x;
+  }
+};
+
+Body make_add(bool grad) {
+  Tensor a = rand({8}), b = rand({8});
+  if (grad) {
+    a.set_requires_grad();
+    b.set_requires_grad();
+  }
+  return [=] { const Tensor c = a + b; };
+}
+
+Body make_chain() {
+  const Tensor x = ones({8}).set_requires_grad(), c = ones({8}), g = ones({8});
+  return [=] {
+    Tensor y = x;
+    for (int i = 0; i < 1000; ++i) y = y * c;
+    y.backward(g);
+  };
+}
+
+template <class Net, class Loss>
+Body training_step(std::shared_ptr<Net> net, const Tensor& x, const Tensor& y, Loss loss) {
+  const auto adam = std::make_shared<optim::Adam>(net->parameters(), optim::AdamOptions{.lr = 1e-3});
+  return [=] {
+    adam->zero_grad();
+    loss((*net)(x), y).backward();
+    adam->step();
+  };
+}
+
+const auto kCrossEntropy = [](const Tensor& a, const Tensor& b) { return cross_entropy(a, b); };
+
+Body make_case(const std::string& name) {
+  if (name == "add") return make_add(false);
+  if (name == "add_grad") return make_add(true);
+  if (name == "chain") return make_chain();
+  if (name == "mlp_small")
+    return training_step(std::make_shared<Mlp>(std::initializer_list<int64_t>{32, 32, 32, 1}), rand({8, 32}), rand({8, 1}),
+                         [](const Tensor& a, const Tensor& b) { return mse_loss(a, b); });
+  if (name == "mlp_large")
+    return training_step(std::make_shared<Mlp>(std::initializer_list<int64_t>{784, 1024, 1024, 10}), rand({128, 784}),
+                         randint(0, 10, {128}), kCrossEntropy);
+  if (name == "cnn")
+    return training_step(std::make_shared<LeNet>(), rand({64, 1, 28, 28}), randint(0, 10, {64}), kCrossEntropy);
+  // What bounds the others: 1024^3 multiply-adds, and a copy of 256 MB.
+  if (name == "gemm") {
+    const Tensor a = rand({1024, 1024}), b = rand({1024, 1024});
+    return [=] { matmul(a, b); };
+  }
+  if (name == "copy") {
+    const Tensor a = rand({64 << 20});
+    Tensor b = empty_like(a);
+    return [=]() mutable { b.copy_(a); };
+  }
+  std::fprintf(stderr, "unknown case %s\n", name.c_str());
+  std::exit(2);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 5) {
+    std::fprintf(stderr, "usage: farro_bench CASE THREADS ITERATIONS ROUNDS\n");
+    return 2;
+  }
+  const std::string name = argv[1];
+  set_num_threads(std::atoi(argv[2]));
+  const int64_t iterations = std::atoll(argv[3]);
+  const Body body = make_case(name);
+  seconds_of(body, iterations / 5 + 1);
+  for (int round = 0; round < std::atoi(argv[4]); ++round)
+    std::printf("{\"case\": \"%s\", \"threads\": %s, \"seconds\": %.9g}\n", name.c_str(), argv[2],
+                seconds_of(body, iterations));
+}
