@@ -1,0 +1,157 @@
+#include <farro/kernels/matmul/matmul.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/matmul/matmul.h>
+#include <farro/kernels/pointwise/arithmetic.h>
+
+namespace farro {
+
+namespace {
+
+void check_dtypes(const char* op, const char* first, const Tensor& a, const char* second, const Tensor& b) {
+  FARRO_CHECK(a.dtype() == b.dtype(), DTypeError, op, ": ", first, " and ", second, " must have one dtype, got ", a.dtype(),
+              " and ", b.dtype(), " (", first, ": ", a, ", ", second, ": ", b, ")");
+  FARRO_CHECK(a.dtype() != DType::boolean, DTypeError, op, ": ", first, " must be a number, got bool (", first, ": ", a, ")");
+}
+
+Shape without_last(const Shape& sizes, int count) {
+  return Shape(std::span<const int64_t>(sizes).first(static_cast<size_t>(sizes.size() - count)));
+}
+
+double numel_of(const Shape& sizes) {
+  double numel = 1;
+  for (int64_t size : sizes) numel *= static_cast<double>(size);
+  return numel;
+}
+
+Tensor swap_last(const Tensor& t) { return t.transpose(-2, -1); }
+
+// All leading dimensions as rows.
+Tensor as_rows(const Tensor& t) {
+  if (t.dim() == 2) return t;
+  int64_t rows = 1;
+  for (int i = 0; i + 1 < t.dim(); ++i) rows *= t.sizes()[i];
+  return t.reshape({rows, t.sizes().back()});
+}
+
+// The sum over all rows of a^T b: the gradient of one matrix that multiplied every row of a batch.
+Tensor rows_product(const Tensor& a, const Tensor& b) { return matmul(as_rows(a).t(), as_rows(b)); }
+
+Cost product_cost(double m, double n, double k, const Tensor& a, const Tensor& b) {
+  return {2 * m * n * k, static_cast<double>(a.nbytes()) + static_cast<double>(b.nbytes()) +
+                             m * n * static_cast<double>(item_size(a.dtype()))};
+}
+
+}  // namespace
+
+TensorSpec Matmul::infer(const Args& args) {
+  const Tensor &a = args.a, &b = args.b;
+  check_dtypes(info.name, "a", a, "b", b);
+  FARRO_CHECK(a.dim() >= 2 && b.dim() >= 2, ShapeError, "matmul: a and b must have at least 1 dimension, got a: ", a,
+              ", b: ", b);
+  const Shape &sa = a.sizes(), &sb = b.sizes();
+  const int64_t inner = sb[sb.size() - 2];
+  FARRO_CHECK(sa.back() == inner, ShapeError, "matmul: the last size of a must equal the last but one of b, got ",
+              sa.back(), " and ", inner, " (a: ", a, ", b: ", b, ")");
+  Shape sizes;
+  if (sa.size() > 2 || sb.size() > 2) sizes = broadcast_shapes(info.name, without_last(sa, 2), without_last(sb, 2));
+  sizes.push_back(sa[sa.size() - 2]);
+  sizes.push_back(sb.back());
+  return TensorSpec(sizes, a);
+}
+Matmul::Saved Matmul::save(const Args& args, const Outputs<Matmul>&, Need need) {
+  return {need[1] ? SavedTensor(args.a) : SavedTensor(), need[0] ? SavedTensor(args.b) : SavedTensor(),
+          args.b.dim() == 2 && args.a.dim() > 2};
+}
+Grads Matmul::backward(const Saved& saved, const Grads& grads, Need need) {
+  const Tensor& g = grads[0];
+  Grads out(2);
+  if (need[0]) out[0] = matmul(g, swap_last(saved.b.get()));
+  if (need[1]) {
+    const Tensor a = saved.a.get();
+    out[1] = saved.shared_b ? rows_product(a, g) : matmul(swap_last(a), g);
+  }
+  return out;
+}
+Cost Matmul::cost(const Args& args) {
+  const Shape out = infer(args).sizes;
+  return product_cost(numel_of(without_last(out, 1)), static_cast<double>(out.back()),
+                      static_cast<double>(args.a.sizes().back()), args.a, args.b);
+}
+
+TensorSpec Linear::infer(const Args& args) {
+  const Tensor &x = args.x, &weight = args.weight, &bias = args.bias;
+  check_dtypes(info.name, "x", x, "weight", weight);
+  FARRO_CHECK(x.dim() >= 1, ShapeError, "linear: x must have at least 1 dimension, got ", x);
+  FARRO_CHECK(weight.dim() == 2, ShapeError, "linear: weight must have 2 dimensions (out, in), got ", weight);
+  FARRO_CHECK(x.sizes().back() == weight.sizes()[1], ShapeError, "linear: the last size of x must equal weight's in size ",
+              weight.sizes()[1], ", got ", x.sizes().back(), " (x: ", x, ", weight: ", weight, ")");
+  if (bias.defined()) {
+    check_dtypes(info.name, "x", x, "bias", bias);
+    FARRO_CHECK(bias.dim() == 1 && bias.sizes()[0] == weight.sizes()[0], ShapeError, "linear: bias must have shape [",
+                weight.sizes()[0], "], got ", bias.sizes(), " (bias: ", bias, ")");
+  }
+  Shape sizes = x.sizes();
+  sizes[sizes.size() - 1] = weight.sizes()[0];
+  return TensorSpec(sizes, x);
+}
+Linear::Saved Linear::save(const Args& args, const Outputs<Linear>&, Need need) {
+  return {need[1] ? SavedTensor(args.x) : SavedTensor(), need[0] ? SavedTensor(args.weight) : SavedTensor()};
+}
+Grads Linear::backward(const Saved& saved, const Grads& grads, Need need) {
+  const Tensor& g = grads[0];
+  Grads out(3);
+  if (need[0]) out[0] = matmul(g, saved.weight.get());
+  if (need[1]) out[1] = rows_product(g, saved.x.get());
+  if (need[2]) out[2] = g.dim() == 1 ? g : as_rows(g).sum({0});
+  return out;
+}
+Cost Linear::cost(const Args& args) {
+  const double rows = numel_of(without_last(args.x.sizes(), 1));
+  const double n = static_cast<double>(args.weight.sizes()[0]), k = static_cast<double>(args.weight.sizes()[1]);
+  Cost cost = product_cost(rows, n, k, args.x, args.weight);
+  if (args.bias.defined()) {
+    cost.flops += rows * n;
+    cost.bytes += static_cast<double>(args.bias.nbytes());
+  }
+  return cost;
+}
+
+void register_matmul_kernels();  // matmul.cpp
+void register_matmul();
+void register_matmul() {
+  register_op<Matmul>();
+  register_op<Linear>();
+  register_matmul_kernels();
+}
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  const bool row = a.defined() && a.dim() == 1, column = b.defined() && b.dim() == 1;
+  if (!row && !column) [[likely]] return call<Matmul>({a, b});
+  const Tensor left = row ? a.unsqueeze(0) : a, right = column ? b.unsqueeze(1) : b;
+  Tensor out = call<Matmul>({left, right});
+  if (column) out = out.squeeze(-1);
+  return row ? out.squeeze(column ? -1 : -2) : out;
+}
+
+Tensor bmm(const Tensor& a, const Tensor& b) {
+  FARRO_CHECK(a.dim() == 3 && b.dim() == 3, ShapeError, "bmm: a and b must have 3 dimensions, got a: ", a, ", b: ", b);
+  FARRO_CHECK(a.sizes()[0] == b.sizes()[0], ShapeError, "bmm: a and b must have one batch size, got ", a.sizes()[0], " and ",
+              b.sizes()[0], " (a: ", a, ", b: ", b, ")");
+  return call<Matmul>({a, b});
+}
+
+Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
+  FARRO_CHECK(a.dim() == 2 && b.dim() == 2, ShapeError, "addmm: a and b must have 2 dimensions, got a: ", a, ", b: ", b);
+  const Tensor product = matmul(a, b);
+  // input broadcasts, the product does not.
+  const Tensor base = input.expand(product.sizes());
+  if (beta == 0) return alpha == 1 ? product : product * alpha;
+  return add(beta == 1 ? base : base * beta, product, alpha);
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) { return call<Linear>({x, weight, bias}); }
+
+Tensor Tensor::matmul(const Tensor& other) const { return farro::matmul(*this, other); }
+
+}  // namespace farro
