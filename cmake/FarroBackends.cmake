@@ -7,6 +7,7 @@ else()
 endif()
 
 if(farro_build_simt)
+  find_package(Boost REQUIRED COMPONENTS context)
   add_subdirectory(core/simt_host)
   if(NOT BUILD_SHARED_LIBS)
     target_sources(farro PRIVATE $<TARGET_OBJECTS:farro_simt_objects>)

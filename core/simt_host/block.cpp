@@ -15,7 +15,7 @@ thread_local constinit dim3 gridDim{};
 namespace farro::simt_host {
 
 namespace {
-thread_local constinit BlockRunner* current_runner = nullptr;
+[[gnu::tls_model("initial-exec")]] thread_local constinit BlockRunner* current_runner = nullptr;
 
 std::string triple(unsigned x, unsigned y, unsigned z) { return str('(', x, ",", y, ",", z, ')'); }
 
@@ -114,6 +114,8 @@ void BlockRunner::run_plain() {
 void BlockRunner::run_fibers() {
   while (lanes_.size() < threads_) lanes_.push_back(std::make_unique<Lane>());
   for (unsigned i = 0; i < threads_; ++i) {
+    const dim3 t = thread_index(i);
+    lanes_[i]->index = {t.x, t.y, t.z};
     lanes_[i]->state = State::ready;
     lanes_[i]->fiber.start(&BlockRunner::lane_main, this);
   }
@@ -159,11 +161,11 @@ bool BlockRunner::run_ready_lanes(unsigned warp) {
 }
 
 void BlockRunner::run_lane(unsigned i) {
+  Lane& lane = *lanes_[i];
   running_ = i;
-  const dim3 t = thread_index(i);
-  threadIdx = {t.x, t.y, t.z};
+  threadIdx = lane.index;
   ++counters_->switches;
-  lanes_[i]->fiber.resume();
+  lane.fiber.resume();
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 

@@ -59,6 +59,7 @@ class BlockRunner {
   struct Lane {
     Fiber fiber;
     State state = State::ready;
+    uint3 index;
     Place barrier_place;
     WarpRequest request;
     uint64_t result = 0;

@@ -18,7 +18,7 @@ struct alignas(kVectorBytes) Vec {
   T at[size];
 };
 
-// Whether rows of `stride` elements that start at `data` can all be read as Vec<T>.
+// Whether rows of `stride` elements, the first at `data`, can all be read as Vec<T>. True for null.
 template <class T>
 __host__ __device__ bool vectorizable(const T* data, int64_t stride) {
   return reinterpret_cast<uintptr_t>(data) % kVectorBytes == 0 && stride % Vec<T>::size == 0;
@@ -45,6 +45,21 @@ template <class T>
 __device__ void store_vec(T* data, const Vec<T>& value) {
   detail::check_aligned(data);
   *reinterpret_cast<Vec<T>*>(data) = value;
+}
+
+// Up to Vec<T>::size elements: at once where `vectors` says that all of them are there and aligned, else one by one.
+template <class T>
+__device__ Vec<T> load_run(const T* data, int count, bool vectors) {
+  if (vectors) return load_vec(data);
+  Vec<T> value{};
+  for (int i = 0; i < count; ++i) value.at[i] = data[i];
+  return value;
+}
+
+template <class T>
+__device__ void store_run(T* data, const Vec<T>& value, int count, bool vectors) {
+  if (vectors) return store_vec(data, value);
+  for (int i = 0; i < count; ++i) data[i] = value.at[i];
 }
 
 }  // namespace farro::simt
