@@ -115,6 +115,14 @@ void AtomicFile::write(std::string_view bytes) {
   write_all(file_.get(), bytes, path_);
 }
 
+void AtomicFile::overwrite(uint64_t offset, std::string_view bytes) {
+  FARRO_CHECK(file_.is_open(), ValueError, "AtomicFile: overwrite must come before commit, got it after ('", path_,
+              "')");
+  if (::lseek(file_.get(), static_cast<off_t>(offset), SEEK_SET) < 0) fail_errno(errno, "could not write", path_);
+  write_all(file_.get(), bytes, path_);
+  if (::lseek(file_.get(), 0, SEEK_END) < 0) fail_errno(errno, "could not write", path_);
+}
+
 void AtomicFile::commit() {
   FARRO_CHECK(file_.is_open(), ValueError, "AtomicFile: commit must be called once, got a second call ('", path_, "')");
   if (replaces_) {

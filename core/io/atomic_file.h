@@ -23,6 +23,8 @@ class AtomicFile {
 
   void write(std::string_view bytes);
   void write(const void* data, size_t bytes) { write({static_cast<const char*>(data), bytes}); }
+  // Replaces bytes that were written before.
+  void overwrite(uint64_t offset, std::string_view bytes);
   // Flushes and moves the file into place; on return the new content survives a power failure. On an error before the
   // move the old file is untouched. ValueError when called twice.
   void commit();

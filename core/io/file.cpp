@@ -45,7 +45,7 @@ InputFile::InputFile(std::string path)
   struct stat status;
   if (::fstat(fd_.get(), &status) != 0) fail_errno(errno, "could not examine", path_);
   if (!S_ISREG(status.st_mode))
-    fail_file(FileFault::wrong_kind, "could not read '", path_, "': it must be a regular file, got a ",
+    fail_read(FileFault::wrong_kind, path_, "it must be a regular file, got a ",
               S_ISDIR(status.st_mode) ? "folder" : "pipe, socket or device");
   size_ = static_cast<uint64_t>(status.st_size);
 }
@@ -57,9 +57,7 @@ void InputFile::read_exact(uint64_t offset, void* data, size_t bytes) const {
     const ssize_t got = ::pread(fd_.get(), out, std::min(bytes, kMaxTransfer), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_errno(errno, "could not read", path_);
-    if (got == 0)
-      fail_file(FileFault::truncated, "could not read '", path_, "': it must have at least ", end, " bytes, got ",
-                offset);
+    if (got == 0) fail_read(FileFault::truncated, path_, "it must have at least ", end, " bytes, got ", offset);
     out += got;
     offset += static_cast<uint64_t>(got);
     bytes -= static_cast<size_t>(got);
@@ -75,8 +73,7 @@ AppendFile::AppendFile(std::string path, Mode mode)
 std::string read_file(const std::string& path, uint64_t max_bytes) {
   const InputFile file(path);
   if (file.size() > max_bytes)
-    fail_file(FileFault::too_large, "could not read '", path, "': it must have at most ", max_bytes, " bytes, got ",
-              file.size());
+    fail_read(FileFault::too_large, path, "it must have at most ", max_bytes, " bytes, got ", file.size());
   std::string bytes(static_cast<size_t>(file.size()), '\0');
   file.read_exact(0, bytes.data(), bytes.size());
   return bytes;

@@ -6,9 +6,9 @@
 namespace farro::io {
 
 const char* name(FileFault fault) noexcept {
-  constexpr const char* names[] = {"not_found",      "wrong_kind",  "system",      "too_large",     "truncated",
-                                   "trailing_bytes", "bad_magic",   "bad_header",  "duplicate_key", "bad_dtype",
-                                   "bad_shape",      "bad_offsets", "bad_checksum"};
+  constexpr const char* names[] = {"not_found",      "wrong_kind",  "system",     "too_large",     "truncated",
+                                   "trailing_bytes", "bad_magic",   "bad_header", "duplicate_key", "bad_dtype",
+                                   "bad_shape",      "bad_offsets", "bad_value",  "bad_checksum"};
   return names[static_cast<int>(fault)];
 }
 

@@ -21,6 +21,7 @@ enum class FileFault : uint8_t {
   bad_dtype,       // an element type the format or this library does not know
   bad_shape,       // negative, overflowing or inconsistent sizes
   bad_offsets,     // data ranges that overlap, leave holes or lie outside the file
+  bad_value,       // an element that its type does not allow
   bad_checksum,    // the content differs from what was written
 };
 const char* name(FileFault fault) noexcept;
@@ -34,6 +35,12 @@ struct FileError : IoError {
 template <class... Pieces>
 [[noreturn, gnu::noinline, gnu::cold]] void fail_file(FileFault fault, const Pieces&... pieces) {
   throw FileError(farro::detail::with_scope(str(pieces...)), fault);
+}
+
+// The same, beginning with "could not read '<path>': ".
+template <class... Pieces>
+[[noreturn, gnu::noinline, gnu::cold]] void fail_read(FileFault fault, std::string_view path, const Pieces&... pieces) {
+  fail_file(fault, "could not read '", path, "': ", pieces...);
 }
 
 // A name out of a file, for a message: in quotes, cut at 80 bytes, control characters as \xNN. A hostile file must not

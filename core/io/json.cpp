@@ -11,6 +11,9 @@
 namespace farro::io {
 
 nlohmann::json parse_json(std::string_view text, std::string_view what, int max_depth) {
+  // The parser takes a zero byte for the end of the text.
+  if (text.find('\0') != std::string_view::npos)
+    fail_file(FileFault::bad_header, what, ": text must be JSON, got a zero byte");
   using Event = nlohmann::json::parse_event_t;
   std::vector<std::set<std::string>> open_objects;
   const auto check = [&](int depth, Event event, nlohmann::json& parsed) {

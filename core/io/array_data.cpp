@@ -1,0 +1,39 @@
+#include <farro/core/io/array_data.h>
+
+#include <farro/core/io/file_error.h>
+
+#include <algorithm>
+
+namespace farro::io {
+
+uint64_t array_bytes(const std::string& path, DType dtype, const Shape& shape) {
+  auto bytes = static_cast<int64_t>(item_size(dtype));
+  bool good = true, zero = false;
+  for (const int64_t size : shape) {
+    // A zero counts as one here: [2^62, 2^62, 0] has no elements, but its strides would overflow.
+    good = good && size >= 0 && !__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes);
+    zero |= size == 0;
+  }
+  if (!good) fail_read(FileFault::bad_shape, path, "the size in bytes must be below 2^63, got ", dtype, " ", shape);
+  return zero ? 0 : static_cast<uint64_t>(bytes);
+}
+
+void check_data_bytes(const std::string& path, const std::string& what, uint64_t expected, uint64_t found) {
+  if (found != expected)
+    fail_read(found < expected ? FileFault::truncated : FileFault::trailing_bytes, path, what, " must have ", expected,
+              " bytes of data, got ", found);
+}
+
+void check_bools(const std::string& path, const Tensor& tensor) {
+  if (tensor.dtype() != DType::boolean) return;
+  const auto* bytes = static_cast<const unsigned char*>(tensor.raw_data());
+  const auto bad = std::find_if(bytes, bytes + tensor.nbytes(), [](unsigned char byte) { return byte > 1; });
+  if (bad != bytes + tensor.nbytes()) fail_read(FileFault::bad_value, path, "a bool must be 0 or 1, got ", *bad);
+}
+
+Tensor to_host(const Tensor& tensor) {
+  const Tensor host = tensor.is_cpu() ? tensor : tensor.detach().to(Device::cpu());
+  return host.is_contiguous() ? host : host.detach().contiguous();
+}
+
+}  // namespace farro::io
