@@ -1,0 +1,76 @@
+// The safetensors format (github.com/huggingface/safetensors): tensors by name, readable by PyTorch's tools and back.
+// Checkpoints and exported weights are such files. Nothing in a file is trusted: a header is checked against the
+// format's rules and the file's true size before any tensor is made.
+// Files written here also carry a CRC-32C of the whole file in their metadata, which readers of other projects ignore.
+#pragma once
+
+#include <farro/core/io/file.h>
+#include <farro/core/tensor/tensor.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace farro::io {
+
+using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
+using Metadata = std::map<std::string, std::string>;
+
+// Writes all tensors (any device, any strides) to `path`, replaced as a whole. The same content gives the same bytes.
+// ValueError for an undefined tensor, a name given twice, the name "__metadata__", or text that is no UTF-8; FileError.
+void save_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata = {});
+
+struct LoadOptions {
+  Device device = Device::cpu();
+  // Refuse a file without a checksum, as checkpoints do: damage might have hit the very entry that holds it. A checksum
+  // that is there is always compared.
+  bool require_checksum = false;
+};
+
+struct LoadedTensors {
+  NamedTensors tensors;  // in the order of the header
+  Metadata metadata;
+};
+// FileError for everything that a damaged or hostile file can be; see FileFault. Nothing is executed, and no more
+// memory is used than the file has bytes, and a little.
+LoadedTensors load_safetensors(const std::string& path, const LoadOptions& options = {});
+
+// Reads a file tensor by tensor.
+class SafetensorsFile {
+ public:
+  struct Entry {
+    std::string name;
+    DType dtype;
+    Shape shape;
+    uint64_t begin = 0, end = 0;  // bytes, counted from the end of the header
+  };
+
+  // Reads and checks the header. FileError.
+  explicit SafetensorsFile(const std::string& path);
+
+  const std::vector<Entry>& entries() const noexcept { return entries_; }
+  const Metadata& metadata() const noexcept { return metadata_; }
+  // ValueError where there is no such name.
+  const Entry& entry(std::string_view name) const;
+  // A new tensor. The checksum is compared by verify() and load_safetensors(), for it is that of the whole file.
+  Tensor read(const Entry& entry, Device device = Device::cpu()) const;
+  // Reads the whole file and throws FileError (bad_checksum) where it is not what was written, or, if `required`, where
+  // it has no checksum.
+  void verify(bool required = false) const;
+
+ private:
+  friend LoadedTensors load_safetensors(const std::string& path, const LoadOptions& options);
+  std::vector<const Entry*> in_file_order() const;
+  uint32_t header_checksum() const;
+  void compare_checksum(uint32_t found, bool required) const;
+
+  InputFile file_;
+  std::string header_;
+  std::vector<Entry> entries_;
+  std::map<std::string, size_t, std::less<>> index_;
+  Metadata metadata_;
+};
+
+}  // namespace farro::io
