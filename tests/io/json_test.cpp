@@ -32,6 +32,7 @@ TEST(Json, DuplicateKeysAreRefused) {
 TEST(Json, TextThatIsNoJson) {
   for (const char* text : {"", "{", "{]", "nan", "[1,]", "\"\xff\"", "{\"a\":1}x", "[1e999]", "'a'", "\"\x01\""})
     expect_fault(FileFault::bad_header, "test: text must be JSON", [&] { parse_json(text, "test"); });
+  expect_fault(FileFault::bad_header, "a zero byte", [] { parse_json(std::string_view("{}\0", 3), "test"); });
 }
 
 }  // namespace
