@@ -29,7 +29,7 @@ endif()
 # <farro/farro.h>.
 set(farro_folders core autograd kernels nn optim data distributed)
 file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/include/farro")
-foreach(folder IN ITEMS ${farro_folders} tests tools)
+foreach(folder IN ITEMS ${farro_folders} tests tools examples)
   if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}")
     file(CREATE_LINK "${PROJECT_SOURCE_DIR}/${folder}" "${PROJECT_BINARY_DIR}/include/farro/${folder}" SYMBOLIC)
   endif()

@@ -1,0 +1,37 @@
+// The frame of an example program: the options that all of them take, and errors as one line with an exit code.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace farro::examples {
+
+struct RunOptions {
+  std::string device = "auto";
+  int64_t epochs = 5;
+  int64_t batch_size = 64;
+  double lr = 1e-3;
+  uint64_t seed = 1;
+  std::string out;     // empty: the next free runs/<program>/<n>
+  std::string resume;  // a checkpoint or a run folder
+  int64_t max_steps = 0;         // stop after so many steps in all; 0: no such limit
+  int64_t checkpoint_every = 0;  // steps; 0: at the end of each epoch only
+  int threads = 0;               // 0: all processors
+};
+
+// Adds --device, --epochs, ... to the command line, with the defaults that `options` holds.
+void add_run_options(CLI::App& app, RunOptions& options);
+
+// Parses the command line and runs `body`. Returns the exit code: 0, 1 for an error of the run (one line on stderr), 2
+// for a wrong command line, 130 where a signal stopped it.
+int run_program(CLI::App& app, int argc, char** argv, const std::function<void()>& body);
+
+// True once SIGINT or SIGTERM has come: the loop writes a checkpoint and ends. A second signal ends the process at once.
+bool stop_requested() noexcept;
+
+}  // namespace farro::examples

@@ -1,0 +1,65 @@
+// What a training run leaves behind in its folder: metrics.jsonl, TensorBoard event files, curves.svg and checkpoints.
+// Used by the example programs; the training loop itself stays in the example.
+#pragma once
+
+#include <farro/core/io/event_file.h>
+#include <farro/core/io/line_chart.h>
+#include <farro/core/io/metrics_log.h>
+
+#include <cstdint>
+#include <string>
+
+namespace farro::examples {
+
+struct StepRecord {
+  int64_t step = 0;
+  double loss = 0;
+  double lr = 0;
+  double items_per_second = 0;
+  double grad_norm = 0;
+  std::string digest;
+};
+
+struct EpochRecord {
+  int64_t step = 0;
+  int64_t epoch = 0;
+  double test_loss = 0;
+  double test_accuracy = 0;
+};
+
+class RunFolder {
+ public:
+  // `unit` names what items_per_second counts, e.g. "images". A run that goes on keeps the records up to `last_step`.
+  static RunFolder create(const std::string& folder, const std::string& unit);
+  static RunFolder resume(const std::string& folder, const std::string& unit, int64_t last_step);
+
+  void record(const StepRecord& step);
+  // Also draws the curves anew.
+  void record(const EpochRecord& epoch);
+
+  const std::string& path() const noexcept { return folder_; }
+
+ private:
+  RunFolder(std::string folder, const std::string& unit, io::MetricsLog metrics, int64_t first_step);
+  void read_back();
+  void draw_curves() const;
+
+  std::string folder_;
+  std::string rate_name_;
+  io::MetricsLog metrics_;
+  io::EventFile events_;
+  io::ChartSeries train_loss_, test_loss_, test_accuracy_;
+};
+
+// The folder a run writes to: `wanted` if given (ValueError where it holds a run already), else the first free one of
+// runs/<program>/1, 2, ... Creates nothing.
+std::string choose_run_folder(const std::string& wanted, const std::string& program);
+
+// "checkpoint-00001200.safetensors"
+std::string checkpoint_name(int64_t step);
+// A checkpoint file itself, or the newest one of a run folder; throws IoError where there is none.
+std::string find_checkpoint(const std::string& path);
+// Deletes all but the newest `keep` checkpoints of a folder.
+void remove_old_checkpoints(const std::string& folder, int keep);
+
+}  // namespace farro::examples
