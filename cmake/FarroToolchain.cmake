@@ -28,6 +28,9 @@ endif()
 # Headers are included as <farro/...> in the tree and after installation: links to the folders stand beside the generated
 # <farro/farro.h>.
 set(farro_folders core autograd kernels nn optim data distributed)
+if(IS_SYMLINK "${PROJECT_BINARY_DIR}/include/farro")  # of an older build tree
+  file(REMOVE "${PROJECT_BINARY_DIR}/include/farro")
+endif()
 file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/include/farro")
 foreach(folder IN ITEMS ${farro_folders} tests tools examples)
   if(EXISTS "${PROJECT_SOURCE_DIR}/${folder}")
