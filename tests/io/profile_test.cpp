@@ -134,12 +134,19 @@ TEST(Profile, AKilledRunLeavesAValidTrace) {
   for (int i = 0; i < kills; ++i) {
     const TemporaryFolder folder;
     const std::string path = folder.file("trace.json");
+    int pipe[2];
+    ASSERT_EQ(::pipe(pipe), 0);
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
       start_profile({.trace_path = path});
+      if (::write(pipe[1], "x", 1) != 1) ::_exit(1);
       for (;;) const ProfileRange range("work");
     }
+    char started;
+    ASSERT_EQ(::read(pipe[0], &started, 1), 1);
+    ::close(pipe[0]);
+    ::close(pipe[1]);
     pause_ms(30 + 7 * (i % 20));
     ::kill(child, SIGKILL);
     int status;
