@@ -116,8 +116,8 @@ Tensor from_blob(void* data, const Shape& sizes, const Strides& strides, const T
   return out;
 }
 
-Tensor wrap_number(Scalar value) {
-  const DType dtype = value.dtype();
+namespace {
+Tensor wrapped(Scalar value, DType dtype) {
   Tensor out(Ref<TensorImpl>::adopt(
       new TensorImpl(Storage::create(item_size(dtype), Device::cpu()), 0, {}, {}, 1, dtype)));
   out.impl()->wrapped_number = true;
@@ -130,6 +130,13 @@ Tensor wrap_number(Scalar value) {
     }
   });
   return out;
+}
+}  // namespace
+
+Tensor wrap_number(Scalar value) { return wrapped(value, value.dtype()); }
+Tensor wrap_number(Scalar value, const Tensor& beside) {
+  const DType dtype = beside.dtype();
+  return wrapped(value, dtype == DType::f64 ? DType::f64 : is_floating(dtype) ? DType::f32 : value.dtype());
 }
 
 Tensor make_view(const Tensor& of, const Shape& sizes, const Strides& strides, int64_t offset) {

@@ -227,8 +227,10 @@ Tensor empty_like(const Tensor& like);
 Tensor from_blob(void* data, const Shape& sizes, const TensorOptions& options = {}, std::function<void()> deleter = {});
 Tensor from_blob(void* data, const Shape& sizes, const Strides& strides, const TensorOptions& options = {},
                  std::function<void()> deleter = {});
-// A 0-dim CPU tensor that counts as a C++ number in promotion.
+// A 0-dim CPU tensor that counts as a C++ number in promotion: of the default dtype, i64 or bool.
 Tensor wrap_number(Scalar value);
+// As above, for an operation with `beside`: where that is floating, in a dtype that loses nothing there (f64 or f32).
+Tensor wrap_number(Scalar value, const Tensor& beside);
 // Another view of the same storage: no history, no checks. For the machinery.
 Tensor make_view(const Tensor& of, const Shape& sizes, const Strides& strides, int64_t offset);
 

@@ -76,23 +76,23 @@ Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
-Tensor operator+(const Tensor& a, Scalar b) { return add(a, wrap_number(b)); }
-Tensor operator-(const Tensor& a, Scalar b) { return sub(a, wrap_number(b)); }
-Tensor operator*(const Tensor& a, Scalar b) { return mul(a, wrap_number(b)); }
-Tensor operator/(const Tensor& a, Scalar b) { return div(a, wrap_number(b)); }
-Tensor operator+(Scalar a, const Tensor& b) { return add(wrap_number(a), b); }
-Tensor operator-(Scalar a, const Tensor& b) { return sub(wrap_number(a), b); }
-Tensor operator*(Scalar a, const Tensor& b) { return mul(wrap_number(a), b); }
-Tensor operator/(Scalar a, const Tensor& b) { return div(wrap_number(a), b); }
+Tensor operator+(const Tensor& a, Scalar b) { return add(a, wrap_number(b, a)); }
+Tensor operator-(const Tensor& a, Scalar b) { return sub(a, wrap_number(b, a)); }
+Tensor operator*(const Tensor& a, Scalar b) { return mul(a, wrap_number(b, a)); }
+Tensor operator/(const Tensor& a, Scalar b) { return div(a, wrap_number(b, a)); }
+Tensor operator+(Scalar a, const Tensor& b) { return add(wrap_number(a, b), b); }
+Tensor operator-(Scalar a, const Tensor& b) { return sub(wrap_number(a, b), b); }
+Tensor operator*(Scalar a, const Tensor& b) { return mul(wrap_number(a, b), b); }
+Tensor operator/(Scalar a, const Tensor& b) { return div(wrap_number(a, b), b); }
 
 Tensor Tensor::operator-() const { return neg(*this); }
 Tensor& Tensor::add_(const Tensor& other, double alpha) { return call_inplace<Add>({*this, other, alpha}, *this); }
 Tensor& Tensor::sub_(const Tensor& other) { return call_inplace<Sub>({*this, other}, *this); }
 Tensor& Tensor::mul_(const Tensor& other) { return call_inplace<Mul>({*this, other}, *this); }
 Tensor& Tensor::div_(const Tensor& other) { return call_inplace<Div>({*this, other}, *this); }
-Tensor& Tensor::add_(Scalar other) { return add_(wrap_number(other)); }
-Tensor& Tensor::sub_(Scalar other) { return sub_(wrap_number(other)); }
-Tensor& Tensor::mul_(Scalar other) { return mul_(wrap_number(other)); }
-Tensor& Tensor::div_(Scalar other) { return div_(wrap_number(other)); }
+Tensor& Tensor::add_(Scalar other) { return add_(wrap_number(other, *this)); }
+Tensor& Tensor::sub_(Scalar other) { return sub_(wrap_number(other, *this)); }
+Tensor& Tensor::mul_(Scalar other) { return mul_(wrap_number(other, *this)); }
+Tensor& Tensor::div_(Scalar other) { return div_(wrap_number(other, *this)); }
 
 }  // namespace farro

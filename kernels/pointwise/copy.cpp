@@ -75,7 +75,7 @@ void copy_kernel(const Copy::Args& args, Outputs<Copy>& out) { copy_elements(out
 void copy_into_kernel(const CopyInto::Args& args, Outputs<CopyInto>& out) { copy_elements(out[0], args.source); }
 
 void fill_cpu(const Fill::Args& args, Outputs<Fill>& out) {
-  const Tensor value = wrap_number(args.value);
+  const Tensor value = wrap_number(args.value, out[0]);
   const DType compute = compute_type(value.dtype());
   if (args.value.to_double() == 0 && out[0].is_contiguous()) {
     char* data = static_cast<char*>(out[0].raw_data());

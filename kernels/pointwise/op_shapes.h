@@ -1,0 +1,45 @@
+// The parts that elementwise ops of one arity share: an op struct derives from UnaryOp<Op> or BinaryOp<Op> and adds its
+// info, its kKind and what it has of a backward.
+#pragma once
+
+#include <farro/autograd/node/saved_tensor.h>
+#include <farro/kernels/pointwise/pointwise_op.h>
+
+namespace farro {
+
+struct UnaryArgs {
+  const Tensor& a;
+  static constexpr std::array names{"a"};
+  auto fields() const { return std::tie(a); }
+};
+
+struct BinaryArgs {
+  const Tensor& a;
+  const Tensor& b;
+  static constexpr std::array names{"a", "b"};
+  auto fields() const { return std::tie(a, b); }
+};
+
+// Op::kFlops is the operations per element; transcendental functions count as one.
+template <class Op>
+struct UnaryOp {
+  using Args = UnaryArgs;
+  static constexpr double kFlops = 1;
+  static std::array<const Tensor*, 1> inputs(const Args& args) { return {&args.a}; }
+  static TensorSpec infer(const Args& args) { return pointwise_spec(Op::info.name, Op::kKind, args.a); }
+  static Cost cost(const Args& args) { return pointwise_cost({&args.a, 1}, Op::kFlops); }
+};
+
+template <class Op>
+struct BinaryOp {
+  using Args = BinaryArgs;
+  static constexpr double kFlops = 1;
+  static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.a, &args.b}; }
+  static TensorSpec infer(const Args& args) { return pointwise_spec(Op::info.name, Op::kKind, args.a, args.b); }
+  static Cost cost(const Args& args) {
+    const Tensor inputs[] = {args.a, args.b};
+    return pointwise_cost(inputs, Op::kFlops);
+  }
+};
+
+}  // namespace farro

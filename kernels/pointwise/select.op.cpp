@@ -1,0 +1,122 @@
+#include <farro/kernels/pointwise/select.op.h>
+
+#include <farro/autograd/call/inplace.h>
+#include <farro/kernels/pointwise/compare.h>
+#include <farro/kernels/pointwise/select.h>
+
+#include <cstdint>
+#include <limits>
+
+namespace farro {
+
+namespace {
+
+void check_mask(const char* op, const char* name, const Tensor& mask) {
+  FARRO_CHECK(mask.dtype() == DType::boolean, DTypeError, op, ": ", name, " must be bool, got ", mask.dtype(), " (", name,
+              ": ", mask, ")");
+}
+
+// Of two inputs of an extremum: the chosen one gets the gradient, equal ones half of it each.
+Grads backward_of_extremum(const Tensor& grad, const Tensor& chosen_a, const Tensor& equal, Need need) {
+  const Tensor half = masked_fill(grad, logical_not(equal), 0) / 2;
+  return {need[0] ? masked_fill(grad, logical_not(chosen_a), 0) + half : Tensor(),
+          need[1] ? masked_fill(grad, logical_or(chosen_a, equal), 0) + half : Tensor()};
+}
+
+}  // namespace
+
+TensorSpec Where::infer(const Args& args) {
+  check_mask(info.name, "condition", args.condition);
+  const Tensor inputs[] = {args.condition, args.a, args.b};
+  TensorSpec spec = pointwise_spec(info.name, kKind, inputs);
+  spec.dtype = result_type(args.a, args.b);
+  return spec;
+}
+Grads Where::backward(const Saved& saved, const Grads& grads, Need need) {
+  const Tensor condition = saved.condition.get();
+  return {Tensor(), need[1] ? masked_fill(grads[0], logical_not(condition), 0) : Tensor(),
+          need[2] ? masked_fill(grads[0], condition, 0) : Tensor()};
+}
+Cost Where::cost(const Args& args) {
+  const Tensor inputs[] = {args.condition, args.a, args.b};
+  return pointwise_cost(inputs, 1);
+}
+
+TensorSpec MaskedFill::infer(const Args& args) {
+  check_mask(info.name, "mask", args.mask);
+  TensorSpec spec = pointwise_spec(info.name, kKind, args.a, args.mask);
+  spec.dtype = args.a.dtype();
+  return spec;
+}
+Grads MaskedFill::backward(const Saved& saved, const Grads& grads, Need need) {
+  return {need[0] ? masked_fill(grads[0], saved.mask.get(), 0) : Tensor(), Tensor()};
+}
+Cost MaskedFill::cost(const Args& args) {
+  const Tensor inputs[] = {args.a, args.mask};
+  return pointwise_cost(inputs, 1);
+}
+
+TensorSpec Clamp::infer(const Args& args) {
+  FARRO_CHECK(args.a.dtype() != DType::boolean, DTypeError, "clamp: a must be a number, got bool (a: ", args.a, ")");
+  return pointwise_spec(info.name, kKind, args.a);
+}
+Grads Clamp::backward(const Saved& saved, const Grads& grads, Need) {
+  const Tensor a = saved.a.get();
+  return {masked_fill(grads[0], logical_or(a < saved.low, a > saved.high), 0)};
+}
+
+Grads Maximum::backward(const Saved& saved, const Grads& grads, Need need) {
+  const Tensor a = saved.a.get(), b = saved.b.get();
+  return backward_of_extremum(grads[0], a > b, a == b, need);
+}
+Grads Minimum::backward(const Saved& saved, const Grads& grads, Need need) {
+  const Tensor a = saved.a.get(), b = saved.b.get();
+  return backward_of_extremum(grads[0], a < b, a == b, need);
+}
+
+void register_select();
+void register_select() {
+  register_op<Where>();
+  register_op<MaskedFill>();
+  register_op<Clamp>();
+  register_op<Maximum>();
+  register_op<Minimum>();
+}
+
+namespace {
+
+// Both bounds, with a missing one at the end of the dtype's range.
+std::pair<Scalar, Scalar> bounds_for(DType dtype, std::optional<Scalar> low, std::optional<Scalar> high) {
+  FARRO_CHECK(low || high, ValueError, "clamp: low or high must be given, got neither");
+  if (is_floating(dtype)) {
+    const double infinity = std::numeric_limits<double>::infinity();
+    return {low.value_or(-infinity), high.value_or(infinity)};
+  }
+  return {low.value_or(INT64_MIN), high.value_or(INT64_MAX)};
+}
+
+}  // namespace
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) { return call<Where>({condition, a, b}); }
+Tensor where(const Tensor& condition, const Tensor& a, Scalar b) { return where(condition, a, wrap_number(b, a)); }
+Tensor where(const Tensor& condition, Scalar a, const Tensor& b) { return where(condition, wrap_number(a, b), b); }
+Tensor where(const Tensor& condition, Scalar a, Scalar b) { return where(condition, wrap_number(a), wrap_number(b)); }
+Tensor masked_fill(const Tensor& a, const Tensor& mask, Scalar value) { return call<MaskedFill>({a, mask, value}); }
+Tensor clamp(const Tensor& a, std::optional<Scalar> low, std::optional<Scalar> high) {
+  const bool real = is_floating(a.dtype()) || (low && low->is_floating()) || (high && high->is_floating());
+  const Tensor input = real && !is_floating(a.dtype()) ? a.to(default_dtype()) : a;
+  const auto [from, to] = bounds_for(input.dtype(), low, high);
+  return call<Clamp>({input, from, to});
+}
+Tensor maximum(const Tensor& a, const Tensor& b) { return call<Maximum>({a, b}); }
+Tensor minimum(const Tensor& a, const Tensor& b) { return call<Minimum>({a, b}); }
+
+Tensor& Tensor::clamp_(std::optional<Scalar> low, std::optional<Scalar> high) {
+  const auto [from, to] = bounds_for(dtype(), low, high);
+  return call_inplace<Clamp>({*this, from, to}, *this);
+}
+Tensor& Tensor::masked_fill_(const Tensor& mask, Scalar value) {
+  return call_inplace<MaskedFill>({*this, mask, value}, *this);
+}
+
+}  // namespace farro

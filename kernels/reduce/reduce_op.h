@@ -1,0 +1,40 @@
+// What all reductions share: which dimensions, the shape of the result, and the way of a gradient back.
+#pragma once
+
+#include <farro/core/op/op.h>
+
+namespace farro {
+
+struct ReduceArgs {
+  const Tensor& input;
+  Dims dims;  // empty: all
+  bool keepdim;
+  static constexpr std::array names{"input", "dims", "keepdim"};
+  auto fields() const { return std::tie(input, dims, keepdim); }
+};
+
+// Bit i: dimension i is reduced. Throws IndexError for a dimension out of range and ValueError for one given twice.
+uint32_t reduced_dims(const char* op, const Tensor& input, const Dims& dims);
+Shape reduced_shape(const Shape& sizes, uint32_t mask, bool keepdim);
+// How many values go into one result.
+int64_t reduced_count(const Shape& sizes, uint32_t mask);
+
+// The spec of a reduction's result.
+TensorSpec reduce_spec(const char* op, const Tensor& input, const Dims& dims, bool keepdim, DType dtype);
+// `flops` per value of the input; the input read, the result written.
+Cost reduce_cost(const ReduceArgs& args, double flops);
+
+// What backward needs of the input's geometry.
+struct ReducedFrom {
+  Shape sizes;
+  uint32_t mask = 0;
+
+  ReducedFrom() = default;
+  ReducedFrom(const char* op, const Tensor& input, const Dims& dims)
+      : sizes(input.sizes()), mask(reduced_dims(op, input, dims)) {}
+  int64_t count() const { return reduced_count(sizes, mask); }
+  // A result (or its gradient) with the reduced dimensions as size 1, so that it broadcasts against the input.
+  Tensor keep(const Tensor& reduced) const { return reduced.reshape(reduced_shape(sizes, mask, true)); }
+};
+
+}  // namespace farro

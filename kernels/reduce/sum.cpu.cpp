@@ -1,0 +1,75 @@
+#include <farro/kernels/reduce/loops.h>
+#include <farro/kernels/reduce/sum.op.h>
+
+namespace farro::FARRO_ISA {
+
+namespace {
+
+struct SumFold {
+  // Unsigned lanes: integer sums wrap.
+  template <class T>
+  using Lane = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;
+  template <class L>
+  static constexpr L identity() {
+    return 0;
+  }
+  template <class A>
+  static A step(A a, A x) {
+    if constexpr (std::is_same_v<A, int64_t>) return static_cast<A>(static_cast<uint64_t>(a) + static_cast<uint64_t>(x));
+    else return a + x;
+  }
+};
+
+struct MeanFold : SumFold {
+  template <class A>
+  static A finish(A a, A, int64_t count, const void*) {
+    return a / static_cast<A>(count);
+  }
+};
+
+struct AnyFold {
+  template <class T>
+  using Lane = T;
+  template <class L>
+  static constexpr L identity() {
+    return 0;
+  }
+  template <class A>
+  static A step(A a, A x) {
+    return x != 0 ? x : a;
+  }
+};
+
+struct AllFold {
+  template <class T>
+  using Lane = T;
+  template <class L>
+  static constexpr L identity() {
+    return 1;
+  }
+  template <class A>
+  static A step(A a, A x) {
+    return x == 0 ? x : a;
+  }
+};
+
+template <class Op, class Fold>
+void register_fold() {
+  register_kernel<Op>(DeviceType::cpu, [](const typename Op::Args& args, Outputs<Op>& out) {
+    const DType compute = compute_type(args.input.dtype());
+    run_reduce(out[0], nullptr, args.input, reduced_dims(Op::info.name, args.input, args.dims),
+               {{fold_loops<Fold>(compute), nullptr}, compute});
+  });
+}
+
+}  // namespace
+
+void register_sum_cpu();
+void register_sum_cpu() {
+  register_fold<Sum, SumFold>();
+  register_fold<Mean, MeanFold>();
+  register_fold<Any, AnyFold>();
+  register_fold<All, AllFold>();
+}
+
+}  // namespace farro::FARRO_ISA

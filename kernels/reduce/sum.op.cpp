@@ -1,0 +1,50 @@
+#include <farro/kernels/reduce/sum.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/reduce/sum.h>
+
+namespace farro {
+
+TensorSpec Sum::infer(const Args& args) {
+  const DType dtype = args.input.dtype();
+  return reduce_spec(info.name, args.input, args.dims, args.keepdim, is_floating(dtype) ? dtype : DType::i64);
+}
+Grads Sum::backward(const Saved& saved, const Grads& grads, Need) { return {saved.keep(grads[0]).expand(saved.sizes)}; }
+
+TensorSpec Mean::infer(const Args& args) {
+  FARRO_CHECK(is_floating(args.input.dtype()), DTypeError, "mean: input must be floating, got ", args.input.dtype(),
+              " (input: ", args.input, ")");
+  return reduce_spec(info.name, args.input, args.dims, args.keepdim, args.input.dtype());
+}
+Grads Mean::backward(const Saved& saved, const Grads& grads, Need) {
+  return {saved.keep(grads[0] / saved.count()).expand(saved.sizes)};
+}
+
+TensorSpec Any::infer(const Args& args) {
+  return reduce_spec(info.name, args.input, args.dims, args.keepdim, DType::boolean);
+}
+TensorSpec All::infer(const Args& args) {
+  return reduce_spec(info.name, args.input, args.dims, args.keepdim, DType::boolean);
+}
+
+void register_sum();
+void register_sum() {
+  register_op<Sum>();
+  register_op<Mean>();
+  register_op<Any>();
+  register_op<All>();
+}
+
+Tensor sum(const Tensor& input, const Dims& dims, bool keepdim) { return call<Sum>({input, dims, keepdim}); }
+Tensor mean(const Tensor& input, const Dims& dims, bool keepdim) { return call<Mean>({input, dims, keepdim}); }
+Tensor any(const Tensor& input, const Dims& dims, bool keepdim) { return call<Any>({input, dims, keepdim}); }
+Tensor all(const Tensor& input, const Dims& dims, bool keepdim) { return call<All>({input, dims, keepdim}); }
+
+Tensor Tensor::sum() const { return farro::sum(*this); }
+Tensor Tensor::sum(const Dims& dims, bool keepdim) const { return farro::sum(*this, dims, keepdim); }
+Tensor Tensor::mean() const { return farro::mean(*this); }
+Tensor Tensor::mean(const Dims& dims, bool keepdim) const { return farro::mean(*this, dims, keepdim); }
+Tensor Tensor::any() const { return farro::any(*this); }
+Tensor Tensor::all() const { return farro::all(*this); }
+
+}  // namespace farro
