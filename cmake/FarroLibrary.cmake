@@ -26,6 +26,10 @@ set(farro_isa_flags_generic)
 set(farro_isa_flags_avx2 -march=haswell -mtune=generic)
 set(farro_isa_flags_avx512 -march=skylake-avx512 -mtune=generic -mprefer-vector-width=512)
 
+# Random numbers must have the same bits in every build: no fused multiply-adds.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/kernels/random/random.cpu.cpp" PROPERTIES COMPILE_OPTIONS
+  -ffp-contract=off)
+
 # Order matters: where the same inline function is emitted by several files, linkers keep the first one they meet, and
 # that must be the one every processor can run. So the plain files come first, then generic, avx2, avx512; object
 # libraries keep that order.

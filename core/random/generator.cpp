@@ -1,0 +1,80 @@
+#include <farro/core/random/generator.h>
+
+#include <farro/core/error/error.h>
+
+#include <array>
+#include <limits>
+
+namespace farro {
+
+PhiloxState Generator::state() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void Generator::set_state(const PhiloxState& state) noexcept {
+  const std::lock_guard lock(mutex_);
+  state_ = state;
+}
+
+PhiloxState Generator::reserve(uint64_t blocks) noexcept {
+  const std::lock_guard lock(mutex_);
+  const PhiloxState first = state_;
+  state_.offset += blocks;
+  return first;
+}
+
+PhiloxState Generator::child(uint64_t index) const noexcept {
+  const PhiloxState parent = state();
+  // A block of a key that no sequence of this seed uses: seed and stream of the child are as good as fresh random ones.
+  constexpr uint64_t kChildKey = 0x6368696C64726E67;
+  const PhiloxBlock b = philox_block({.seed = parent.seed ^ kChildKey, .stream = parent.stream}, index);
+  return {.seed = uint64_t{b.v[1]} << 32 | b.v[0], .stream = uint64_t{b.v[3]} << 32 | b.v[2]};
+}
+
+namespace {
+
+// Slot 0 is the CPU's, slot 1 + i that of cuda:i.
+using DefaultGenerators = std::array<Generator, 1 + std::numeric_limits<int8_t>::max()>;
+DefaultGenerators& default_generators() {
+  static DefaultGenerators generators;
+  return generators;
+}
+
+}  // namespace
+
+Generator& default_generator(Device device) {
+  return default_generators()[device.is_cuda() ? 1 + static_cast<size_t>(device.index) : 0];
+}
+
+void manual_seed(uint64_t seed) noexcept {
+  for (Generator& generator : default_generators()) generator.manual_seed(seed);
+}
+
+uint32_t RandomSequence::next32() noexcept {
+  if (used_ == 4) {
+    block_ = philox_block(state_, 0);
+    ++state_.offset;
+    used_ = 0;
+  }
+  return block_.v[used_++];
+}
+
+uint64_t RandomSequence::next64() noexcept {
+  const uint64_t low = next32();
+  return uint64_t{next32()} << 32 | low;
+}
+
+uint64_t RandomSequence::below(uint64_t bound) noexcept {
+  // Values under 2^64 mod bound would favour the small residues: they are drawn again.
+  const uint64_t rejected = (0 - bound) % bound;
+  uint64_t value = next64();
+  while (value < rejected) value = next64();
+  return value % bound;
+}
+
+std::string to_string(const PhiloxState& state) {
+  return str("seed ", state.seed, " stream ", state.stream, " offset ", state.offset);
+}
+
+}  // namespace farro

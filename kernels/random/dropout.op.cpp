@@ -1,0 +1,35 @@
+#include <farro/kernels/random/dropout.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/random/dropout.h>
+
+namespace farro {
+
+TensorSpec Dropout::infer(const Args& args) {
+  FARRO_CHECK(is_floating(args.x.dtype()), DTypeError, "dropout: x must have a floating dtype, got ", args.x.dtype(),
+              " (x: ", args.x, ")");
+  FARRO_CHECK(args.p >= 0 && args.p <= 1, ValueError, "dropout: p must be in [0, 1], got ", args.p);
+  return TensorSpec(args.x.sizes(), args.x);
+}
+Grads Dropout::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<Dropout>({grads[0], saved.p, saved.random})};
+}
+Cost Dropout::cost(const Args& args) {
+  return {static_cast<double>(args.x.numel()), 2 * static_cast<double>(args.x.nbytes())};
+}
+
+void register_dropout();
+void register_dropout() { register_op<Dropout>(); }
+
+Tensor dropout(const Tensor& x, double p, bool training, Generator* generator) {
+  Dropout::Args args{x, p, {}};
+  Dropout::infer(args);
+  if (!training || p == 0) return x;
+  if (!x.is_meta()) {
+    Generator& source = generator ? *generator : default_generator(x.device());
+    args.random = source.reserve(static_cast<uint64_t>((x.numel() + 3) / 4));
+  }
+  return call<Dropout>(args);
+}
+
+}  // namespace farro

@@ -1,0 +1,185 @@
+#include <farro/kernels/random/random.op.h>
+
+#include <farro/autograd/call/inplace.h>
+#include <farro/core/dtype/visit.h>
+#include <farro/kernels/random/random.h>
+
+#include <limits>
+#include <numeric>
+
+namespace farro {
+
+namespace {
+
+void check_floating(const char* op, const Tensor& target) {
+  FARRO_CHECK(is_floating(target.dtype()), DTypeError, op, ": tensor must have a floating dtype, got ", target);
+}
+
+Cost fill_cost(const Tensor& target, double flops) {
+  return {flops * static_cast<double>(target.numel()), static_cast<double>(target.nbytes())};
+}
+
+// Whether every integer of [low, high) is a value of the dtype.
+bool holds(DType dtype, int64_t low, int64_t high) {
+  return visit_dtype(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_integral_v<T>) {
+      return low >= static_cast<int64_t>(std::numeric_limits<T>::min()) &&
+             high - 1 <= static_cast<int64_t>(std::numeric_limits<T>::max());
+    } else {
+      constexpr int bits = std::is_same_v<T, double>  ? 53
+                           : std::is_same_v<T, float> ? 24
+                           : std::is_same_v<T, half>  ? 11
+                                                      : 8;
+      return low >= -(int64_t{1} << bits) && high - 1 <= int64_t{1} << bits;
+    }
+  });
+}
+
+}  // namespace
+
+TensorSpec Uniform::infer(const Args& args) {
+  check_floating("uniform_", args.target);
+  FARRO_CHECK(args.low <= args.high && args.high - args.low <= std::numeric_limits<double>::max(), ValueError,
+              "uniform_: low and high must be finite and in order, got low ", args.low, " and high ", args.high);
+  return TensorSpec(args.target.sizes(), args.target);
+}
+Cost Uniform::cost(const Args& args) { return fill_cost(args.target, 2); }
+
+TensorSpec Normal::infer(const Args& args) {
+  check_floating("normal_", args.target);
+  FARRO_CHECK(args.std >= 0, ValueError, "normal_: std must not be negative, got ", args.std);
+  return TensorSpec(args.target.sizes(), args.target);
+}
+Cost Normal::cost(const Args& args) { return fill_cost(args.target, 24); }
+
+TensorSpec BernoulliFill::infer(const Args& args) {
+  FARRO_CHECK(args.p >= 0 && args.p <= 1, ValueError, "bernoulli_: p must be in [0, 1], got ", args.p);
+  return TensorSpec(args.target.sizes(), args.target);
+}
+Cost BernoulliFill::cost(const Args& args) { return fill_cost(args.target, 0); }
+
+TensorSpec RandInt::infer(const Args& args) {
+  FARRO_CHECK(args.low < args.high, ValueError, "randint: low must be below high, got low ", args.low, " and high ",
+              args.high);
+  FARRO_CHECK(holds(args.target.dtype(), args.low, args.high), ValueError, "randint: the range must fit the dtype ",
+              args.target.dtype(), ", got low ", args.low, " and high ", args.high);
+  return TensorSpec(args.target.sizes(), args.target);
+}
+Cost RandInt::cost(const Args& args) { return fill_cost(args.target, 0); }
+
+TensorSpec Bernoulli::infer(const Args& args) {
+  check_floating("bernoulli", args.p);
+  return TensorSpec(args.p.sizes(), args.p);
+}
+Cost Bernoulli::cost(const Args& args) { return {0, 2 * static_cast<double>(args.p.nbytes())}; }
+
+void register_random();
+void register_random() {
+  register_op<Uniform>();
+  register_op<Normal>();
+  register_op<BernoulliFill>();
+  register_op<RandInt>();
+  register_op<Bernoulli>();
+}
+
+namespace {
+
+// The blocks that a draw of `words` random words an element needs; none for a tensor without data.
+PhiloxState reserve(Generator* generator, const Tensor& target, int words) {
+  if (target.is_meta()) return {};
+  Generator& source = generator ? *generator : default_generator(target.device());
+  return source.reserve(static_cast<uint64_t>((target.numel() * words + 3) / 4));
+}
+
+// Checks before it reserves: a call that fails leaves the generator alone.
+template <class Op>
+Tensor& draw(Tensor& target, typename Op::Args args, Generator* generator, int words) {
+  Op::infer(args);
+  args.random = reserve(generator, target, words);
+  return call_inplace<Op>(args, target);
+}
+
+int words_of(const Tensor& target) { return target.dtype() == DType::f64 ? 2 : 1; }
+
+Tensor& fill_uniform(Tensor& target, double low, double high, Generator* generator) {
+  return draw<Uniform>(target, {target, low, high, {}}, generator, words_of(target));
+}
+Tensor& fill_normal(Tensor& target, double mean, double std, Generator* generator) {
+  return draw<Normal>(target, {target, mean, std, {}}, generator, words_of(target));
+}
+
+// Makes a tensor, fills it, and only then lets it require a gradient: the leaf never sees the fill.
+template <class Fill>
+Tensor make(const Shape& sizes, TensorOptions options, Fill&& fill) {
+  const bool requires_grad = std::exchange(options.requires_grad, false);
+  Tensor out = empty(sizes, options);
+  fill(out);
+  if (requires_grad) out.set_requires_grad();
+  return out;
+}
+
+}  // namespace
+
+Tensor rand(const Shape& sizes, const TensorOptions& options, Generator* generator) {
+  return make(sizes, options, [&](Tensor& out) { fill_uniform(out, 0, 1, generator); });
+}
+Tensor rand_like(const Tensor& like, Generator* generator) {
+  Tensor out = empty_like(like);
+  return fill_uniform(out, 0, 1, generator);
+}
+Tensor randn(const Shape& sizes, const TensorOptions& options, Generator* generator) {
+  return make(sizes, options, [&](Tensor& out) { fill_normal(out, 0, 1, generator); });
+}
+Tensor randn_like(const Tensor& like, Generator* generator) {
+  Tensor out = empty_like(like);
+  return fill_normal(out, 0, 1, generator);
+}
+
+Tensor randint(int64_t low, int64_t high, const Shape& sizes, const TensorOptions& options, Generator* generator) {
+  TensorOptions typed = options;
+  if (!typed.dtype) typed.dtype = DType::i64;
+  const bool one_word = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) <= kOneWordRange;
+  return make(sizes, typed, [&](Tensor& out) {
+    draw<RandInt>(out, {out, low, high, {}}, generator, one_word ? 1 : 2);
+  });
+}
+
+Tensor randperm(int64_t n, const TensorOptions& options, Generator* generator) {
+  FARRO_CHECK(n >= 0, ValueError, "randperm: n must not be negative, got ", n);
+  Tensor order = empty({n}, {.dtype = DType::i64, .device = Device::cpu()});
+  int64_t* data = order.data<int64_t>();
+  std::iota(data, data + n, int64_t{0});
+  // Fisher-Yates. Every swap has two words of its own; a rejected draw (of probability n / 2^64) continues in a stream
+  // that nothing else uses.
+  const Device device = options.device.value_or(default_device());
+  Generator& source = generator ? *generator : default_generator(device);
+  RandomSequence sequence(source.reserve(static_cast<uint64_t>((n * 2 + 3) / 4)));
+  for (int64_t i = n - 1; i > 0; --i) std::swap(data[i], data[sequence.below(static_cast<uint64_t>(i) + 1)]);
+  Tensor out = order.to(device, options.dtype.value_or(DType::i64));
+  if (options.requires_grad) out.set_requires_grad();
+  return out;
+}
+
+Tensor bernoulli(const Tensor& p, Generator* generator) {
+  Bernoulli::Args args{p, {}};
+  Bernoulli::infer(args);
+  args.random = reserve(generator, p, 1);
+  return call<Bernoulli>(args);
+}
+
+Tensor& uniform_(Tensor& target, double low, double high, Generator& generator) {
+  return fill_uniform(target, low, high, &generator);
+}
+Tensor& normal_(Tensor& target, double mean, double std, Generator& generator) {
+  return fill_normal(target, mean, std, &generator);
+}
+Tensor& bernoulli_(Tensor& target, double p, Generator& generator) {
+  return draw<BernoulliFill>(target, {target, p, {}}, &generator, 1);
+}
+
+Tensor& Tensor::uniform_(double low, double high) { return fill_uniform(*this, low, high, nullptr); }
+Tensor& Tensor::normal_(double mean, double std) { return fill_normal(*this, mean, std, nullptr); }
+Tensor& Tensor::bernoulli_(double p) { return draw<BernoulliFill>(*this, {*this, p, {}}, nullptr, 1); }
+
+}  // namespace farro

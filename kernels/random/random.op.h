@@ -1,0 +1,100 @@
+// The op structs of random.h, for its kernels. They take a reserved range of random blocks as an argument, so that a
+// call is a pure function of its arguments. All but Bernoulli work in place only.
+#pragma once
+
+#include <farro/core/op/op.h>
+#include <farro/core/random/generator.h>
+
+namespace farro {
+
+// A draw's gradient does not depend on what the tensor held: in-place draws pass a zero gradient back.
+struct NothingSaved {};
+
+struct Uniform {
+  static constexpr OpInfo info{.name = "uniform"};
+  struct Args {
+    const Tensor& target;
+    double low, high;
+    PhiloxState random;
+    static constexpr std::array names{"target", "low", "high", "random"};
+    auto fields() const { return std::tie(target, low, high, random); }
+  };
+  using Saved = NothingSaved;
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args&, const Outputs<Uniform>&, Need) { return {}; }
+  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }
+  static Cost cost(const Args& args);
+};
+
+struct Normal {
+  static constexpr OpInfo info{.name = "normal"};
+  struct Args {
+    const Tensor& target;
+    double mean, std;
+    PhiloxState random;
+    static constexpr std::array names{"target", "mean", "std", "random"};
+    auto fields() const { return std::tie(target, mean, std, random); }
+  };
+  using Saved = NothingSaved;
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args&, const Outputs<Normal>&, Need) { return {}; }
+  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }
+  static Cost cost(const Args& args);
+};
+
+struct BernoulliFill {
+  static constexpr OpInfo info{.name = "bernoulli_fill"};
+  struct Args {
+    const Tensor& target;
+    double p;
+    PhiloxState random;
+    static constexpr std::array names{"target", "p", "random"};
+    auto fields() const { return std::tie(target, p, random); }
+  };
+  using Saved = NothingSaved;
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args&, const Outputs<BernoulliFill>&, Need) { return {}; }
+  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }
+  static Cost cost(const Args& args);
+};
+
+struct RandInt {
+  static constexpr OpInfo info{.name = "randint"};
+  struct Args {
+    const Tensor& target;
+    int64_t low, high;
+    PhiloxState random;
+    static constexpr std::array names{"target", "low", "high", "random"};
+    auto fields() const { return std::tie(target, low, high, random); }
+  };
+  using Saved = NothingSaved;
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args&, const Outputs<RandInt>&, Need) { return {}; }
+  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }
+  static Cost cost(const Args& args);
+};
+
+struct Bernoulli {
+  static constexpr OpInfo info{.name = "bernoulli"};
+  static constexpr const char* no_backward = "a draw is no differentiable function of its probabilities";
+  struct Args {
+    const Tensor& p;
+    PhiloxState random;
+    static constexpr std::array names{"p", "random"};
+    auto fields() const { return std::tie(p, random); }
+  };
+  static TensorSpec infer(const Args& args);
+  static Cost cost(const Args& args);
+};
+
+// An integer draw of at most this range takes one word, else two: the bias stays below 2^-16 of a probability.
+inline constexpr uint64_t kOneWordRange = uint64_t{1} << 16;
+
+// An event of probability p in [0, 1] happens where a random word is below this.
+constexpr uint64_t probability_threshold(double p) noexcept {
+  const double scaled = p * 0x1p32;
+  const auto floor = static_cast<uint64_t>(scaled);
+  return floor + (static_cast<double>(floor) < scaled);
+}
+
+}  // namespace farro
