@@ -30,13 +30,23 @@ Machine& Machine::get() {
 Machine::Machine() : runner_(std::make_unique<BlockRunner>()) {
   const int64_t devices = environment_number("FARRO_SIMT_DEVICES", 1, 1, 8);
   const int64_t mebibytes = environment_number("FARRO_SIMT_MEMORY_MIB", 16384, 1, 65536);
+  const bool hidden = environment_number("FARRO_SIMT_HIDE_MEMORY", 0, 0, 1) == 1;
   for (int device = 0; device < devices; ++device) {
-    memories_.push_back(std::make_unique<DeviceMemory>(device));
+    memories_.push_back(std::make_unique<DeviceMemory>(device, hidden));
     memories_.back()->set_limit(static_cast<size_t>(mebibytes) << 20);
     streams_.push_back(std::make_unique<Stream>(device));
   }
   if (const char* text = std::getenv("FARRO_SIMT_SCHEDULE"); text && *text) schedule_ = parse_schedule(text);
   random_ = Random(schedule_.seed);
+}
+
+Machine::Access::Access(Machine& machine) : machine_(machine) {
+  if (machine_.access_depth_++ == 0)
+    for (const auto& memory : machine_.memories_) memory->show();
+}
+Machine::Access::~Access() {
+  if (--machine_.access_depth_ == 0)
+    for (const auto& memory : machine_.memories_) memory->hide();
 }
 
 void Machine::set_schedule(const Schedule& schedule) {
@@ -88,6 +98,7 @@ bool Machine::ready(const Stream& stream) {
 
 template <class Done>
 void Machine::run_until(const Done& done, Stream* preferred) {
+  const Access access(*this);
   // A seed either starves the streams nobody waits for or mixes all of them.
   if (schedule_.order == Order::inorder || random_.below(2)) preferred = nullptr;
   while (!done()) run_front(pick(preferred));

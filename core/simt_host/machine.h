@@ -47,6 +47,18 @@ class Stream {
 
 class Machine {
  public:
+  // While one lives, this machine's memory may be touched. They nest; the lock must be held.
+  class Access {
+   public:
+    explicit Access(Machine& machine);
+    ~Access();
+    Access(const Access&) = delete;
+    Access& operator=(const Access&) = delete;
+
+   private:
+    Machine& machine_;
+  };
+
   static Machine& get();  // never destroyed: tensors of static lifetime may be freed last
 
   std::recursive_mutex& mutex() noexcept { return mutex_; }
@@ -92,6 +104,7 @@ class Machine {
   std::vector<std::unique_ptr<Stream>> streams_;  // the first device_count() are the default streams
   std::unique_ptr<BlockRunner> runner_;
   int64_t allocations_left_ = -1;
+  int access_depth_ = 0;
 };
 
 }  // namespace farro::simt_host

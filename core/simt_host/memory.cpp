@@ -9,7 +9,8 @@
 namespace farro::simt_host {
 
 namespace {
-constexpr size_t kRange = size_t{64} << 30;  // address space of a device; only what is touched takes memory
+constexpr size_t kLargestRange = size_t{64} << 30;  // address space of a device; only what is touched takes memory
+constexpr size_t kSmallestRange = size_t{1} << 30;
 constexpr size_t kAlign = 4096;
 constexpr size_t kFront = 256;  // sentinel before a segment; keeps cudaMalloc's 256-byte alignment
 constexpr size_t kSentinel = 256;
@@ -30,13 +31,27 @@ const std::pair<char* const, Value>* at_or_before(const std::map<char*, Value>& 
 }
 }  // namespace
 
-DeviceMemory::DeviceMemory(int device) : device_(device), limit_(size_t{16} << 30) {
-  void* base = mmap(nullptr, kRange, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+DeviceMemory::DeviceMemory(int device, bool hidden)
+    : device_(device), hidden_(hidden), range_(kLargestRange), limit_(size_t{16} << 30) {
+  // Tools like valgrind give out less address space than the system does.
+  void* base = MAP_FAILED;
+  for (; base == MAP_FAILED && range_ >= kSmallestRange; range_ /= 2)
+    base = mmap(nullptr, range_, hidden ? PROT_NONE : PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) raise(cudaErrorMemoryAllocation, "no address space for a fake device");
+  range_ *= 2;
   base_ = static_cast<char*>(base);
 }
 
-DeviceMemory::~DeviceMemory() { munmap(base_, kRange); }
+DeviceMemory::~DeviceMemory() { munmap(base_, range_); }
+
+bool DeviceMemory::set_access(int protection) noexcept {
+  return !hidden_ || touched_ == 0 || mprotect(base_, touched_, protection) == 0;
+}
+void DeviceMemory::show() {
+  if (!set_access(PROT_READ | PROT_WRITE)) raise(cudaErrorLaunchFailure, "mprotect of device memory failed");
+}
+void DeviceMemory::hide() noexcept { (void)set_access(PROT_NONE); }  // a failure leaves a check undone, no more
 
 char* DeviceMemory::find_space(size_t span) {
   char* at = base_;
@@ -45,7 +60,7 @@ char* DeviceMemory::find_space(size_t span) {
     if (begin - at >= static_cast<std::ptrdiff_t>(span)) return at;
     at = begin + segment.span;
   }
-  return base_ + kRange - at >= static_cast<std::ptrdiff_t>(span) ? at : nullptr;
+  return base_ + range_ - at >= static_cast<std::ptrdiff_t>(span) ? at : nullptr;
 }
 
 void* DeviceMemory::allocate(size_t bytes) {
@@ -53,6 +68,10 @@ void* DeviceMemory::allocate(size_t bytes) {
   const size_t span = (kFront + bytes + kSentinel + kAlign - 1) / kAlign * kAlign;
   char* begin = find_space(span);
   if (!begin) return nullptr;
+  if (const size_t end = static_cast<size_t>(begin - base_) + span; end > touched_) {
+    touched_ = end;
+    show();
+  }
   char* data = begin + kFront;
   std::memset(begin, kSentinelByte, kFront);
   std::memset(data, kPoison, bytes);
@@ -109,7 +128,7 @@ void DeviceMemory::close_block(void* data) {
 
 bool DeviceMemory::owns(const void* data) const noexcept {
   const char* p = static_cast<const char*>(data);
-  return p >= base_ && p < base_ + kRange;
+  return p >= base_ && p < base_ + range_;
 }
 
 void DeviceMemory::check_range(const void* data, size_t bytes, const std::string& what) const {

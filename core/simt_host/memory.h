@@ -14,10 +14,14 @@ namespace farro::simt_host {
 
 class DeviceMemory {
  public:
-  explicit DeviceMemory(int device);
+  // `hidden`: the host may touch the memory only between show() and hide(); otherwise it faults, as on a GPU.
+  DeviceMemory(int device, bool hidden);
   ~DeviceMemory();
   DeviceMemory(const DeviceMemory&) = delete;
   DeviceMemory& operator=(const DeviceMemory&) = delete;
+
+  void show();
+  void hide() noexcept;
 
   void set_limit(size_t bytes) { limit_ = bytes; }
   size_t limit() const noexcept { return limit_; }
@@ -54,8 +58,13 @@ class DeviceMemory {
   void check_guard(const char* data, const Guard& guard, bool front) const;
   char* find_space(size_t span);
 
+  bool set_access(int protection) noexcept;
+
   int device_;
+  bool hidden_;
   char* base_;
+  size_t range_;        // bytes of address space
+  size_t touched_ = 0;  // of them, from the start, that were ever part of a segment
   size_t limit_;
   size_t used_ = 0;
   std::map<char*, Segment> segments_;

@@ -235,6 +235,7 @@ cudaError_t cudaDeviceSynchronize() {
 
 cudaError_t cudaMalloc(void** data, size_t bytes) {
   return guarded([&](Machine& machine) {
+    const Machine::Access access(machine);
     *data = bytes == 0 ? nullptr : machine.memory(current_device).allocate(bytes);
     if (bytes != 0 && !*data) raise(cudaErrorMemoryAllocation, "out of memory");
   });
@@ -244,6 +245,7 @@ cudaError_t cudaFree(void* data) {
     if (!data) return;
     const int device = device_of(machine, data);
     machine.drain_device(device);
+    const Machine::Access access(machine);
     machine.memory(device).free(data);
   });
 }

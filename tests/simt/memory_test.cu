@@ -5,6 +5,7 @@
 #include <farro/kernels/simt/launch.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <thread>
 
 namespace farro::simt_test {
@@ -46,7 +47,13 @@ TEST(DeviceMemory, WritePastATensorIsAnError) {
   }
 }
 
+bool memory_is_hidden() {
+  const char* value = std::getenv("FARRO_SIMT_HIDE_MEMORY");
+  return value && std::string(value) == "1";
+}
+
 TEST(DeviceMemory, WriteBeforeASegmentIsAnError) {
+  if (memory_is_hidden()) GTEST_SKIP() << "the host must repair the sentinel";
   const simt_host::ScheduleGuard guard({});
   void* data = nullptr;
   cuda::check(cudaMalloc(&data, 400), "cudaMalloc");
@@ -80,6 +87,12 @@ TEST(DeviceMemory, FreedMemoryMustNotBePassedOn) {
     stale = freed.data();
   }
   expect_contains(error_of([&] { launch_fill(stale, 1, 64, stream()); }), "must lie inside one live tensor's memory");
+}
+
+TEST(DeviceMemory, HiddenMemoryFaultsOnTheHost) {
+  if (!memory_is_hidden()) GTEST_SKIP() << "needs FARRO_SIMT_HIDE_MEMORY=1";
+  const DeviceArray<float> device(64);
+  EXPECT_DEATH(std::fill(device.data(), device.data() + 64, 1.0f), "");
 }
 
 TEST(DeviceMemory, CopiesMustStayInsideATensor) {
