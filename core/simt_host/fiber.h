@@ -62,6 +62,7 @@ class Fiber {
   // Used by the sanitizers' view of stacks only.
   void* sanitizer_fiber_ = nullptr;
   void* sanitizer_scheduler_ = nullptr;
+  unsigned starts_ = 0;
   void* fake_stack_ = nullptr;
   const void* scheduler_stack_ = nullptr;
   size_t scheduler_stack_bytes_ = 0;

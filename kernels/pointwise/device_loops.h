@@ -150,7 +150,7 @@ __global__ void pointwise_strided(StridedCall<C, N> call, F f) {
     find_offsets(call, static_cast<unsigned>(at), offsets);
   else
     find_offsets(call, static_cast<uint64_t>(at), offsets);
-  C in[N];
+  C in[N] = {};
   for (int k = 0; k < N; ++k) {
     const auto& op = call.ops[k + 1];
     in[k] = op.data ? load_as<C>(op.data, offsets[k + 1], op.dtype) : op.number;
@@ -189,7 +189,7 @@ __global__ void pointwise_dense(DenseCall<T, N> call, F f) {
     if (!call.in[k].data || call.in[k].repeated)
       in[k] = call.in[k].data ? static_cast<C>(call.in[k].data[0]) : call.in[k].number;
   if (thread < whole) {
-    Vec loaded[N], result;
+    Vec loaded[N] = {}, result;
     for (int k = 0; k < N; ++k)
       if (call.in[k].data && !call.in[k].repeated) loaded[k] = simt::load_vec(call.in[k].data + thread * Vec::size);
     for (int i = 0; i < Vec::size; ++i) {
