@@ -128,11 +128,14 @@ void AtomicFile::commit() {
   if (replaces_) {
     // Only root may give a file away. Where the group cannot be kept, its rights must not pass to another group.
     if (::fchown(file_.get(), owner_, group_) != 0 && ::fchown(file_.get(), uid_t(-1), group_) != 0) mode_ &= ~07070u;
-    if (::fchmod(file_.get(), mode_) != 0) fail_errno(errno, "could not set the mode of", path_);
+    if (retry_interrupted([&] { return ::fchmod(file_.get(), mode_); }) != 0)
+      fail_errno(errno, "could not set the mode of", path_);
   }
   if (retry_interrupted([&] { return ::fsync(file_.get()); }) != 0) fail_errno(errno, "could not flush", path_);
-  if (::renameat(folder_.get(), temporary_name_.c_str(), folder_.get(), file_name_.c_str()) != 0)
-    fail_errno(errno, "could not move the new file into place as", path_);
+  const auto move = [&] {
+    return ::renameat(folder_.get(), temporary_name_.c_str(), folder_.get(), file_name_.c_str());
+  };
+  if (retry_interrupted(move) != 0) fail_errno(errno, "could not move the new file into place as", path_);
   file_.reset();
   // Without this a power failure may bring the old file back. Some file systems cannot flush a folder (EINVAL).
   if (retry_interrupted([&] { return ::fsync(folder_.get()); }) != 0 && errno != EINVAL)
