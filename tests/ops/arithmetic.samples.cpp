@@ -22,30 +22,18 @@ void samples_arithmetic(SampleSink& sink) {
                    .inputs = {in({5})},
                    .run = [](const Tensor& a) { return 1.5 + a; },
                    .reference = pointwise([](auto x) { return decltype(x)(1.5) + x; })});
-  sink.error<ShapeError>(
-      "add", [] { return zeros({2}) + zeros({3}); },
-      "add: shapes must be equal or broadcast (sizes equal or 1), got [2] and [3] (dimension 0: 2 and 3)");
-  sink.error<ValueError>(
-      "add", [] { return add(Tensor(), zeros({3})); }, "add: a must be a defined tensor, got an undefined one");
-  sink.error<ShapeError>(
-      "add",
-      [] {
-        return zeros({2}).add_(zeros({3, 2}));
-      },
-      "add_: the result must have the tensor's shape [2], got [3, 2]");
-  sink.error<ValueError>(
-      "add",
-      [] {
-        return zeros({2, 1}).expand({2, 3}).add_(1);
-      },
-      "add_: tensor must not hold an element twice (an expanded view), got f32 [2, 3] cpu; clone() it first");
-  sink.error<DTypeError>(
-      "add", [] { return zeros({2}, {.dtype = DType::i64}).add_(1.5); },
-      "add_: a result of dtype f32 must not be written to a tensor of a lower kind, got i64 [2] cpu");
-  sink.error<AutogradError>(
-      "add", [] { return zeros({2}).set_requires_grad().add_(1); },
-      "add_: a leaf that requires a gradient must not be changed in place, got f32 [2] cpu; wrap the "
-      "change in no_grad");
+  sink.error<ShapeError>("add", [] { return zeros({2}) + zeros({3}); },
+                         "add: shapes must be equal or broadcast (sizes equal or 1), got [2] and [3] (dimension 0: 2 and 3)");
+  sink.error<ValueError>("add", [] { return add(Tensor(), zeros({3})); },
+                         "add: a must be a defined tensor, got an undefined one");
+  sink.error<ShapeError>("add", [] { return zeros({2}).add_(zeros({3, 2})); },
+                         "add_: the result must have the tensor's shape [2], got [3, 2]");
+  sink.error<ValueError>("add", [] { return zeros({2, 1}).expand({2, 3}).add_(1); },
+                         "add_: tensor must not hold an element twice (an expanded view), got f32 [2, 3] cpu; clone() it first");
+  sink.error<DTypeError>("add", [] { return zeros({2}, {.dtype = DType::i64}).add_(1.5); },
+                         "add_: a result of dtype f32 must not be written to a tensor of a lower kind, got i64 [2] cpu");
+  sink.error<AutogradError>("add", [] { return zeros({2}).set_requires_grad().add_(1); },
+                         "add_: a leaf that requires a gradient must not be changed in place, got f32 [2] cpu; wrap the change in no_grad");
 
   sink.binary("sub", sub, [](auto x, auto y) { return x - y; }, {.dtypes = kNumbers});
   sink.add("sub", {.label = "from a number",
@@ -74,9 +62,8 @@ void samples_arithmetic(SampleSink& sink) {
                    .run = neg,
                    .reference = pointwise([](auto x) { return -x; }),
                    .dtypes = dtype_set({DType::i64, DType::i32, DType::i16, DType::i8})});
-  sink.error<DTypeError>(
-      "neg", [] { return neg(zeros({2}, {.dtype = DType::boolean})); },
-      "neg: a must be a number, got bool (a: bool [2] cpu)");
+  sink.error<DTypeError>("neg", [] { return neg(zeros({2}, {.dtype = DType::boolean})); },
+                         "neg: a must be a number, got bool (a: bool [2] cpu)");
 }
 
 }  // namespace farro::opcheck

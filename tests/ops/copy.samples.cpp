@@ -44,12 +44,8 @@ void samples_copy(SampleSink& sink) {
                         },
                     .dtypes = kAnyDType,
                     .exact = true});
-  sink.error<ShapeError>(
-      "copy",
-      [] {
-        return zeros({2, 3}).contiguous(MemoryFormat::channels_last);
-      },
-      "contiguous: tensor must have 4 or 5 dimensions for channels_last, got f32 [2, 3] cpu");
+  sink.error<ShapeError>("copy", [] { return zeros({2, 3}).contiguous(MemoryFormat::channels_last); },
+                         "contiguous: tensor must have 4 or 5 dimensions for channels_last, got f32 [2, 3] cpu");
 
   const Run copy_into = [](const Tensor& target, const Tensor& source) { return target.clone().copy_(source); };
   const auto second = pointwise([](auto, auto y) { return y; });
@@ -66,15 +62,10 @@ void samples_copy(SampleSink& sink) {
                          .run = copy_into,
                          .reference = second,
                          .exact = true});
-  sink.error<ShapeError>(
-      "copy_into",
-      [] {
-        return zeros({2, 3}).copy_(zeros({2}));
-      },
-      "copy_: shapes must be equal or broadcast (sizes equal or 1), got [2, 3] and [2] (dimension 1: 3 and 2)");
-  sink.error<ShapeError>(
-      "copy_into", [] { return zeros({1}).copy_(zeros({2})); },
-      "copy_: source must broadcast to the tensor's shape [1], got f32 [2] cpu");
+  sink.error<ShapeError>("copy_into", [] { return zeros({2, 3}).copy_(zeros({2})); },
+                         "copy_: shapes must be equal or broadcast (sizes equal or 1), got [2, 3] and [2] (dimension 1: 3 and 2)");
+  sink.error<ShapeError>("copy_into", [] { return zeros({1}).copy_(zeros({2})); },
+                         "copy_: source must broadcast to the tensor's shape [1], got f32 [2] cpu");
 
   const Run fill = [](const Tensor& x) { return x.clone().fill_(3); };
   for (const Shape& sizes : {Shape{}, Shape{5}, Shape{0}, Shape{3, 4}})
@@ -100,9 +91,8 @@ void samples_copy(SampleSink& sink) {
                           return out;
                         },
                     .exact = true});
-  sink.error<ValueError>(
-      "fill", [] { return zeros({1}).expand({3}).fill_(1); },
-      "fill_: tensor must not hold an element twice (an expanded view), got f32 [3] cpu; clone() it first");
+  sink.error<ValueError>("fill", [] { return zeros({1}).expand({3}).fill_(1); },
+                         "fill_: tensor must not hold an element twice (an expanded view), got f32 [3] cpu; clone() it first");
 }
 
 }  // namespace farro::opcheck
