@@ -25,6 +25,9 @@ void set_num_threads(int count) {
   omp_set_num_threads(count);  // for the libraries that use OpenMP themselves
 }
 
+int64_t detail::parallel_grain_limit = INT64_MAX;
+void limit_parallel_grain(int64_t limit) noexcept { detail::parallel_grain_limit = limit; }
+
 void detail::parallel_for(int64_t count, int64_t grain, RangeFn fn, void* context) {
   const int64_t wanted = (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1);
   const int threads = static_cast<int>(std::min<int64_t>(num_threads(), wanted));

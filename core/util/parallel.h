@@ -11,7 +11,12 @@ int num_threads() noexcept;
 // Throws ValueError unless count >= 1.
 void set_num_threads(int count);
 
+// Caps the grain of every parallel_for: 1 makes even tiny loops split, so that tests see that results do not depend on
+// it.
+void limit_parallel_grain(int64_t limit) noexcept;
+
 namespace detail {
+extern int64_t parallel_grain_limit;  // INT64_MAX but in tests
 using RangeFn = void (*)(void* context, int64_t begin, int64_t end);
 void parallel_for(int64_t count, int64_t grain, RangeFn fn, void* context);
 }  // namespace detail
@@ -21,6 +26,8 @@ void parallel_for(int64_t count, int64_t grain, RangeFn fn, void* context);
 // thrown here. Inside another parallel_for it runs on the calling thread.
 template <class Fn>
 void parallel_for(int64_t count, int64_t grain, Fn&& fn) {
+  if (grain > detail::parallel_grain_limit) [[unlikely]]
+    grain = detail::parallel_grain_limit;
   if (count <= grain) {
     if (count > 0) fn(int64_t{0}, count);
     return;
