@@ -87,7 +87,6 @@ void check(const char* op, const TensorFunction& function, const std::vector<Ten
   FARRO_CHECK(!wanted.empty(), ValueError, op, ": some input must be f64 and require a gradient, got none");
 
   const std::vector<Tensor> outputs = function(inputs);
-  bool connected = false;
   // numeric[k][j]: column of element j of the k-th wanted input.
   std::vector<std::vector<Column>> numeric(wanted.size());
   for (size_t k = 0; k < wanted.size(); ++k)
@@ -97,7 +96,6 @@ void check(const char* op, const TensorFunction& function, const std::vector<Ten
   for (size_t o = 0; o < outputs.size(); ++o) {
     const Tensor& output = outputs[o];
     if (!output.defined() || !is_floating(output.dtype())) continue;
-    connected = connected || output.requires_grad();
     for (int64_t i = 0; i < output.numel(); ++i) {
       std::vector<std::vector<double>> row(wanted.size());
       if (output.requires_grad()) row = analytic_row(output, i, wanted);
@@ -107,6 +105,11 @@ void check(const char* op, const TensorFunction& function, const std::vector<Ten
                   numeric[k][j][o][static_cast<size_t>(i)], options);
     }
   }
+}
+
+void check_connected(const char* op, const std::vector<Tensor>& outputs) {
+  const bool connected = std::any_of(outputs.begin(), outputs.end(),
+                                     [](const Tensor& output) { return output.defined() && output.requires_grad(); });
   FARRO_CHECK(connected, AutogradError, op, ": some output must require a gradient, got none");
 }
 
@@ -123,31 +126,32 @@ Tensor fixed_values(const Tensor& like, uint64_t& state) {
 }  // namespace
 
 void gradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
+  check_connected("gradcheck", function(inputs));
   check("gradcheck", function, inputs, options);
 }
 
 void gradgradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
   std::vector<Tensor> extended = inputs;
   uint64_t state = 1;
-  for (const Tensor& output : function(inputs))
+  const std::vector<Tensor> outputs = function(inputs);
+  check_connected("gradgradcheck", outputs);
+  for (const Tensor& output : outputs)
     if (output.defined() && output.requires_grad()) extended.push_back(fixed_values(output, state).set_requires_grad());
-  FARRO_CHECK(extended.size() > inputs.size(), AutogradError,
-              "gradgradcheck: some output must require a gradient, got none");
 
   // From the inputs and the gradients of the outputs to the gradients of the inputs.
   const auto gradients = [&](const std::vector<Tensor>& all) {
     const bool differentiable = grad_enabled();  // not for the difference quotients
     const enable_grad recording;
     const auto split = all.begin() + static_cast<std::ptrdiff_t>(inputs.size());
-    std::vector<Tensor> at(all.begin(), split), wanted, outputs;
+    std::vector<Tensor> at(all.begin(), split), wanted, connected;
     for (size_t i = 0; i < at.size(); ++i) {
       if (!is_checked(inputs[i])) continue;
       if (!at[i].requires_grad()) at[i] = at[i].detach().set_requires_grad();
       wanted.push_back(at[i]);
     }
     for (const Tensor& output : function(at))
-      if (output.defined() && output.requires_grad()) outputs.push_back(output);
-    std::vector<Tensor> grads = grad(outputs, wanted, std::vector<Tensor>(split, all.end()),
+      if (output.defined() && output.requires_grad()) connected.push_back(output);
+    std::vector<Tensor> grads = grad(connected, wanted, std::vector<Tensor>(split, all.end()),
                                      {.create_graph = differentiable, .allow_unused = true});
     for (size_t i = 0; i < grads.size(); ++i)
       if (!grads[i].defined())

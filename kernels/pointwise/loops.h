@@ -15,10 +15,15 @@
 namespace farro::FARRO_ISA {
 
 template <class T, class R, class F>
-void unary_loop(void* out, const void* const* in, const bool*, int64_t n, const void* functor) {
+void unary_loop(void* out, const void* const* in, const bool* scalar, int64_t n, const void* functor) {
   const F& f = *static_cast<const F*>(functor);
   R* o = static_cast<R*>(out);
   const T* a = static_cast<const T*>(in[0]);
+  if (scalar[0]) {
+    const R value = static_cast<R>(f(*a));
+    for (int64_t i = 0; i < n; ++i) o[i] = value;
+    return;
+  }
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(a[i]));
 }

@@ -67,6 +67,8 @@ class OpTest : public testing::TestWithParam<OpSamples> {
   const OpEntry* op_ = nullptr;
 };
 
+// How gtest names a failing parameter.
+inline void PrintTo(const OpSamples& samples, std::ostream* out) { *out << samples.op; }
 inline std::string name_of(const testing::TestParamInfo<OpSamples>& test) { return test.param.op; }
 
 }  // namespace farro::opcheck

@@ -1,6 +1,6 @@
 #include <farro/tests/opcheck/tolerance.h>
 
-#include <farro/core/dtype/half.h>
+#include <farro/core/dtype/visit.h>
 
 #include <algorithm>
 #include <cmath>
@@ -53,8 +53,13 @@ double as_held(DType dtype, double value) {
       return static_cast<double>(static_cast<float>(bfloat16(static_cast<float>(value))));
     case DType::boolean:
       return value != 0;
-    default:
-      return std::trunc(value);
+    default:  // integers wrap
+      return visit_dtype(dtype, [&]<class T>(TypeTag<T>) {
+        if constexpr (std::is_integral_v<T>)
+          return static_cast<double>(static_cast<T>(static_cast<int64_t>(value)));
+        else
+          return value;
+      });
   }
 }
 

@@ -85,13 +85,15 @@ std::vector<double> make_values(const Input& input, DType dtype, uint64_t seed) 
               values.size());
   if (values.empty()) {
     std::mt19937_64 engine(seed);
-    const double low = dtype == DType::u8 ? std::max(input.low, 0.0) : input.low, high = input.high;
+    // Unsigned values take the same range from 0 up.
+    const double low = dtype == DType::u8 ? std::max(input.low, 0.0) : input.low;
+    const double high = input.high + low - input.low;
     values.resize(count);
     for (size_t i = 0; i < count; ++i) {
       double& value = values[i];
       const double unit = double(engine() >> 11) * 0x1p-53;
       if (dtype == DType::boolean) {
-        value = double(engine() & 1);
+        value = i < 2 ? i == 0 : double(engine() & 1);  // both values, where there is room
       } else if (input.spread) {
         value = low + (double(i) + 0.5) * (is_floating(dtype) ? std::max((high - low) / double(count), 0.0625) : 1);
       } else {

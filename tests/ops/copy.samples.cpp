@@ -25,6 +25,7 @@ void samples_copy(SampleSink& sink) {
                     .run = [](const Tensor& x) { return x.to(DType::i32); },
                     .reference = pointwise([](auto x) { return std::trunc(x); }),
                     .dtypes = kNumbers,
+                    .grad = Grad::none,
                     .exact = true});
   sink.add("copy", {.label = "channels last",
                     .inputs = {in({2, 3, 4, 5})},
