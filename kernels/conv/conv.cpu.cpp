@@ -1,5 +1,5 @@
-// Reference loops of the convolutions; see conv_loops.h. Each result element is one sum in a fixed order, so the number of
-// threads does not show.
+// Reference loops of the convolutions; see conv_loops.h. Each result element is one sum in a fixed order, so the number
+// of threads does not show.
 #include <farro/core/dtype/half.h>
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/conv/conv_loops.h>
@@ -41,13 +41,17 @@ bool output_of(const ConvShape& s, const int64_t* in, const int64_t* tap, int64_
 
 template <class T>
 double load(const T* data, int64_t i) {
-  if constexpr (sizeof(T) == 2) return static_cast<double>(static_cast<float>(data[i]));
-  else return static_cast<double>(data[i]);
+  if constexpr (sizeof(T) == 2)
+    return static_cast<double>(static_cast<float>(data[i]));
+  else
+    return static_cast<double>(data[i]);
 }
 template <class T>
 T store(double value) {
-  if constexpr (sizeof(T) == 2) return T(static_cast<float>(value));
-  else return static_cast<T>(value);
+  if constexpr (sizeof(T) == 2)
+    return T(static_cast<float>(value));
+  else
+    return static_cast<T>(value);
 }
 
 // sum over `count` of a[i * sa] * b[i * sb].
@@ -149,10 +153,14 @@ void backward_filter(const ConvGenericCall& call, const T* grad, const T* x, T* 
 template <class Fn>
 void visit_floating(DType dtype, Fn&& fn) {
   switch (dtype) {
-    case DType::f64: return fn(double{});
-    case DType::f32: return fn(float{});
-    case DType::f16: return fn(half{});
-    default: return fn(bfloat16{});
+    case DType::f64:
+      return fn(double{});
+    case DType::f32:
+      return fn(float{});
+    case DType::f16:
+      return fn(half{});
+    default:
+      return fn(bfloat16{});
   }
 }
 

@@ -11,13 +11,13 @@ namespace {
 constexpr const char* kLayoutOf[] = {"", "[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]"};
 
 void check_floating(const char* op, const char* argument, const Tensor& tensor) {
-  FARRO_CHECK(is_floating(tensor.dtype()), DTypeError, op, ": ", argument, " must be floating, got ", tensor.dtype(), " (",
-              argument, ": ", tensor, ")");
+  FARRO_CHECK(is_floating(tensor.dtype()), DTypeError, op, ": ", argument, " must be floating, got ", tensor.dtype(),
+              " (", argument, ": ", tensor, ")");
 }
 void check_same_dtype(const char* op, const char* argument, const Tensor& tensor, const char* other_name,
                       const Tensor& other) {
-  FARRO_CHECK(tensor.dtype() == other.dtype(), DTypeError, op, ": ", argument, " must have the dtype of ", other_name, " (",
-              other.dtype(), "), got ", tensor.dtype(), " (", argument, ": ", tensor, ")");
+  FARRO_CHECK(tensor.dtype() == other.dtype(), DTypeError, op, ": ", argument, " must have the dtype of ", other_name,
+              " (", other.dtype(), "), got ", tensor.dtype(), " (", argument, ": ", tensor, ")");
 }
 // Name of the convolution of a [N, C, spatial...] tensor.
 const char* check_rank(const char* op, const char* argument, const Tensor& tensor) {
@@ -29,16 +29,18 @@ const char* check_rank(const char* op, const char* argument, const Tensor& tenso
 // See conv.h: on the CPU always channels-last, elsewhere as `input`.
 TensorSpec activation_spec(const Shape& sizes, const Tensor& input) {
   TensorSpec spec(sizes, input);
-  spec.channels_last = sizes.size() >= 4 && (!input.is_cuda() || (!input.is_contiguous() &&
-                                                                  input.is_contiguous(MemoryFormat::channels_last)));
+  spec.channels_last =
+      sizes.size() >= 4 &&
+      (!input.is_cuda() || (!input.is_contiguous() && input.is_contiguous(MemoryFormat::channels_last)));
   return spec;
 }
 
 Cost conv_cost(const ConvShape& shape, DType dtype) {
-  const double elements = static_cast<double>(shape.groups) *
-                          (static_cast<double>(shape.batch) * static_cast<double>(shape.in_channels * shape.in_pixels() +
-                                                                                  shape.out_channels * shape.out_pixels()) +
-                           static_cast<double>(shape.out_channels * shape.in_channels * shape.taps()));
+  const double elements =
+      static_cast<double>(shape.groups) *
+      (static_cast<double>(shape.batch) *
+           static_cast<double>(shape.in_channels * shape.in_pixels() + shape.out_channels * shape.out_pixels()) +
+       static_cast<double>(shape.out_channels * shape.in_channels * shape.taps()));
   return {shape.flops(), elements * static_cast<double>(item_size(dtype))};
 }
 
@@ -75,8 +77,7 @@ Grads Conv::backward(const Saved& saved, const Grads& grads, Need need) {
   Grads result(3);
   if (need[0]) result[0] = call<ConvBackwardData>({grad, saved.weight.get(), saved.x_sizes, saved.params});
   if (need[1]) {
-    auto [weight, bias] =
-        call<ConvBackwardFilter>({grad, saved.x.get(), saved.weight_sizes, need[2], saved.params});
+    auto [weight, bias] = call<ConvBackwardFilter>({grad, saved.x.get(), saved.weight_sizes, need[2], saved.params});
     result[1] = std::move(weight);
     if (need[2]) result[2] = std::move(bias);
   } else if (need[2]) {
@@ -103,9 +104,9 @@ ConvBackwardData::Saved ConvBackwardData::save(const Args& args, const Outputs<C
 }
 Grads ConvBackwardData::backward(const Saved& saved, const Grads& grads, Need need) {
   const Tensor& x = grads[0];
-  return {need[0] ? call<Conv>({x, saved.weight.get(), Tensor(), saved.params}) : Tensor(),
-          need[1] ? call<ConvBackwardFilter>({saved.grad.get(), x, saved.weight_sizes, false, saved.params})[0]
-                  : Tensor()};
+  return {
+      need[0] ? call<Conv>({x, saved.weight.get(), Tensor(), saved.params}) : Tensor(),
+      need[1] ? call<ConvBackwardFilter>({saved.grad.get(), x, saved.weight_sizes, false, saved.params})[0] : Tensor()};
 }
 Cost ConvBackwardData::cost(const Args& args) { return conv_cost(shape(args), args.grad.dtype()); }
 
@@ -119,8 +120,12 @@ std::array<TensorSpec, 2> ConvBackwardFilter::infer(const Args& args) {
   return {TensorSpec(args.weight_sizes, args.grad), TensorSpec({args.bias ? args.weight_sizes[0] : 0}, args.grad)};
 }
 ConvBackwardFilter::Saved ConvBackwardFilter::save(const Args& args, const Outputs<ConvBackwardFilter>&, Need need) {
-  return {need[1] ? SavedTensor(args.grad) : SavedTensor(), need[0] ? SavedTensor(args.x) : SavedTensor(),
-          args.x.sizes(), args.weight_sizes, args.bias, args.params};
+  return {need[1] ? SavedTensor(args.grad) : SavedTensor(),
+          need[0] ? SavedTensor(args.x) : SavedTensor(),
+          args.x.sizes(),
+          args.weight_sizes,
+          args.bias,
+          args.params};
 }
 // With W and b the gradients of the two results, <W, filter(grad, x)> + <b, sum(grad)> = <grad, conv(x, W, b)>.
 Grads ConvBackwardFilter::backward(const Saved& saved, const Grads& grads, Need need) {
@@ -152,7 +157,8 @@ ConvParams resolve(const char* op, int rank, const Shape& weight, const ConvOpti
                     .groups = options.groups};
   params.padding_end = params.padding;
   if (!options.same_padding) return params;
-  FARRO_CHECK(options.padding.empty(), ValueError, op, ": padding must be empty with same_padding, got ", options.padding);
+  FARRO_CHECK(options.padding.empty(), ValueError, op, ": padding must be empty with same_padding, got ",
+              options.padding);
   for (int i = 0; i < rank; ++i) {
     FARRO_CHECK(params.stride[i] == 1, ValueError, op, ": stride must be 1 with same_padding, got ", params.stride);
     const int64_t total = params.dilation[i] * (weight[i + 2] - 1);
@@ -171,7 +177,8 @@ void check_ranks(const char* op, int rank, const Tensor& x, const Tensor& weight
 
 // Absent tensors are reported by call<Op>(), under the op's name.
 Tensor conv(int rank, const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
-  constexpr const char* weights[] = {"", "[O, C / groups, K]", "[O, C / groups, KH, KW]", "[O, C / groups, KD, KH, KW]"};
+  constexpr const char* weights[] = {"", "[O, C / groups, K]", "[O, C / groups, KH, KW]",
+                                     "[O, C / groups, KD, KH, KW]"};
   const char* op = conv_name(rank);
   check_ranks(op, rank, x, weight, weights[rank]);
   const ConvParams params = resolve(op, rank, weight.sizes(), options);
@@ -182,7 +189,8 @@ Tensor conv(int rank, const Tensor& x, const Tensor& weight, const Tensor& bias,
 Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Tensor& bias,
                       const ConvTransposeOptions& options) {
   constexpr const char* names[] = {"", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"};
-  constexpr const char* weights[] = {"", "[C, O / groups, K]", "[C, O / groups, KH, KW]", "[C, O / groups, KD, KH, KW]"};
+  constexpr const char* weights[] = {"", "[C, O / groups, K]", "[C, O / groups, KH, KW]",
+                                     "[C, O / groups, KD, KH, KW]"};
   const char* op = names[rank];
   check_ranks(op, rank, x, weight, weights[rank]);
   if (x.dim() == rank + 1) return conv_transpose(rank, x.unsqueeze(0), weight, bias, options).squeeze(0);
@@ -200,8 +208,8 @@ Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Ten
                 ": output_padding must be below stride or dilation, got ", extra);
     const int64_t size = (x.size(i + 2) - 1) * params.stride[i] - 2 * params.padding[i] +
                          params.dilation[i] * (weight.size(i + 2) - 1) + extra[i] + 1;
-    FARRO_CHECK(size >= 1, ShapeError, op, ": result must have at least one element in dimension ", i + 2, ", got ", size,
-                " (x: ", x, ", weight: ", weight, ")");
+    FARRO_CHECK(size >= 1, ShapeError, op, ": result must have at least one element in dimension ", i + 2, ", got ",
+                size, " (x: ", x, ", weight: ", weight, ")");
     sizes.push_back(size);
   }
   const Tensor out = call<ConvBackwardData>({x, weight, sizes, params});

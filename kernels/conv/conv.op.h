@@ -1,6 +1,6 @@
-// The op structs behind conv.h, for their kernels. One struct serves all three spatial ranks; conv's gradient is two ops of
-// their own, each again differentiable: conv, conv_backward_data and conv_backward_filter are the three partial maps of
-// one trilinear form, so each one's gradient is made of the other two.
+// The op structs behind conv.h, for their kernels. One struct serves all three spatial ranks; conv's gradient is two
+// ops of their own, each again differentiable: conv, conv_backward_data and conv_backward_filter are the three partial
+// maps of one trilinear form, so each one's gradient is made of the other two.
 #pragma once
 
 #include <farro/autograd/node/saved_tensor.h>
@@ -43,8 +43,8 @@ struct ConvBackwardData {
     const Tensor& weight;
     Shape x_sizes;
     const ConvParams& params;
-    static constexpr std::array names{"grad",        "weight",   "x_sizes", "stride", "padding",
-                                      "padding_end", "dilation", "groups"};
+    static constexpr std::array names{"grad",    "weight",      "x_sizes",  "stride",
+                                      "padding", "padding_end", "dilation", "groups"};
     auto fields() const {
       return std::tie(grad, weight, x_sizes, params.stride, params.padding, params.padding_end, params.dilation,
                       params.groups);

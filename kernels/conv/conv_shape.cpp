@@ -42,8 +42,8 @@ ConvShape check_conv(const char* op, const Shape& x, const Shape& weight, const 
   FARRO_CHECK(weight[0] % s.groups == 0, ShapeError, op, ": weight's output channels must be divisible by groups (",
               s.groups, "), got ", weight[0], " (weight: ", weight, ")");
   FARRO_CHECK(x[1] == weight[1] * s.groups, ShapeError, op, ": x must have ", weight[1] * s.groups,
-              " channels (weight's ", weight[1], " x groups ", s.groups, "), got ", x[1], " (x: ", x, ", weight: ", weight,
-              ")");
+              " channels (weight's ", weight[1], " x groups ", s.groups, "), got ", x[1], " (x: ", x,
+              ", weight: ", weight, ")");
   s.in_channels = weight[1];
   s.out_channels = weight[0] / s.groups;
   for (int i = 0; i < s.rank; ++i) {

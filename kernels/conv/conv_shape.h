@@ -1,5 +1,5 @@
-// The geometry of a convolution and its checks, shared by the three conv ops and their kernels. The invariant: a ConvShape
-// that check_conv() returned is consistent, so kernels need no checks of their own.
+// The geometry of a convolution and its checks, shared by the three conv ops and their kernels. The invariant: a
+// ConvShape that check_conv() returned is consistent, so kernels need no checks of their own.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>
@@ -33,8 +33,8 @@ struct ConvShape {
 // "conv1d", "conv2d" or "conv3d": how errors name the op.
 const char* conv_name(int spatial_rank) noexcept;
 
-// `values` with one entry per dimension: `fallback` where empty, a single entry repeated. Throws ValueError for any other
-// count and for entries below `least`.
+// `values` with one entry per dimension: `fallback` where empty, a single entry repeated. Throws ValueError for any
+// other count and for entries below `least`.
 Dims expand_option(const char* op, const char* option, const Dims& values, int rank, int64_t fallback, int64_t least);
 
 // Throws the user's errors; the ranks of x and weight are already known to be `rank` + 2.

@@ -10,8 +10,8 @@ namespace farro {
 namespace {
 
 void check_input(const char* op, int rank, const Tensor& x) {
-  FARRO_CHECK(x.dim() == rank + 2 || x.dim() == rank + 1, ShapeError, op, ": x must have ", rank + 2, " dimensions (or ",
-              rank + 1, " without N), got ", x.dim(), " (x: ", x, ")");
+  FARRO_CHECK(x.dim() == rank + 2 || x.dim() == rank + 1, ShapeError, op, ": x must have ", rank + 2,
+              " dimensions (or ", rank + 1, " without N), got ", x.dim(), " (x: ", x, ")");
   FARRO_CHECK(is_floating(x.dtype()), DTypeError, op, ": x must be floating, got ", x.dtype(), " (x: ", x, ")");
 }
 
@@ -33,8 +33,8 @@ PoolParams resolve(const char* op, int rank, const Tensor& x, const PoolOptions&
   params.count_include_pad = options.count_include_pad;
   for (int d = 0; d < rank; ++d) {
     const int64_t kernel = params.kernel[d], pad = params.padding[d], in = x.size(x.dim() - rank + d);
-    FARRO_CHECK(pad <= kernel / 2, ValueError, op, ": padding must be at most half of kernel_size ", params.kernel, ", got ",
-                params.padding);
+    FARRO_CHECK(pad <= kernel / 2, ValueError, op, ": padding must be at most half of kernel_size ", params.kernel,
+                ", got ", params.padding);
     const int64_t extent = params.dilation[d] * (kernel - 1) + 1;
     FARRO_CHECK(extent <= in + 2 * pad, ShapeError, op, ": window must fit into the padded input, got extent ", extent,
                 " over ", in + 2 * pad, " in dimension ", x.dim() - rank + d, " (x: ", x, ")");
@@ -60,8 +60,10 @@ template <class Op>
 Tensor pool(int rank, const Tensor& x, PoolParams params) {
   if (x.dim() == rank + 1) return pool<Op>(rank, x.unsqueeze(0), params).squeeze(0);
   params.channels_last = !x.is_contiguous() && x.is_contiguous(MemoryFormat::channels_last);
-  if constexpr (kOutputs<Op> == 2) return std::move(call<Op>({x, params})[0]);
-  else return call<Op>({x, params});
+  if constexpr (kOutputs<Op> == 2)
+    return std::move(call<Op>({x, params})[0]);
+  else
+    return call<Op>({x, params});
 }
 
 Tensor max_pool(const char* op, int rank, const Tensor& x, const PoolOptions& options) {

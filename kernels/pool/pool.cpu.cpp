@@ -1,6 +1,7 @@
-// Loops of the pooling ops over the window tables of pool_windows.h. Channels-last runs over blocks of channels, which the
-// compiler vectorises; row-major is the same code with blocks of one. Every result element is computed by one thread in a
-// fixed order: gradients are gathered by input position, so overlapping windows need no zeroing and no atomics.
+// Loops of the pooling ops over the window tables of pool_windows.h. Channels-last runs over blocks of channels, which
+// the compiler vectorises; row-major is the same code with blocks of one. Every result element is computed by one
+// thread in a fixed order: gradients are gathered by input position, so overlapping windows need no zeroing and no
+// atomics.
 #include <farro/core/dtype/half.h>
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/pool/pool_windows.h>
@@ -84,8 +85,8 @@ void max_forward(const PoolCall& call, const T* x, T* out, I* indices) {
     const T* plane = x + n * in_volume(axis) * inner;
     for (int64_t o2 = 0; o2 < axis[2].out; ++o2) {
       const int64_t to = (((n * axis[0].out + o0) * axis[1].out + o1) * axis[2].out + o2) * inner;
-      const int32_t first = static_cast<int32_t>((axis[0].begin[o0] * axis[1].window + axis[1].begin[o1]) * axis[2].window +
-                                                 axis[2].begin[o2]);
+      const int32_t first = static_cast<int32_t>(
+          (axis[0].begin[o0] * axis[1].window + axis[1].begin[o1]) * axis[2].window + axis[2].begin[o2]);
       for_blocks<kRowMajor>(inner, [&](int64_t at, auto count) {
         A best[kBlock];
         int32_t which[kBlock];
@@ -203,10 +204,14 @@ void avg_backward(const PoolCall& call, const T* grad, T* grad_x) {
 template <class Fn>
 void visit_floating(DType dtype, Fn&& fn) {
   switch (dtype) {
-    case DType::f64: return fn(double{});
-    case DType::f32: return fn(float{});
-    case DType::f16: return fn(half{});
-    default: return fn(bfloat16{});
+    case DType::f64:
+      return fn(double{});
+    case DType::f32:
+      return fn(float{});
+    case DType::f16:
+      return fn(half{});
+    default:
+      return fn(bfloat16{});
   }
 }
 
@@ -215,18 +220,24 @@ template <class Fn>
 void visit_call(const PoolCall& call, Fn&& fn) {
   visit_floating(call.dtype, [&]<class T>(T value) {
     const auto with_index = [&](auto row_major) {
-      if (call.index_dtype == DType::u8) fn(value, uint8_t{}, row_major);
-      else fn(value, int32_t{}, row_major);
+      if (call.index_dtype == DType::u8)
+        fn(value, uint8_t{}, row_major);
+      else
+        fn(value, int32_t{}, row_major);
     };
-    if (call.inner == 1) with_index(std::true_type{});
-    else with_index(std::false_type{});
+    if (call.inner == 1)
+      with_index(std::true_type{});
+    else
+      with_index(std::false_type{});
   });
 }
 template <class Fn>
 void visit_call_without_indices(const PoolCall& call, Fn&& fn) {
   visit_floating(call.dtype, [&]<class T>(T value) {
-    if (call.inner == 1) fn(value, std::true_type{});
-    else fn(value, std::false_type{});
+    if (call.inner == 1)
+      fn(value, std::true_type{});
+    else
+      fn(value, std::false_type{});
   });
 }
 
@@ -234,7 +245,8 @@ constexpr PoolLoops kLoops{
     .max_forward =
         [](const PoolCall& call, const void* x, void* out, void* indices) {
           visit_call(call, [&]<class T, class I, bool kRowMajor>(T, I, std::bool_constant<kRowMajor>) {
-            max_forward<T, I, kRowMajor>(call, static_cast<const T*>(x), static_cast<T*>(out), static_cast<I*>(indices));
+            max_forward<T, I, kRowMajor>(call, static_cast<const T*>(x), static_cast<T*>(out),
+                                         static_cast<I*>(indices));
           });
         },
     .max_backward =

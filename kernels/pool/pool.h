@@ -1,6 +1,6 @@
-// Pooling over windows of the last one, two or three dimensions. x is [N, C, spatial...] of a floating dtype and may lack
-// N; results keep x's memory format. Throws ShapeError where the rank is wrong or a window exceeds the padded input,
-// ValueError for options out of range and DTypeError for integers.
+// Pooling over windows of the last one, two or three dimensions. x is [N, C, spatial...] of a floating dtype and may
+// lack N; results keep x's memory format. Throws ShapeError where the rank is wrong or a window exceeds the padded
+// input, ValueError for options out of range and DTypeError for integers.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>
@@ -10,11 +10,11 @@ namespace farro {
 // Lists have one entry per spatial dimension, or a single one for all.
 struct PoolOptions {
   Dims kernel_size = {};
-  Dims stride = {};    // default: kernel_size
-  Dims padding = {};   // on both sides, at most half of kernel_size; default 0
-  Dims dilation = {};  // max_pool only; default 1
-  bool ceil_mode = false;          // keep a last window that only partly fits
-  bool count_include_pad = true;   // avg_pool only: padding counts in the divisor
+  Dims stride = {};               // default: kernel_size
+  Dims padding = {};              // on both sides, at most half of kernel_size; default 0
+  Dims dilation = {};             // max_pool only; default 1
+  bool ceil_mode = false;         // keep a last window that only partly fits
+  bool count_include_pad = true;  // avg_pool only: padding counts in the divisor
 };
 
 // The greatest element of each window; NaN wins over everything. The padding is -inf. The gradient goes to the first

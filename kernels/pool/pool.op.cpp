@@ -58,9 +58,7 @@ Grads MaxPoolBackward::backward(const Saved& saved, const Grads& grads, Need) {
 }
 Cost MaxPoolBackward::cost(const Args& args) { return pool_backward_cost(args.grad, args.x_sizes, args.params, 1); }
 
-TensorSpec MaxPoolGather::infer(const Args& args) {
-  return pool_spec(args.indices.sizes(), args.x, args.params);
-}
+TensorSpec MaxPoolGather::infer(const Args& args) { return pool_spec(args.indices.sizes(), args.x, args.params); }
 MaxPoolGather::Saved MaxPoolGather::save(const Args& args, const Outputs<MaxPoolGather>&, Need) {
   return {SavedTensor(args.indices), args.x.sizes(), args.params};
 }
@@ -72,7 +70,9 @@ Cost MaxPoolGather::cost(const Args& args) {
   return {0, static_cast<double>(args.indices.numel()) * (2.0 * static_cast<double>(item_size(args.x.dtype())) + 1)};
 }
 
-TensorSpec AvgPool::infer(const Args& args) { return pool_spec(pooled_sizes(args.x.sizes(), args.params), args.x, args.params); }
+TensorSpec AvgPool::infer(const Args& args) {
+  return pool_spec(pooled_sizes(args.x.sizes(), args.params), args.x, args.params);
+}
 Grads AvgPool::backward(const Saved& saved, const Grads& grads, Need) {
   return {call<AvgPoolBackward>({grads[0], saved.x_sizes, saved.params})};
 }

@@ -17,8 +17,8 @@ struct PoolParams {
   bool adaptive() const noexcept { return kernel.empty(); }
 };
 
-// Results: the values, and where in its window each was found (row-major number of the kernel element; u8 where the window
-// has at most 256, else i32).
+// Results: the values, and where in its window each was found (row-major number of the kernel element; u8 where the
+// window has at most 256, else i32).
 struct MaxPool {
   static constexpr OpInfo info{.name = "max_pool"};
   static constexpr int kOutputs = 2;
@@ -49,8 +49,8 @@ struct MaxPoolBackward {
     const Tensor& indices;
     Shape x_sizes;
     const PoolParams& params;
-    static constexpr std::array names{"grad",    "indices",  "x_sizes",    "kernel_size", "stride",
-                                      "padding", "dilation", "output_size"};
+    static constexpr std::array names{"grad",   "indices", "x_sizes",  "kernel_size",
+                                      "stride", "padding", "dilation", "output_size"};
     auto fields() const {
       return std::tie(grad, indices, x_sizes, params.kernel, params.stride, params.padding, params.dilation,
                       params.output);

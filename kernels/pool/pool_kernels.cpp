@@ -1,4 +1,5 @@
-// The CPU kernels of the pooling ops: brings the tensors into one layout and hands pointers to the loops (pool.cpu.cpp).
+// The CPU kernels of the pooling ops: brings the tensors into one layout and hands pointers to the loops
+// (pool.cpu.cpp).
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/kernels/pool/pool_windows.h>
 
@@ -35,8 +36,8 @@ void max_pool_backward_cpu(const MaxPoolBackward::Args& args, Outputs<MaxPoolBac
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x_sizes, args.params);
   const Tensor grad = dense(args.grad, args.params), indices = dense(args.indices, args.params);
-  pool_loops->max_backward(pool_call(windows, args.params, out[0], indices.dtype()), grad.raw_data(), indices.raw_data(),
-                           out[0].raw_data());
+  pool_loops->max_backward(pool_call(windows, args.params, out[0], indices.dtype()), grad.raw_data(),
+                           indices.raw_data(), out[0].raw_data());
 }
 
 void max_pool_gather_cpu(const MaxPoolGather::Args& args, Outputs<MaxPoolGather>& out) {

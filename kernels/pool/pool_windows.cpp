@@ -30,7 +30,8 @@ Window fixed_window(int64_t o, int64_t in, const PoolParams& params, int d) {
 int64_t largest_window(int64_t in, const PoolParams& params, int d) {
   if (!params.adaptive()) return params.kernel[d];
   int64_t largest = 1;
-  for (int64_t o = 0; o < params.output[d]; ++o) largest = std::max(largest, adaptive_window(o, in, params.output[d]).end);
+  for (int64_t o = 0; o < params.output[d]; ++o)
+    largest = std::max(largest, adaptive_window(o, in, params.output[d]).end);
   return largest;
 }
 

@@ -1,5 +1,6 @@
-// Which input positions each pooling window covers, as tables per axis: the kernels (pool.cpu.cpp) are loops over them and
-// know nothing of strides, padding or adaptive windows. The invariant: begin[o] <= tap < end[o] lies inside the input.
+// Which input positions each pooling window covers, as tables per axis: the kernels (pool.cpu.cpp) are loops over them
+// and know nothing of strides, padding or adaptive windows. The invariant: begin[o] <= tap < end[o] lies inside the
+// input.
 #pragma once
 
 #include <farro/core/dtype/dtype.h>

@@ -92,15 +92,19 @@ void expect_near(const V& actual, const V& expected, double tolerance, const cha
 
 Tensor run(const Case& test, const Tensor& x, const Tensor& weight, const Tensor& bias) {
   switch (test.x.size()) {
-    case 3: return conv1d(x, weight, bias, test.options);
-    case 4: return conv2d(x, weight, bias, test.options);
-    default: return conv3d(x, weight, bias, test.options);
+    case 3:
+      return conv1d(x, weight, bias, test.options);
+    case 4:
+      return conv2d(x, weight, bias, test.options);
+    default:
+      return conv3d(x, weight, bias, test.options);
   }
 }
 
 // Result and all gradients of one convolution against the reference.
 void check(const Case& test, DType dtype, bool channels_last, double tolerance) {
-  Tensor x = filled(test.x, 1, dtype), weight = filled(test.weight, 2, dtype), bias = filled({test.weight[0]}, 3, dtype);
+  Tensor x = filled(test.x, 1, dtype), weight = filled(test.weight, 2, dtype),
+         bias = filled({test.weight[0]}, 3, dtype);
   if (channels_last && test.x.size() > 3) x = x.contiguous(MemoryFormat::channels_last);
   x.set_requires_grad();
   weight.set_requires_grad();
@@ -196,7 +200,8 @@ TEST(Conv, TransposeIsTheAdjoint) {
   const ConvOptions options{.stride = {2}, .padding = {1}, .groups = 2};
   const Tensor forward = conv2d(x, w, {}, options);
   const Tensor y = filled(forward.sizes(), 3, DType::f64);
-  const Tensor back = conv_transpose2d(y, w, {}, {.stride = {2}, .padding = {1}, .output_padding = {0, 1}, .groups = 2});
+  const Tensor back =
+      conv_transpose2d(y, w, {}, {.stride = {2}, .padding = {1}, .output_padding = {0, 1}, .groups = 2});
   ASSERT_EQ(back.sizes(), x.sizes());
   const auto dot = [](const Tensor& a, const Tensor& b) {
     double sum = 0;
@@ -218,25 +223,43 @@ void expect_error(Fn&& fn, const char* text) {
 
 TEST(Conv, Errors) {
   const Tensor x = filled({2, 4, 5, 5}, 1), w = filled({6, 4, 3, 3}, 2);
-  expect_error<ShapeError>([&] { conv2d(filled({4, 5}, 1), w); },
-                           "conv2d: x must have 4 dimensions [N, C, H, W] (or 3 without N), got 2 (x: f32 [4, 5] cpu)");
   expect_error<ShapeError>(
-      [&] { conv1d(filled({2, 4, 5}, 1), w); },
+      [&] {
+        conv2d(filled({4, 5}, 1), w);
+      },
+      "conv2d: x must have 4 dimensions [N, C, H, W] (or 3 without N), got 2 (x: f32 [4, 5] cpu)");
+  expect_error<ShapeError>(
+      [&] {
+        conv1d(filled({2, 4, 5}, 1), w);
+      },
       "conv1d: weight must have 3 dimensions [O, C / groups, K], got 4 (weight: f32 [6, 4, 3, 3] cpu)");
-  expect_error<ShapeError>([&] { conv2d(filled({2, 3, 5, 5}, 1), w); },
-                           "conv2d: x must have 4 channels (weight's 4 x groups 1), got 3 (x: [2, 3, 5, 5], weight: [6, 4, 3, 3])");
-  expect_error<ShapeError>([&] { conv2d(x, filled({5, 2, 3, 3}, 2), {}, {.groups = 2}); },
-                           "conv2d: weight's output channels must be divisible by groups (2), got 5 (weight: [5, 2, 3, 3])");
-  expect_error<ShapeError>([&] { conv2d(x, w, {}, {.dilation = {3}}); },
-                           "conv2d: kernel must fit into the padded input, got extent 7 over 5 in dimension 2 (x: [2, 4, 5, 5], "
-                           "weight: [6, 4, 3, 3])");
+  expect_error<ShapeError>(
+      [&] {
+        conv2d(filled({2, 3, 5, 5}, 1), w);
+      },
+      "conv2d: x must have 4 channels (weight's 4 x groups 1), got 3 (x: [2, 3, 5, 5], weight: [6, 4, 3, 3])");
+  expect_error<ShapeError>(
+      [&] {
+        conv2d(x, filled({5, 2, 3, 3}, 2), {}, {.groups = 2});
+      },
+      "conv2d: weight's output channels must be divisible by groups (2), got 5 (weight: [5, 2, 3, 3])");
+  expect_error<ShapeError>(
+      [&] { conv2d(x, w, {}, {.dilation = {3}}); },
+      "conv2d: kernel must fit into the padded input, got extent 7 over 5 in dimension 2 (x: [2, 4, 5, 5], "
+      "weight: [6, 4, 3, 3])");
   expect_error<ShapeError>([&] { conv2d(x, w, filled({4}, 3)); },
                            "conv2d: bias must have sizes [6], got [4] (bias: f32 [4] cpu)");
   expect_error<ValueError>([&] { conv2d(x, w, {}, {.stride = {0}}); }, "conv2d: stride must be at least 1, got [0]");
-  expect_error<ValueError>([&] { conv2d(x, w, {}, {.padding = {-1, 0}}); },
-                           "conv2d: padding must be at least 0, got [-1, 0]");
-  expect_error<ValueError>([&] { conv2d(x, w, {}, {.stride = {1, 1, 1}}); },
-                           "conv2d: stride must have 1 or 2 entries, got [1, 1, 1]");
+  expect_error<ValueError>(
+      [&] {
+        conv2d(x, w, {}, {.padding = {-1, 0}});
+      },
+      "conv2d: padding must be at least 0, got [-1, 0]");
+  expect_error<ValueError>(
+      [&] {
+        conv2d(x, w, {}, {.stride = {1, 1, 1}});
+      },
+      "conv2d: stride must have 1 or 2 entries, got [1, 1, 1]");
   expect_error<ValueError>([&] { conv2d(x, w, {}, {.groups = 0}); }, "conv2d: groups must be at least 1, got 0");
   expect_error<ValueError>([&] { conv2d(x, w, {}, {.stride = {2}, .same_padding = true}); },
                            "conv2d: stride must be 1 with same_padding, got [2, 2]");
