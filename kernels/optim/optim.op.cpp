@@ -26,7 +26,7 @@ void SgdStep::check(const Args& args) {
   const TensorList lists[] = {args.params, args.grads, args.momentum_buffers};
   const char* const list_names[] = {"params", "grads", "momentum_buffers"};
   const size_t count = args.momentum_buffers.empty() ? 2 : 3;
-  check_lists(info.name, {lists, count}, {list_names, count});
+  check_lists("sgd_step_", {lists, count}, {list_names, count});
   FARRO_CHECK(args.momentum == 0 || count == 3 || args.params.empty(), ValueError,
               "sgd_step_: momentum_buffers must be given with momentum ", args.momentum, ", got none");
 }
@@ -38,7 +38,7 @@ void AdamStep::check(const Args& args) {
   const TensorList lists[] = {args.params, args.grads, args.exp_avgs, args.exp_avg_sqs, args.max_exp_avg_sqs};
   const char* const list_names[] = {"params", "grads", "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs"};
   const size_t count = args.max_exp_avg_sqs.empty() ? 4 : 5;
-  check_lists(info.name, {lists, count}, {list_names, count});
+  check_lists("adam_step_", {lists, count}, {list_names, count});
   FARRO_CHECK(args.step >= 1, ValueError, "adam_step_: step must be at least 1, got ", args.step);
 }
 Cost AdamStep::cost(const Args& args) {
@@ -60,7 +60,7 @@ TensorSpec MultiTensorNorm::infer(const Args& args) {
   FARRO_CHECK(args.p > 0, ValueError, "multi_tensor_norm: p must be positive, got ", args.p);
   FARRO_CHECK(!args.tensors.empty(), ValueError, "multi_tensor_norm: tensors must hold at least one tensor, got none");
   const char* const list_names[] = {"tensors"};
-  check_lists(info.name, {&args.tensors, 1}, list_names);
+  check_lists("multi_tensor_norm", {&args.tensors, 1}, list_names);
   const Tensor& first = args.tensors[0];
   return TensorSpec({}, first.dtype() == DType::f64 ? DType::f64 : DType::f32, first.device());
 }
@@ -68,7 +68,7 @@ Cost MultiTensorNorm::cost(const Args& args) { return list_cost(args.tensors, 2,
 
 void ClipByNorm::check(const Args& args) {
   const char* const list_names[] = {"tensors"};
-  check_lists(info.name, {&args.tensors, 1}, list_names);
+  check_lists("clip_by_norm_", {&args.tensors, 1}, list_names);
   FARRO_CHECK(args.norm.numel() == 1 && is_floating(args.norm.dtype()), ShapeError,
               "clip_by_norm_: norm must be one floating number, got ", args.norm);
 }

@@ -6,7 +6,7 @@
 namespace farro {
 
 struct SgdStep {
-  static constexpr OpInfo info{.name = "sgd_step_", .autocast = Autocast::full};
+  static constexpr OpInfo info{.name = "sgd_step", .autocast = Autocast::full};
   static constexpr int kOutputs = 0;
   static constexpr const char* no_backward = "an optimizer step changes leaves";
   struct Args {
@@ -31,7 +31,7 @@ struct SgdStep {
 };
 
 struct AdamStep {
-  static constexpr OpInfo info{.name = "adam_step_", .autocast = Autocast::full};
+  static constexpr OpInfo info{.name = "adam_step", .autocast = Autocast::full};
   static constexpr int kOutputs = 0;
   static constexpr const char* no_backward = "an optimizer step changes leaves";
   struct Args {
@@ -90,7 +90,7 @@ struct MultiTensorNorm {
 };
 
 struct ClipByNorm {
-  static constexpr OpInfo info{.name = "clip_by_norm_", .autocast = Autocast::full};
+  static constexpr OpInfo info{.name = "clip_by_norm", .autocast = Autocast::full};
   static constexpr int kOutputs = 0;
   static constexpr const char* no_backward = "it changes gradients in place";
   struct Args {
