@@ -15,7 +15,8 @@ constexpr int64_t kBlock = 256;
 
 int64_t chunks_of(const Tensor& tensor) { return (tensor.impl()->numel + kListChunk - 1) / kListChunk; }
 
-// Calls fn(tensor index, first element, elements, chunk number) for every chunk, on several threads where the lists are long.
+// Calls fn(tensor index, first element, elements, chunk number) for every chunk, on several threads where the lists are
+// long.
 template <class Fn>
 void for_each_chunk(TensorList tensors, Fn&& fn) {
   int64_t chunks = 0, elements = 0;
@@ -42,10 +43,12 @@ struct Operand {
 };
 
 // One chunk, converted block by block where a dtype differs from the compute type.
-void run_chunk(std::span<Operand> operands, int read_only, int64_t n, DType compute, ListLoop loop, const void* constants) {
+void run_chunk(std::span<Operand> operands, int read_only, int64_t n, DType compute, ListLoop loop,
+               const void* constants) {
   alignas(64) double buffers[kMaxLists][kBlock];
   void* data[kMaxLists];
-  const bool converts = std::any_of(operands.begin(), operands.end(), [&](const Operand& o) { return o.dtype != compute; });
+  const bool converts =
+      std::any_of(operands.begin(), operands.end(), [&](const Operand& o) { return o.dtype != compute; });
   if (!converts) {
     for (size_t k = 0; k < operands.size(); ++k) data[k] = operands[k].data;
     return loop(data, n, constants);
@@ -81,10 +84,12 @@ void run_lists(std::span<const TensorList> lists, int read_only, const ListLoops
     Operand operands[kMaxLists];
     for (size_t k = 0; k < lists.size(); ++k) {
       const TensorImpl& impl = *lists[k][i].impl();
-      operands[k] = {static_cast<char*>(impl.storage->data()) + size_t(impl.offset + at) * item_size(impl.dtype), impl.dtype};
+      operands[k] = {static_cast<char*>(impl.storage->data()) + size_t(impl.offset + at) * item_size(impl.dtype),
+                     impl.dtype};
     }
     const DType compute = compute_type(operands[0].dtype);
-    run_chunk({operands, lists.size()}, read_only, n, compute, compute == DType::f64 ? loops.f64 : loops.f32, constants);
+    run_chunk({operands, lists.size()}, read_only, n, compute, compute == DType::f64 ? loops.f64 : loops.f32,
+              constants);
   });
 }
 
@@ -117,17 +122,17 @@ void check_lists(const char* op, std::span<const TensorList> lists, std::span<co
                 names[0], ", ", lists[0].size(), ", got ", lists[k].size());
   for (size_t i = 0; i < lists[0].size(); ++i) {
     const Tensor& first = lists[0][i];
-    FARRO_CHECK(is_dense(first), ValueError, op, ": ", names[0], "[", i, "] must be dense, got strides ", first.strides(),
-                " (", first, ")");
+    FARRO_CHECK(is_dense(first), ValueError, op, ": ", names[0], "[", i, "] must be dense, got strides ",
+                first.strides(), " (", first, ")");
     for (size_t k = 0; k < lists.size(); ++k) {
       const Tensor& tensor = lists[k][i];
       FARRO_CHECK(is_floating(tensor.dtype()), DTypeError, op, ": ", names[k], "[", i,
                   "] must have a floating dtype, got ", tensor);
       FARRO_CHECK(tensor.sizes() == first.sizes(), ShapeError, op, ": ", names[k], "[", i, "] must have the shape of ",
                   names[0], "[", i, "], ", first.sizes(), ", got ", tensor);
-      FARRO_CHECK(tensor.strides() == first.strides() || (tensor.is_contiguous() && first.is_contiguous()), ValueError, op,
-                  ": ", names[k], "[", i, "] must have the strides of ", names[0], "[", i, "], ", first.strides(), ", got ",
-                  tensor.strides(), " (", tensor, ")");
+      FARRO_CHECK(tensor.strides() == first.strides() || (tensor.is_contiguous() && first.is_contiguous()), ValueError,
+                  op, ": ", names[k], "[", i, "] must have the strides of ", names[0], "[", i, "], ", first.strides(),
+                  ", got ", tensor.strides(), " (", tensor, ")");
     }
   }
 }

@@ -23,15 +23,15 @@ struct ListLoops {
   ListLoop f64;
 };
 
-// Runs the loop over all elements and writes the first `lists.size()` operands back, except number `read_only`. Tensor i of
-// every list has the same sizes and strides; dtypes other than the compute type are converted in blocks.
+// Runs the loop over all elements and writes the first `lists.size()` operands back, except number `read_only`. Tensor
+// i of every list has the same sizes and strides; dtypes other than the compute type are converted in blocks.
 void run_lists(std::span<const TensorList> lists, int read_only, const ListLoops& loops, const void* constants);
 
 // Sum (or maximum) of the partial results of all chunks, in their order.
 double reduce_list(TensorList tensors, ListReduction f32, ListReduction f64, double p, bool maximum);
 
-// The checks of every multi-tensor op: equally long lists, and for each index floating dtypes, equal sizes and dense, equal
-// layouts. `names[k]` is the argument's name of list k; an empty optional list is left out by the caller.
+// The checks of every multi-tensor op: equally long lists, and for each index floating dtypes, equal sizes and dense,
+// equal layouts. `names[k]` is the argument's name of list k; an empty optional list is left out by the caller.
 void check_lists(const char* op, std::span<const TensorList> lists, std::span<const char* const> names);
 
 }  // namespace farro

@@ -48,7 +48,8 @@ template <class T, bool kMax>
 void adam_loop(void* const* data, int64_t n, const void* constants) {
   const auto& c = *static_cast<const AdamConstants*>(constants);
   const T sign = T(c.sign), decay = T(c.coupled_decay), keep = T(c.keep), step_size = T(c.step_size), eps = T(c.eps);
-  const T take1 = T(c.one_minus_beta1), beta2 = T(c.beta2), take2 = T(c.one_minus_beta2), correct2 = T(c.inv_correction2);
+  const T beta1 = T(c.beta1), take1 = T(c.one_minus_beta1), beta2 = T(c.beta2), take2 = T(c.one_minus_beta2),
+          correct2 = T(c.inv_correction2);
   T* p = static_cast<T*>(data[0]);
   const T* g = static_cast<const T*>(data[1]);
   T* m = static_cast<T*>(data[2]);
@@ -57,7 +58,7 @@ void adam_loop(void* const* data, int64_t n, const void* constants) {
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) {
     const T grad = sign * g[i] + decay * p[i];
-    m[i] += (grad - m[i]) * take1;
+    m[i] = beta1 * m[i] + take1 * grad;
     const T second = v[i] * beta2 + take2 * grad * grad;
     v[i] = second;
     const T used = kMax && most[i] > second ? most[i] : second;

@@ -4,6 +4,7 @@
 #include <farro/kernels/optim/multi_tensor.h>
 #include <farro/kernels/optim/optim.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace farro {
@@ -49,6 +50,7 @@ AdamConstants::AdamConstants(const AdamStep::Args& args)
     : sign(args.maximize ? -1 : 1),
       coupled_decay(args.decoupled ? 0 : args.weight_decay),
       keep(args.decoupled ? 1 - args.lr * args.weight_decay : 1),
+      beta1(args.beta1),
       one_minus_beta1(1 - args.beta1),
       beta2(args.beta2),
       one_minus_beta2(1 - args.beta2),
@@ -89,11 +91,19 @@ void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers,
 
 void adam_step_(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs,
                 TensorList max_exp_avg_sqs, const AdamStepOptions& options) {
-  call_mutating<AdamStep>({params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, options.lr, options.beta1, options.beta2,
-                           options.eps, options.weight_decay, options.decoupled, options.maximize, options.step});
+  call_mutating<AdamStep>({params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, options.lr, options.beta1,
+                           options.beta2, options.eps, options.weight_decay, options.decoupled, options.maximize,
+                           options.step});
 }
 
-Tensor multi_tensor_norm(TensorList tensors, double p) { return call<MultiTensorNorm>({tensors, p}); }
+Tensor multi_tensor_norm(TensorList tensors, double p) {
+  const auto contiguous = [](const Tensor& t) { return !t.defined() || t.is_contiguous(); };
+  if (std::all_of(tensors.begin(), tensors.end(), contiguous)) return call<MultiTensorNorm>({tensors, p});
+  // Summed in row-major order whatever the layout, so that the bits do not depend on it.
+  std::vector<Tensor> dense;
+  for (const Tensor& tensor : tensors) dense.push_back(tensor.detach().contiguous());
+  return call<MultiTensorNorm>({dense, p});
+}
 
 void clip_by_norm_(TensorList tensors, const Tensor& norm, double max_norm) {
   call_mutating<ClipByNorm>({tensors, norm, max_norm});

@@ -48,11 +48,12 @@ struct AdamStep {
     bool decoupled;
     bool maximize;
     int64_t step;
-    static constexpr std::array names{"params", "grads", "exp_avgs", "exp_avg_sqs",  "max_exp_avg_sqs", "lr",  "beta1",
-                                      "beta2",  "eps",   "weight_decay", "decoupled", "maximize",        "step"};
+    static constexpr std::array names{"params",    "grads",    "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs",
+                                      "lr",        "beta1",    "beta2",    "eps",         "weight_decay",
+                                      "decoupled", "maximize", "step"};
     auto fields() const {
-      return std::tie(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, lr, beta1, beta2, eps, weight_decay, decoupled,
-                      maximize, step);
+      return std::tie(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, lr, beta1, beta2, eps, weight_decay,
+                      decoupled, maximize, step);
     }
   };
   static void check(const Args& args);
@@ -68,11 +69,12 @@ struct AdamConstants {
   double sign;           // of the gradient
   double coupled_decay;  // added to the gradient, times p
   double keep;           // p is multiplied by it first
+  double beta1;
   double one_minus_beta1;
   double beta2;
   double one_minus_beta2;
-  double step_size;         // lr / (1 - beta1^t)
-  double inv_correction2;   // 1 / sqrt(1 - beta2^t)
+  double step_size;        // lr / (1 - beta1^t)
+  double inv_correction2;  // 1 / sqrt(1 - beta2^t)
   double eps;
 };
 
