@@ -92,18 +92,11 @@ inline const typename OpTable<Op>::Entry& pick(const typename Op::Args& args, De
   return pick_slow<Op>(args, device);
 }
 
-// Tells the listener around the kernel; a call of meta tensors has none, but is told as well.
 template <class Op>
-[[gnu::noinline]] void run_listened(const typename Op::Args& args, Outputs<Op>& out, DeviceType device,
-                                    CallListener& listener) {
-  const auto* entry = device == DeviceType::meta ? nullptr : &pick<Op>(args, device);
-  const CallEvent event{.op = Op::info.name,
-                        .device = device,
-                        .variant = entry ? entry->variant : Variant::generic,
-                        .cost = Op::cost(args),
-                        .outputs = out,
-                        .describe_args = [](const void* p) { return describe(*static_cast<const typename Op::Args*>(p)); },
-                        .args = &args};
+[[gnu::noinline]] void run_listened(const typename OpTable<Op>::Entry& entry, const typename Op::Args& args,
+                                    Outputs<Op>& out, CallListener& listener) {
+  const CallEvent event{Op::info.name, entry.variant, Op::cost(args),
+                        [](const void* p) { return describe(*static_cast<const typename Op::Args*>(p)); }, &args};
   struct End {
     CallListener& listener;
     const CallEvent& event;
@@ -111,15 +104,16 @@ template <class Op>
   };
   listener.begin(event);
   const End end{listener, event};
-  if (entry) entry->kernel(args, out);
+  entry.kernel(args, out);
 }
 
 template <class Op>
 inline void run_kernel(const typename Op::Args& args, Outputs<Op>& out, DeviceType device) {
-  if (CallListener* listener = call_listener.load(std::memory_order_relaxed)) [[unlikely]]
-    return run_listened<Op>(args, out, device, *listener);
   if (device == DeviceType::meta) [[unlikely]] return;
-  pick<Op>(args, device).kernel(args, out);
+  const auto& entry = pick<Op>(args, device);
+  if (CallListener* listener = call_listener.load(std::memory_order_relaxed)) [[unlikely]]
+    return run_listened<Op>(entry, args, out, *listener);
+  entry.kernel(args, out);
 }
 
 // Attaches a node to the floating outputs.

@@ -1,0 +1,160 @@
+#include <farro/core/util/parallel.h>
+#include <farro/kernels/cpu/operand.h>
+#include <farro/kernels/loss/cross_entropy.op.h>
+#include <farro/kernels/loss/targets.h>
+#include <farro/kernels/softmax/exp_rows.h>
+
+namespace farro::FARRO_ISA {
+
+namespace {
+
+constexpr int64_t kGrain = 16384;
+constexpr int64_t kMaxRows = 128;
+
+int64_t grain(int64_t classes) { return std::max<int64_t>(kGrain / std::max<int64_t>(classes, 1), 1); }
+
+// What every row's target distribution is made of.
+template <class T>
+struct Targets {
+  const int64_t* y;
+  const T* weight;  // may be null
+  int64_t classes;
+  int64_t ignore_index;
+  double hit;          // 1 - smoothing: what goes to the class itself
+  double everywhere;   // smoothing / classes: what goes to each class
+  double weight_sum;   // over all classes
+
+  Targets(const Tensor& target, const Tensor& weights, int64_t classes_, int64_t ignore, double smoothing)
+      : y(data_of<int64_t>(target)),
+        weight(data_of<T>(weights)),
+        classes(classes_),
+        ignore_index(ignore),
+        hit(1 - smoothing),
+        everywhere(smoothing / static_cast<double>(classes_)),
+        weight_sum(static_cast<double>(classes_)) {
+    if (weight) weight_sum = static_cast<double>(sum_lanes<T>(classes, [this](int64_t i) { return weight[i]; }));
+  }
+  bool counts(int64_t row) const { return y[row] != ignore_index; }
+  double weight_of(int64_t row) const { return weight ? static_cast<double>(weight[y[row]]) : 1; }
+  // Sum of the row's target distribution.
+  double mass(int64_t row) const { return hit * weight_of(row) + everywhere * weight_sum; }
+};
+
+template <class T>
+double row_loss(const Targets<T>& targets, int64_t r, const T* x, T log_sum_exp) {
+  if (!targets.counts(r)) return 0;
+  const double lse = static_cast<double>(log_sum_exp);
+  double loss = targets.hit * targets.weight_of(r) * (lse - static_cast<double>(x[targets.y[r]]));
+  if (targets.everywhere != 0) {
+    const T* w = targets.weight;
+    const T sum = w ? sum_lanes<T>(targets.classes, [&](int64_t i) { return w[i] * (log_sum_exp - x[i]); })
+                    : sum_lanes<T>(targets.classes, [&](int64_t i) { return log_sum_exp - x[i]; });
+    loss += targets.everywhere * static_cast<double>(sum);
+  }
+  return loss;
+}
+
+template <class T>
+void forward(const Tensor& logits, const Targets<T>& targets, const CrossEntropy::Args& args, const Tensor& loss,
+             const Tensor& lse, const Tensor& total) {
+  const int64_t rows = logits.sizes()[0], n = targets.classes;
+  const T* x = data_of<T>(logits);
+  T* lse_out = data_of<T>(lse);
+  const bool each = args.reduction == Reduction::none;
+  const Tensor losses = each ? Tensor() : empty({rows}, {.dtype = DType::f64, .device = Device::cpu()});
+  T* each_loss = each ? data_of<T>(loss) : nullptr;
+  double* row_losses = each ? nullptr : data_of<double>(losses);
+  parallel_for(rows, grain(n), [&](int64_t begin, int64_t end) {
+    T max[kMaxRows], log_sum[kMaxRows];
+    for (int64_t at = begin; at < end; at += kMaxRows) {
+      const int64_t count = std::min(kMaxRows, end - at);
+      log_sum_exp_rows(x + at * n, count, n, max, log_sum);
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t r = at + i;
+        lse_out[r] = max[i] + log_sum[i];
+        const double value = row_loss(targets, r, x + r * n, lse_out[r]);
+        if (each) each_loss[r] = static_cast<T>(value);
+        else row_losses[r] = value;
+      }
+    }
+  });
+  double sum = 0, weight = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    if (!targets.counts(r)) continue;
+    weight += targets.weight_of(r);
+    if (!each) sum += row_losses[r];
+  }
+  *data_of<T>(total) = static_cast<T>(weight);
+  if (!each) *data_of<T>(loss) = static_cast<T>(args.reduction == Reduction::mean ? sum / weight : sum);
+}
+
+template <class T>
+void backward(const Tensor& grad, const Tensor& logits, const Tensor& lse, const Targets<T>& targets, double factor,
+              bool each, const Tensor& out) {
+  const int64_t n = targets.classes;
+  const T *g = data_of<T>(grad), *x = data_of<T>(logits), *l = data_of<T>(lse), *w = targets.weight;
+  T* gx = data_of<T>(out);
+  const int64_t step = std::max<int64_t>(kExpBlock / n, 1);
+  parallel_for(logits.sizes()[0], grain(n), [&](int64_t first, int64_t last) {
+    for (int64_t begin = first; begin < last; begin += step) {
+      const int64_t end = std::min(begin + step, last);
+      for (int64_t r = begin; r < end; ++r)
+        for (int64_t i = r * n; i < (r + 1) * n; ++i) gx[i] = x[i] - l[r];
+      exp_run(gx + begin * n, (end - begin) * n);
+      for (int64_t r = begin; r < end; ++r) {
+        T* row = gx + r * n;
+        if (!targets.counts(r)) {
+          std::fill_n(row, n, T{0});
+          continue;
+        }
+        const double scale = factor * static_cast<double>(each ? g[r] : *g);
+        const T mass = static_cast<T>(scale * targets.mass(r)), spread = static_cast<T>(scale * targets.everywhere);
+        if (w && targets.everywhere != 0)
+          for (int64_t i = 0; i < n; ++i) row[i] = row[i] * mass - spread * w[i];
+        else
+          for (int64_t i = 0; i < n; ++i) row[i] = row[i] * mass - spread;
+        row[targets.y[r]] -= static_cast<T>(scale * targets.hit * targets.weight_of(r));
+      }
+    }
+  });
+}
+
+void forward_kernel(const CrossEntropy::Args& args, Outputs<CrossEntropy>& out) {
+  const int64_t classes = args.logits.sizes()[1];
+  const Tensor x = dense(args.logits), target = dense(args.target), weight = dense(args.weight);
+  check_classes(CrossEntropy::info.name, target, classes, args.ignore_index);
+  const DenseResult loss(out[0]);
+  const auto run = [&]<class T>(T) {
+    const Targets<T> targets(target, weight, classes, args.ignore_index, args.label_smoothing);
+    forward(x, targets, args, loss.tensor(), out[1], out[2]);
+  };
+  if (x.dtype() == DType::f64) run(double{});
+  else run(float{});
+  loss.finish();
+}
+
+void backward_kernel(const CrossEntropyBackward::Args& args, Outputs<CrossEntropyBackward>& out) {
+  if (out[0].numel() == 0) return;
+  const Tensor g = dense(args.grad), x = dense(args.logits), target = dense(args.target), lse = dense(args.lse);
+  const Tensor weight = dense(args.weight);
+  check_classes(CrossEntropyBackward::info.name, target, args.logits.sizes()[1], args.ignore_index);
+  const DenseResult result(out[0]);
+  const auto run = [&]<class T>(T) {
+    const Targets<T> targets(target, weight, args.logits.sizes()[1], args.ignore_index, args.label_smoothing);
+    const double factor = args.reduction == Reduction::mean ? 1 / static_cast<double>(*data_of<T>(args.total)) : 1;
+    backward(g, x, lse, targets, factor, args.reduction == Reduction::none, result.tensor());
+  };
+  if (x.dtype() == DType::f64) run(double{});
+  else run(float{});
+  result.finish();
+}
+
+}  // namespace
+
+void register_cross_entropy_cpu();
+void register_cross_entropy_cpu() {
+  register_kernel<CrossEntropy>(DeviceType::cpu, &forward_kernel);
+  register_kernel<CrossEntropyBackward>(DeviceType::cpu, &backward_kernel);
+}
+
+}  // namespace farro::FARRO_ISA

@@ -1,0 +1,72 @@
+// The op structs behind cross_entropy, for its kernels. Logits are [N, C] here; the public function brings other ranks to
+// that. With target distribution t_nc = w_y (1 - smoothing) [c = y_n] + smoothing / C w_c (0 for an ignored row):
+//     loss_n = sum_c t_nc (lse_n - x_nc),  grad_nc = r_n (sum_c t_nc softmax(x)_nc - t_nc)
+// where r is the gradient of the row's loss.
+#pragma once
+
+#include <farro/autograd/node/saved_tensor.h>
+#include <farro/core/op/op.h>
+#include <farro/kernels/loss/loss.h>
+
+namespace farro {
+
+// {loss, lse [N], total}: lse is log(sum(exp(row))), total the sum of w_y over the rows that count; both f32 (f64 for f64).
+struct CrossEntropy {
+  static constexpr OpInfo info{.name = "cross_entropy", .autocast = Autocast::full};
+  static constexpr int kOutputs = 3;
+  static constexpr uint64_t kOptional = 0b100;
+  struct Args {
+    const Tensor& logits;
+    const Tensor& target;
+    const Tensor& weight;
+    Reduction reduction;
+    int64_t ignore_index;
+    double label_smoothing;
+    static constexpr std::array names{"logits", "target", "weight", "reduction", "ignore_index", "label_smoothing"};
+    auto fields() const { return std::tie(logits, target, weight, reduction, ignore_index, label_smoothing); }
+  };
+  struct Saved {
+    SavedTensor logits, target, weight, lse, total;
+    Reduction reduction;
+    int64_t ignore_index;
+    double label_smoothing;
+  };
+  static std::array<TensorSpec, 3> infer(const Args& args);
+  static Saved save(const Args& args, const Outputs<CrossEntropy>& out, Need need);
+  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+// The gradient of the logits; lse and total are those of the forward pass and are not differentiated.
+struct CrossEntropyBackward {
+  static constexpr OpInfo info{.name = "cross_entropy_backward", .autocast = Autocast::full};
+  static constexpr uint64_t kOptional = 0b100000;
+  struct Args {
+    const Tensor& grad;
+    const Tensor& logits;
+    const Tensor& target;
+    const Tensor& lse;
+    const Tensor& total;
+    const Tensor& weight;
+    Reduction reduction;
+    int64_t ignore_index;
+    double label_smoothing;
+    static constexpr std::array names{"grad",   "logits",    "target",       "lse",            "total",
+                                      "weight", "reduction", "ignore_index", "label_smoothing"};
+    auto fields() const {
+      return std::tie(grad, logits, target, lse, total, weight, reduction, ignore_index, label_smoothing);
+    }
+  };
+  struct Saved {
+    SavedTensor grad, logits, target, lse, total, weight;
+    Reduction reduction;
+    int64_t ignore_index;
+    double label_smoothing;
+  };
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args& args, const Outputs<CrossEntropyBackward>&, Need need);
+  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+}  // namespace farro

@@ -1,0 +1,67 @@
+#include <farro/kernels/loss/pair_loss.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/compare.h>
+#include <farro/kernels/pointwise/select.h>
+
+namespace farro {
+
+namespace {
+
+// The gradient of one element's loss: `grad`, divided by the number of elements for a mean.
+Tensor element_gradient(const Tensor& grad, Reduction reduction, int64_t numel, double factor) {
+  if (reduction == Reduction::mean) factor /= static_cast<double>(numel);
+  return factor == 1 ? grad : grad * factor;
+}
+
+}  // namespace
+
+template <PairLossKind kKind>
+TensorSpec PairLoss<kKind>::infer(const Args& args) {
+  FARRO_CHECK(is_floating(args.input.dtype()) && args.target.dtype() == args.input.dtype(), DTypeError, info.name,
+              ": input and target must have one floating dtype, got ", args.input.dtype(), " and ", args.target.dtype(),
+              " (input: ", args.input, ", target: ", args.target, ")");
+  FARRO_CHECK(args.input.sizes() == args.target.sizes(), ShapeError, info.name,
+              ": input and target must have one shape, got ", args.input.sizes(), " and ", args.target.sizes(),
+              " (input: ", args.input, ", target: ", args.target, ")");
+  return TensorSpec(args.reduction == Reduction::none ? args.input.sizes() : Shape{}, args.input);
+}
+
+template <PairLossKind kKind>
+Grads PairLoss<kKind>::backward(const Saved& saved, const Grads& grads, Need need) {
+  const Tensor a = saved.input.get(), b = saved.target.get();
+  const Tensor g = element_gradient(grads[0], saved.reduction, a.numel(), kKind == PairLossKind::squared ? 2 : 1);
+  Grads out(2);
+  Tensor slope;
+  if constexpr (kKind == PairLossKind::squared) slope = (a - b) * g;
+  else slope = where(gt(a, b), g, where(lt(a, b), -g, g * (a - b)));  // 0, or NaN where an operand is
+  if (need[1]) out[1] = -slope;
+  if (need[0]) out[0] = std::move(slope);
+  return out;
+}
+
+template <PairLossKind kKind>
+Cost PairLoss<kKind>::cost(const Args& args) {
+  const double n = static_cast<double>(args.input.numel());
+  const double written = args.reduction == Reduction::none ? n : 1;
+  return {3 * n, (2 * n + written) * static_cast<double>(item_size(args.input.dtype()))};
+}
+
+template struct PairLoss<PairLossKind::squared>;
+template struct PairLoss<PairLossKind::absolute>;
+
+void register_pair_loss();
+void register_pair_loss() {
+  register_op<MseLoss>();
+  register_op<L1Loss>();
+}
+
+Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
+  return call<MseLoss>({input, target, reduction});
+}
+Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
+  return call<L1Loss>({input, target, reduction});
+}
+
+}  // namespace farro

@@ -1,0 +1,39 @@
+// The op structs of the elementwise losses in loss.h, for their kernels: one loop over both tensors that never stores the
+// elementwise loss unless it is asked for.
+#pragma once
+
+#include <farro/autograd/node/saved_tensor.h>
+#include <farro/core/op/op.h>
+#include <farro/kernels/loss/loss.h>
+
+namespace farro {
+
+enum class PairLossKind { squared, absolute };
+
+template <PairLossKind kKind>
+struct PairLoss {
+  static constexpr OpInfo info{.name = kKind == PairLossKind::squared ? "mse_loss" : "l1_loss",
+                               .autocast = Autocast::full};
+  struct Args {
+    const Tensor& input;
+    const Tensor& target;
+    Reduction reduction;
+    static constexpr std::array names{"input", "target", "reduction"};
+    auto fields() const { return std::tie(input, target, reduction); }
+  };
+  struct Saved {
+    SavedTensor input, target;
+    Reduction reduction;
+  };
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args& args, const Outputs<PairLoss>&, Need) {
+    return {SavedTensor(args.input), SavedTensor(args.target), args.reduction};
+  }
+  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+using MseLoss = PairLoss<PairLossKind::squared>;
+using L1Loss = PairLoss<PairLossKind::absolute>;
+
+}  // namespace farro

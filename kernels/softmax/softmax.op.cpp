@@ -1,0 +1,76 @@
+#include <farro/kernels/softmax/softmax.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/softmax/softmax.h>
+
+namespace farro {
+
+namespace {
+
+TensorSpec floating_spec(const char* op, const Tensor& x) {
+  FARRO_CHECK(is_floating(x.dtype()), DTypeError, op, ": x must be floating, got ", x.dtype(), " (x: ", x, ")");
+  return TensorSpec(x.sizes(), x);
+}
+
+TensorSpec backward_spec(const char* op, const Tensor& grad, const Tensor& output) {
+  FARRO_CHECK(grad.sizes() == output.sizes() && grad.dtype() == output.dtype(), ShapeError, op,
+              ": grad must have output's shape and dtype, got ", grad, " (output: ", output, ")");
+  return TensorSpec(output.sizes(), output);
+}
+
+Cost cost_of(const Tensor& x, int reads, double flops) {
+  return {flops * static_cast<double>(x.numel()), (reads + 1.0) * static_cast<double>(x.nbytes())};
+}
+
+Tensor sum_over(const Tensor& t, int64_t dim) { return t.dim() ? t.sum({dim}, /*keepdim=*/true) : t; }
+
+}  // namespace
+
+TensorSpec Softmax::infer(const Args& args) { return floating_spec(info.name, args.x); }
+Grads Softmax::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<SoftmaxBackward>({grads[0], saved.output.get(), saved.dim})};
+}
+Cost Softmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
+
+TensorSpec SoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
+Grads SoftmaxBackward::backward(const Saved& saved, const Grads& grads, Need need) {
+  const Tensor g = saved.grad.get(), y = saved.output.get(), &gg = grads[0];
+  Grads out(2);
+  if (need[0]) out[0] = call<SoftmaxBackward>({gg, y, saved.dim});
+  if (need[1]) out[1] = gg * (g - sum_over(g * y, saved.dim)) - g * sum_over(gg * y, saved.dim);
+  return out;
+}
+Cost SoftmaxBackward::cost(const Args& args) { return cost_of(args.grad, 2, 4); }
+
+TensorSpec LogSoftmax::infer(const Args& args) { return floating_spec(info.name, args.x); }
+Grads LogSoftmax::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<LogSoftmaxBackward>({grads[0], saved.output.get(), saved.dim})};
+}
+Cost LogSoftmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
+
+TensorSpec LogSoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
+Grads LogSoftmaxBackward::backward(const Saved& saved, const Grads& grads, Need need) {
+  // The output's softmax is its exponential: exp(output) already sums to 1.
+  const Tensor p = softmax(saved.output.get(), saved.dim), &gg = grads[0];
+  Grads out(2);
+  if (need[0]) out[0] = gg - sum_over(gg * p, saved.dim);
+  if (need[1]) out[1] = -(gg * p * sum_over(saved.grad.get(), saved.dim));
+  return out;
+}
+Cost LogSoftmaxBackward::cost(const Args& args) { return cost_of(args.grad, 2, 4); }
+
+void register_softmax();
+void register_softmax() {
+  register_op<Softmax>();
+  register_op<SoftmaxBackward>();
+  register_op<LogSoftmax>();
+  register_op<LogSoftmaxBackward>();
+}
+
+Tensor softmax(const Tensor& x, int64_t dim) { return call<Softmax>({x, normalize_dim("softmax", dim, x.dim())}); }
+Tensor log_softmax(const Tensor& x, int64_t dim) {
+  return call<LogSoftmax>({x, normalize_dim("log_softmax", dim, x.dim())});
+}
+
+}  // namespace farro

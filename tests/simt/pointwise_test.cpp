@@ -1,0 +1,114 @@
+// Elementwise ops, copies and fills on the device against the same call on the CPU, under several schedules.
+#include "simt_test.h"
+
+#include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/factories.h>
+
+namespace farro::simt_test {
+namespace {
+
+const std::vector<DType> kFloating{DType::f32, DType::f64, DType::f16, DType::bf16};
+
+// Values that differ, small enough to be exact in every dtype.
+Tensor numbers(const Shape& sizes, DType dtype, int64_t step = 3) {
+  Tensor flat = arange(checked_numel("numbers", sizes), {.dtype = DType::i64});
+  std::vector<int64_t> values = flat.to_vector<int64_t>();
+  for (int64_t& value : values) value = value * step % 17 + 1;
+  return tensor(values, sizes).to(dtype);
+}
+
+void expect_same(const Tensor& device, const Tensor& host) {
+  ASSERT_TRUE(device.is_cuda());
+  EXPECT_EQ(device.sizes(), host.sizes());
+  EXPECT_EQ(device.dtype(), host.dtype());
+  EXPECT_EQ(device.to_vector<double>(), host.to_vector<double>());
+}
+
+template <class Fn>
+void under_schedules(Fn&& fn) {
+  for (const auto& schedule : schedules()) {
+    SCOPED_TRACE(to_string(schedule));
+    const simt_host::ScheduleGuard guard(schedule);
+    fn();
+  }
+}
+
+const Device kDevice = Device::cuda(0);
+
+TEST(DevicePointwise, DenseOperands) {
+  under_schedules([] {
+    for (const DType dtype : kFloating)
+      for (const int64_t n : {1, 7, 16, 1000, 3001}) {
+        const Tensor a = numbers({n}, dtype), b = numbers({n}, dtype, 5);
+        const Tensor x = a.to(kDevice), y = b.to(kDevice);
+        expect_same(add(x, y, 2), add(a, b, 2));
+        expect_same(x * y, a * b);
+        expect_same(x / y, a / b);
+        expect_same(-x, -a);
+      }
+  });
+}
+
+TEST(DevicePointwise, BroadcastStridesAndOffsets) {
+  under_schedules([] {
+    for (const DType dtype : kFloating) {
+      const Tensor a = numbers({4, 1, 6}, dtype), b = numbers({5, 6}, dtype, 5);
+      const Tensor x = a.to(kDevice), y = b.to(kDevice);
+      expect_same(x - y, a - b);
+      expect_same(x.permute({2, 0, 1}) * y.t().unsqueeze(1), a.permute({2, 0, 1}) * b.t().unsqueeze(1));
+      const Tensor c = numbers({33}, dtype);
+      const Tensor z = c.to(kDevice);
+      expect_same(z.slice(0, 1, 33) + z.slice(0, 0, 32), c.slice(0, 1, 33) + c.slice(0, 0, 32));
+      expect_same(z.slice(0, 0, 33, 4) * z[2], c.slice(0, 0, 33, 4) * c[2]);
+    }
+  });
+}
+
+TEST(DevicePointwise, MixedDtypesAndNumbers) {
+  under_schedules([] {
+    const Tensor a = numbers({3, 5}, DType::f16), b = numbers({5}, DType::i32), c = numbers({3, 1}, DType::f64);
+    const Tensor x = a.to(kDevice), y = b.to(kDevice), z = c.to(kDevice);
+    expect_same(x * y, a * b);
+    expect_same(y + z, b + c);
+    expect_same(y - y, b - b);
+    expect_same(x * 2.5, a * 2.5);
+    expect_same(3 - y, 3 - b);
+    expect_same(x + tensor({4.0})[0], a + tensor({4.0})[0]);
+  });
+}
+
+TEST(DeviceCopy, ConvertsBetweenAllDtypes) {
+  for (int from = 0; from < kNumDTypes; ++from)
+    for (int to = 0; to < kNumDTypes; ++to) {
+      const Tensor a = numbers({3, 7}, static_cast<DType>(from));
+      expect_same(a.to(kDevice).to(static_cast<DType>(to)), a.to(static_cast<DType>(to)));
+      expect_same(a.t().to(kDevice, static_cast<DType>(to)), a.t().to(static_cast<DType>(to)));
+    }
+}
+
+TEST(DeviceCopy, LayoutsFillsAndViews) {
+  under_schedules([] {
+    const Tensor a = numbers({2, 3, 4, 5}, DType::f32);
+    const Tensor x = a.to(kDevice);
+    expect_same(x.permute({3, 1, 0, 2}).contiguous(), a.permute({3, 1, 0, 2}).contiguous());
+    expect_same(x.contiguous(MemoryFormat::channels_last), a.contiguous(MemoryFormat::channels_last));
+    Tensor y = zeros({3, 4}, {.device = kDevice}), b = zeros({3, 4});
+    y.select(1, 2).fill_(7);
+    b.select(1, 2).fill_(7);
+    y[0].copy_(x[0][0][0].slice(0, 0, 4));
+    b[0].copy_(a[0][0][0].slice(0, 0, 4));
+    expect_same(y, b);
+    expect_same(full({5}, 3, {.dtype = DType::i64, .device = kDevice}), full({5}, 3, {.dtype = DType::i64}));
+    expect_same(zeros({0, 3}, {.device = kDevice}), zeros({0, 3}));
+    EXPECT_EQ(x[1][2][3][4].item(), a[1][2][3][4].item());
+  });
+}
+
+TEST(DeviceCopy, CrossesDevices) {
+  if (cuda_device_count() < 2) GTEST_SKIP() << "needs FARRO_SIMT_DEVICES=2";
+  const Tensor a = numbers({3, 4}, DType::f32);
+  expect_same(a.to(Device::cuda(0)).t().to(Device::cuda(1)), a.t());
+}
+
+}  // namespace
+}  // namespace farro::simt_test
