@@ -60,6 +60,7 @@ struct BernoulliFill {
 
 struct RandInt {
   static constexpr OpInfo info{.name = "randint"};
+  static constexpr const char* no_backward = "it fills new tensors only";
   struct Args {
     const Tensor& target;
     int64_t low, high;
@@ -67,10 +68,7 @@ struct RandInt {
     static constexpr std::array names{"target", "low", "high", "random"};
     auto fields() const { return std::tie(target, low, high, random); }
   };
-  using Saved = NothingSaved;
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args&, const Outputs<RandInt>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }
   static Cost cost(const Args& args);
 };
 

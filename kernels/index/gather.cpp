@@ -1,0 +1,85 @@
+// The CPU kernels of gather.h.
+#include <farro/kernels/index/gather.op.h>
+#include <farro/kernels/index/index_map.h>
+#include <farro/kernels/index/rows.h>
+
+#include <farro/core/dtype/visit.h>
+#include <farro/kernels/pointwise/copy.op.h>
+
+namespace farro {
+
+namespace {
+
+void gather_kernel(const Gather::Args& args, Outputs<Gather>& out) {
+  const int dim = static_cast<int>(args.dim);
+  const Tensor index = checked_index("gather", args.index, 0, args.input.sizes()[dim], dim);
+  const Shape& sizes = index.sizes();
+  const Surroundings around(sizes, args.input.strides(), dim, dim + 1);
+  const int64_t stride = args.input.strides()[dim], entries = sizes[dim], inner = around.inner_size();
+  const int64_t* at = index.data<int64_t>();
+  visit_item_size(item_size(args.input.dtype()), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* from = static_cast<const T*>(args.input.raw_data());
+    T* to = static_cast<T*>(out[0].raw_data());
+    parallel_for(around.outer_size() * entries, std::max<int64_t>(kIndexGrain / std::max<int64_t>(inner, 1), 1),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t row = begin; row < end; ++row) {
+                     const T* base = from + around.outer[static_cast<size_t>(row / entries)];
+                     for (int64_t i = 0; i < inner; ++i)
+                       to[row * inner + i] = base[at[row * inner + i] * stride + around.inner[static_cast<size_t>(i)]];
+                   }
+                 });
+  });
+}
+
+void scatter_add_kernel(const ScatterAdd::Args& args, Outputs<ScatterAdd>& out) {
+  const int dim = static_cast<int>(args.dim);
+  const Tensor index = checked_index("scatter_add", args.index, 0, args.input.sizes()[dim], dim);
+  const Accumulator sum(out[0], args.input);
+  const Tensor src = sum.as_addend(args.src);
+  const Surroundings around(index.sizes(), sum.tensor().strides(), dim, dim + 1);
+  const int64_t stride = sum.tensor().strides()[dim], entries = index.sizes()[dim], inner = around.inner_size();
+  const int64_t* at = index.data<int64_t>();
+  sum.visit([&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* from = src.data<T>();
+    T* to = sum.tensor().data<T>();
+    for_each_region(around, entries, args.input.sizes()[dim],
+                    [&](int64_t o, int64_t begin, int64_t end, int64_t slot_begin, int64_t slot_end) {
+                      T* base = to + around.outer[static_cast<size_t>(o)];
+                      for (int64_t j = 0; j < entries; ++j)
+                        for (int64_t i = begin; i < end; ++i) {
+                          const int64_t entry = (o * entries + j) * inner + i, slot = at[entry];
+                          if (slot < slot_begin || slot >= slot_end) continue;
+                          base[slot * stride + around.inner[static_cast<size_t>(i)]] += from[entry];
+                        }
+                    });
+  });
+  sum.finish();
+}
+
+void index_select_kernel(const IndexSelect::Args& args, Outputs<IndexSelect>& out) {
+  const int dim = static_cast<int>(args.dim);
+  const Tensor index = checked_index("index_select", args.index, 0, args.input.sizes()[dim], dim);
+  take_rows(out[0], args.input, rows_along(args.input, dim, index));
+}
+
+void index_add_kernel(const IndexAdd::Args& args, Outputs<IndexAdd>& out) {
+  const int dim = static_cast<int>(args.dim);
+  const Tensor index = checked_index("index_add", args.index, 0, args.input.sizes()[dim], dim);
+  const Accumulator sum(out[0], args.input);
+  add_rows(sum, sum.as_addend(args.src), rows_along(sum.tensor(), dim, index));
+  sum.finish();
+}
+
+}  // namespace
+
+void register_gather_kernels();
+void register_gather_kernels() {
+  register_kernel<Gather>(DeviceType::cpu, &gather_kernel);
+  register_kernel<ScatterAdd>(DeviceType::cpu, &scatter_add_kernel);
+  register_kernel<IndexSelect>(DeviceType::cpu, &index_select_kernel);
+  register_kernel<IndexAdd>(DeviceType::cpu, &index_add_kernel);
+}
+
+}  // namespace farro

@@ -1,0 +1,153 @@
+#include <farro/kernels/index/gather.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/index/gather.h>
+#include <farro/kernels/pointwise/factories.h>
+
+namespace farro {
+
+namespace {
+
+void check_index_dtype(const char* op, const Tensor& index) {
+  FARRO_CHECK(index.dtype() == DType::i64 || index.dtype() == DType::i32, DTypeError, op,
+              ": index must be i64 or i32, got ", index.dtype(), " (index: ", index, ")");
+}
+
+// The index must reach no further than the input, except along `dim`.
+void check_gather_shapes(const char* op, const Tensor& input, int64_t dim, const Tensor& index) {
+  check_index_dtype(op, index);
+  bool fits = index.dim() == input.dim();
+  for (int d = 0; fits && d < input.dim(); ++d) fits = d == dim || index.sizes()[d] <= input.sizes()[d];
+  FARRO_CHECK(fits, ShapeError, op, ": index must have input's ", input.dim(), " dimensions and, except in dimension ",
+              dim, ", at most its sizes ", input.sizes(), ", got ", index.sizes(), " (index: ", index, ")");
+}
+
+void check_src_dtype(const char* op, const Tensor& input, const Tensor& src) {
+  FARRO_CHECK(src.dtype() == input.dtype(), DTypeError, op, ": src must have input's dtype ", input.dtype(), ", got ",
+              src.dtype(), " (src: ", src, ")");
+}
+
+// The sizes of `entries` slices of input.
+Shape with_size(Shape sizes, int64_t dim, int64_t entries) {
+  sizes[static_cast<int>(dim)] = entries;
+  return sizes;
+}
+
+double bytes(const Tensor& tensor) { return static_cast<double>(tensor.nbytes()); }
+
+Tensor zeros_as(const Tensor& like, const Shape& sizes) {
+  return zeros(sizes, {.dtype = like.dtype(), .device = like.device()});
+}
+
+// A tensor without dimensions as one of size 1.
+Tensor lifted(const Tensor& tensor) { return tensor.dim() ? tensor : tensor.reshape({1}); }
+
+}  // namespace
+
+TensorSpec Gather::infer(const Args& args) {
+  check_gather_shapes(info.name, args.input, args.dim, args.index);
+  return TensorSpec(args.index.sizes(), args.input);
+}
+Gather::Saved Gather::save(const Args& args, const Outputs<Gather>&, Need) {
+  return {args.input.sizes(), args.dim, SavedTensor(args.index)};
+}
+Grads Gather::backward(const Saved& saved, const Grads& grads, Need) {
+  return {scatter_add(zeros_as(grads[0], saved.input_sizes), saved.dim, saved.index.get(), grads[0]), Tensor()};
+}
+Cost Gather::cost(const Args& args) {
+  const double item = static_cast<double>(item_size(args.input.dtype()));
+  return {0, bytes(args.index) + 2 * item * static_cast<double>(args.index.numel())};
+}
+
+TensorSpec ScatterAdd::infer(const Args& args) {
+  check_gather_shapes(info.name, args.input, args.dim, args.index);
+  check_src_dtype(info.name, args.input, args.src);
+  FARRO_CHECK(args.src.sizes() == args.index.sizes(), ShapeError,
+              "scatter_add: src must be at least as big as index, got ", args.src.sizes(), " and ", args.index.sizes());
+  return TensorSpec(args.input.sizes(), args.input);
+}
+ScatterAdd::Saved ScatterAdd::save(const Args& args, const Outputs<ScatterAdd>&, Need need) {
+  return {args.dim, need[2] ? SavedTensor(args.index) : SavedTensor()};
+}
+Grads ScatterAdd::backward(const Saved& saved, const Grads& grads, Need need) {
+  return {need[0] ? grads[0] : Tensor(), Tensor(), need[2] ? gather(grads[0], saved.dim, saved.index.get()) : Tensor()};
+}
+Cost ScatterAdd::cost(const Args& args) {
+  return {static_cast<double>(args.src.numel()), 2 * bytes(args.input) + bytes(args.index) + bytes(args.src)};
+}
+
+TensorSpec IndexSelect::infer(const Args& args) {
+  check_index_dtype(info.name, args.index);
+  FARRO_CHECK(args.index.dim() == 1, ShapeError, "index_select: index must have one dimension, got ", args.index);
+  return TensorSpec(with_size(args.input.sizes(), args.dim, args.index.numel()), args.input);
+}
+IndexSelect::Saved IndexSelect::save(const Args& args, const Outputs<IndexSelect>&, Need) {
+  return {args.input.sizes(), args.dim, SavedTensor(args.index)};
+}
+Grads IndexSelect::backward(const Saved& saved, const Grads& grads, Need) {
+  return {index_add(zeros_as(grads[0], saved.input_sizes), saved.dim, saved.index.get(), grads[0]), Tensor()};
+}
+Cost IndexSelect::cost(const Args& args) {
+  const int64_t size = args.input.sizes()[static_cast<int>(args.dim)];
+  const double slice = size ? bytes(args.input) / static_cast<double>(size) : 0;
+  return {0, bytes(args.index) + 2 * slice * static_cast<double>(args.index.numel())};
+}
+
+TensorSpec IndexAdd::infer(const Args& args) {
+  check_index_dtype(info.name, args.index);
+  check_src_dtype(info.name, args.input, args.src);
+  FARRO_CHECK(args.index.dim() == 1, ShapeError, "index_add: index must have one dimension, got ", args.index);
+  const Shape expected = with_size(args.input.sizes(), args.dim, args.index.numel());
+  FARRO_CHECK(args.src.sizes() == expected, ShapeError, "index_add: src must have the shape ", expected,
+              " of the slices that index names, got ", args.src);
+  return TensorSpec(args.input.sizes(), args.input);
+}
+IndexAdd::Saved IndexAdd::save(const Args& args, const Outputs<IndexAdd>&, Need need) {
+  return {args.dim, need[2] ? SavedTensor(args.index) : SavedTensor()};
+}
+Grads IndexAdd::backward(const Saved& saved, const Grads& grads, Need need) {
+  return {need[0] ? grads[0] : Tensor(), Tensor(),
+          need[2] ? index_select(grads[0], saved.dim, saved.index.get()) : Tensor()};
+}
+Cost IndexAdd::cost(const Args& args) {
+  return {static_cast<double>(args.src.numel()), 2 * bytes(args.input) + bytes(args.index) + bytes(args.src)};
+}
+
+void register_gather_kernels();  // gather.cpp
+void register_gather();
+void register_gather() {
+  register_op<Gather>();
+  register_op<ScatterAdd>();
+  register_op<IndexSelect>();
+  register_op<IndexAdd>();
+  register_gather_kernels();
+}
+
+Tensor gather(const Tensor& input, int64_t dim, const Tensor& index) {
+  const int d = normalize_dim("gather", dim, input.dim());
+  return call<Gather>({lifted(input), d, lifted(index)}).reshape(index.sizes());
+}
+
+Tensor scatter_add(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& src) {
+  const int d = normalize_dim("scatter_add", dim, input.dim());
+  const Tensor at = lifted(index);
+  Tensor used = lifted(src);
+  FARRO_CHECK(used.dim() == at.dim(), ShapeError, "scatter_add: src must have as many dimensions as index, got ", src,
+              " and ", index);
+  for (int i = 0; i < used.dim(); ++i)
+    if (at.sizes()[i] < used.sizes()[i]) used = used.narrow(i, 0, at.sizes()[i]);
+  return call<ScatterAdd>({lifted(input), d, at, used}).reshape(input.sizes());
+}
+
+Tensor index_select(const Tensor& input, int64_t dim, const Tensor& index) {
+  const int d = normalize_dim("index_select", dim, input.dim());
+  const Tensor out = call<IndexSelect>({lifted(input), d, lifted(index)});
+  return input.dim() ? out : out.reshape({});
+}
+
+Tensor index_add(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& src) {
+  const int d = normalize_dim("index_add", dim, input.dim());
+  return call<IndexAdd>({lifted(input), d, lifted(index), lifted(src)}).reshape(input.sizes());
+}
+
+}  // namespace farro

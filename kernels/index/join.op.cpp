@@ -1,0 +1,132 @@
+// cat has one kernel for every device: it is made of copies into the parts of the result.
+#include <farro/kernels/index/join.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/core/op/promotion.h>
+#include <farro/kernels/index/join.h>
+#include <farro/kernels/pointwise/copy.op.h>
+
+#include <algorithm>
+
+namespace farro {
+
+namespace {
+
+bool passed_over(const Tensor& tensor) { return tensor.dim() == 1 && tensor.sizes()[0] == 0; }
+
+// The tensor that says what the others must look like: the first that is not passed over.
+const Tensor& model(TensorList tensors) {
+  for (const Tensor& tensor : tensors)
+    if (!passed_over(tensor)) return tensor;
+  return tensors[0];
+}
+
+int cat_dim(const Cat::Args& args) { return normalize_dim("cat", args.dim, model(args.tensors).dim()); }
+
+void cat_kernel(const Cat::Args& args, Outputs<Cat>& out) {
+  const int dim = cat_dim(args);
+  int64_t at = 0;
+  for (const Tensor& tensor : args.tensors) {
+    if (passed_over(tensor)) continue;
+    Shape sizes = out[0].sizes();
+    sizes[dim] = tensor.sizes()[dim];
+    const int64_t offset = out[0].storage_offset() + at * out[0].strides()[dim];
+    copy_elements(make_view(out[0], sizes, out[0].strides(), offset), tensor);
+    at += sizes[dim];
+  }
+}
+
+}  // namespace
+
+TensorSpec Cat::infer(const Args& args) {
+  FARRO_CHECK(!args.tensors.empty(), ValueError, "cat: tensors must not be empty, got an empty list");
+  const Tensor& like = model(args.tensors);
+  FARRO_CHECK(like.dim() > 0, ShapeError, "cat: tensors must have at least one dimension, got ", like,
+              "; stack makes a new one");
+  const int dim = cat_dim(args);
+  Shape sizes = like.sizes();
+  sizes[dim] = 0;
+  for (size_t i = 0; i < args.tensors.size(); ++i) {
+    const Tensor& tensor = args.tensors[i];
+    if (passed_over(tensor)) continue;
+    bool fits = tensor.dim() == sizes.size();
+    for (int d = 0; fits && d < sizes.size(); ++d) fits = d == dim || tensor.sizes()[d] == sizes[d];
+    FARRO_CHECK(fits, ShapeError, "cat: sizes must agree except in dimension ", dim, ", got ", like.sizes(), " and ",
+                tensor.sizes(), " (tensor ", i, ": ", tensor, ")");
+    sizes[dim] += tensor.sizes()[dim];
+  }
+  return TensorSpec(sizes, result_type(args.tensors), like.device());
+}
+
+Cat::Saved Cat::save(const Args& args, const Outputs<Cat>&, Need) {
+  Saved saved{{}, cat_dim(args)};
+  for (const Tensor& tensor : args.tensors)
+    saved.sizes.push_back(passed_over(tensor) ? -1 : tensor.sizes()[static_cast<int>(saved.dim)]);
+  return saved;
+}
+
+Grads Cat::backward(const Saved& saved, const Grads& grads, Need need) {
+  Grads result(saved.sizes.size());
+  int64_t at = 0;
+  for (size_t i = 0; i < saved.sizes.size(); ++i) {
+    if (saved.sizes[i] < 0) continue;
+    if (need[static_cast<int>(i)]) result[i] = grads[0].narrow(saved.dim, at, saved.sizes[i]);
+    at += saved.sizes[i];
+  }
+  return result;
+}
+
+Cost Cat::cost(const Args& args) {
+  double bytes = 0;
+  const double item = static_cast<double>(item_size(result_type(args.tensors)));
+  for (const Tensor& tensor : args.tensors)
+    bytes += static_cast<double>(tensor.nbytes()) + item * static_cast<double>(tensor.numel());
+  return {0, bytes};
+}
+
+void register_join();
+void register_join() {
+  register_op<Cat>();
+  register_kernel<Cat>(DeviceType::cpu, &cat_kernel, Variant::generic);
+  register_kernel<Cat>(DeviceType::cuda, &cat_kernel, Variant::generic);
+}
+
+Tensor cat(TensorList tensors, int64_t dim) { return call<Cat>({tensors, dim}); }
+Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) { return cat(TensorList(tensors), dim); }
+
+Tensor stack(TensorList tensors, int64_t dim) {
+  FARRO_CHECK(!tensors.empty(), ValueError, "stack: tensors must not be empty, got an empty list");
+  const int at = normalize_dim("stack", dim, tensors[0].dim() + 1);
+  std::vector<Tensor> parts;
+  parts.reserve(tensors.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    FARRO_CHECK(tensors[i].sizes() == tensors[0].sizes(), ShapeError, "stack: shapes must be equal, got ",
+                tensors[0].sizes(), " and ", tensors[i].sizes(), " (tensor ", i, ": ", tensors[i], ")");
+    parts.push_back(tensors[i].unsqueeze(at));
+  }
+  return cat(parts, at);
+}
+Tensor stack(const std::vector<Tensor>& tensors, int64_t dim) { return stack(TensorList(tensors), dim); }
+
+Tensor repeat(const Tensor& input, const Dims& repeats) {
+  const int lead = repeats.size() - input.dim();
+  FARRO_CHECK(lead >= 0, ShapeError, "repeat: repeats must have an entry for each of the ", input.dim(),
+              " dimensions, got ", repeats);
+  Shape sizes = Dims::filled(lead, 1);
+  for (int64_t size : input.sizes()) sizes.push_back(size);
+  Tensor out = input.reshape(sizes);
+  // One dimension at a time, from the last on, as [outer, repeats, size * inner]: no new dimension beyond the limit.
+  int64_t inner = 1;
+  for (int d = repeats.size() - 1; d >= 0; --d) {
+    FARRO_CHECK(repeats[d] >= 0, ValueError, "repeat: repeats must not be negative, got ", repeats);
+    inner *= sizes[d];
+    if (repeats[d] == 1) continue;
+    const int64_t outer = inner ? out.numel() / inner : 0;
+    sizes[d] *= repeats[d];
+    out = out.reshape({outer, 1, inner}).expand({outer, repeats[d], inner}).reshape(sizes);
+    inner *= repeats[d];
+  }
+  return out.storage().get() == input.storage().get() ? out.clone() : out;
+}
+
+}  // namespace farro

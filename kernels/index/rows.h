@@ -1,0 +1,56 @@
+// Moving and adding whole rows: the loops behind index_select, index_add, index() and index_put_. Entry j of an index
+// names a place in the indexed dimensions; its row is everything around it.
+#pragma once
+
+#include <farro/core/dtype/visit.h>
+#include <farro/kernels/index/index_map.h>
+
+namespace farro {
+
+struct RowMap {
+  Surroundings around;
+  std::vector<int64_t> offset;  // of entry j, in elements
+  std::vector<int64_t> slot;    // of entry j, in [0, slots): the same place has the same slot
+  int64_t slots;
+
+  int64_t entries() const noexcept { return static_cast<int64_t>(offset.size()); }
+};
+
+// Rows of `tensor` along one dimension; `index` is checked and dense.
+RowMap rows_along(const Tensor& tensor, int dim, const Tensor& index);
+
+// out [outer, entries, inner], dense, from the rows of `input`.
+void take_rows(const Tensor& out, const Tensor& input, const RowMap& rows);
+
+// The rows of `target` from `values` [outer, entries, inner], dense and of the same dtype. The last entry for a place
+// wins.
+void put_rows(const Tensor& target, const Tensor& values, const RowMap& rows);
+
+// A tensor to add to, in the type sums are made in: f32 for the half types, i64 for integers and bool.
+class Accumulator {
+ public:
+  // `out` shall become `input` with something added; out may be input.
+  Accumulator(const Tensor& out, const Tensor& input);
+  const Tensor& tensor() const noexcept { return sum_; }
+  // Dense, in the dtype of the sum.
+  Tensor as_addend(const Tensor& values) const { return values.detach().to(sum_.dtype()).contiguous(); }
+  // Writes the sum to out.
+  void finish() const;
+
+  // fn(TypeTag<T>) for the type of the sum.
+  template <class Fn>
+  void visit(Fn&& fn) const {
+    if (sum_.dtype() == DType::f32) return fn(TypeTag<float>{});
+    if (sum_.dtype() == DType::f64) return fn(TypeTag<double>{});
+    fn(TypeTag<int64_t>{});
+  }
+
+ private:
+  Tensor out_;
+  Tensor sum_;
+};
+
+// Adds `values` [outer, entries, inner], made by as_addend(), to the rows of sum.tensor().
+void add_rows(const Accumulator& sum, const Tensor& values, const RowMap& rows);
+
+}  // namespace farro
