@@ -92,11 +92,18 @@ inline const typename OpTable<Op>::Entry& pick(const typename Op::Args& args, De
   return pick_slow<Op>(args, device);
 }
 
+// Tells the listener around the kernel; a call of meta tensors has none, but is told as well.
 template <class Op>
-[[gnu::noinline]] void run_listened(const typename OpTable<Op>::Entry& entry, const typename Op::Args& args,
-                                    Outputs<Op>& out, CallListener& listener) {
-  const CallEvent event{Op::info.name, entry.variant, Op::cost(args),
-                        [](const void* p) { return describe(*static_cast<const typename Op::Args*>(p)); }, &args};
+[[gnu::noinline]] void run_listened(const typename Op::Args& args, Outputs<Op>& out, DeviceType device,
+                                    CallListener& listener) {
+  const auto* entry = device == DeviceType::meta ? nullptr : &pick<Op>(args, device);
+  const CallEvent event{.op = Op::info.name,
+                        .device = device,
+                        .variant = entry ? entry->variant : Variant::generic,
+                        .cost = Op::cost(args),
+                        .outputs = out,
+                        .describe_args = [](const void* p) { return describe(*static_cast<const typename Op::Args*>(p)); },
+                        .args = &args};
   struct End {
     CallListener& listener;
     const CallEvent& event;
@@ -104,16 +111,15 @@ template <class Op>
   };
   listener.begin(event);
   const End end{listener, event};
-  entry.kernel(args, out);
+  if (entry) entry->kernel(args, out);
 }
 
 template <class Op>
 inline void run_kernel(const typename Op::Args& args, Outputs<Op>& out, DeviceType device) {
-  if (device == DeviceType::meta) [[unlikely]] return;
-  const auto& entry = pick<Op>(args, device);
   if (CallListener* listener = call_listener.load(std::memory_order_relaxed)) [[unlikely]]
-    return run_listened<Op>(entry, args, out, *listener);
-  entry.kernel(args, out);
+    return run_listened<Op>(args, out, device, *listener);
+  if (device == DeviceType::meta) [[unlikely]] return;
+  pick<Op>(args, device).kernel(args, out);
 }
 
 // Attaches a node to the floating outputs.

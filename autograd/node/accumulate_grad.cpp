@@ -16,6 +16,11 @@ void AccumulateGrad::forget_leaf() noexcept {
   leaf_ = nullptr;
 }
 
+void AccumulateGrad::leaf_changed() noexcept {
+  const std::lock_guard lock(mutex_);
+  if (leaf_) output_ = OutputMeta(*leaf_);
+}
+
 Grads AccumulateGrad::apply(Grads&& grads) {
   Tensor grad = std::move(grads[0]);
   if (!grad.defined()) return {};

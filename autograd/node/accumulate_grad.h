@@ -14,6 +14,8 @@ class AccumulateGrad final : public Node {
   const char* name() const noexcept override { return "accumulate_grad"; }
   Grads apply(Grads&& grads) override;
   void forget_leaf() noexcept override;
+  // The leaf has a new dtype or device (Module::to): gradients must look like it from now on.
+  void leaf_changed() noexcept;
 
  private:
   std::mutex mutex_;  // several threads may run backward into one leaf

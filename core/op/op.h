@@ -148,8 +148,10 @@ void register_kernel(DeviceType device, Kernel<Op> kernel, Variant variant = Var
 // A tool that sees every call of every op (the profiler). Calls come from any thread; implementations do not throw.
 struct CallEvent {
   const char* op;
+  DeviceType device;  // meta: nothing is computed
   Variant variant;
   Cost cost;
+  TensorList outputs;  // allocated, not yet written at begin()
   std::string (*describe_args)(const void* args);
   const void* args;  // valid during begin() only
 };

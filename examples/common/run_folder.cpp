@@ -5,12 +5,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <sstream>
 #include <utility>
-#include <vector>
 
 namespace farro::examples {
 
@@ -18,22 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kPrefix = "checkpoint-";
-constexpr const char* kSuffix = ".safetensors";
-
 std::string metrics_path(const std::string& folder) { return folder + "/metrics.jsonl"; }
-
-// Checkpoint files of a folder, oldest first: the step is zero-padded in the name.
-std::vector<std::string> checkpoints_of(const std::string& folder) {
-  std::vector<std::string> found;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with(kPrefix) && name.ends_with(kSuffix)) found.push_back(entry.path().string());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
-}
 
 // Kept out of the member initialisers: the folder must be there before the files in it.
 std::string prepared(const std::string& folder) {
@@ -49,6 +32,7 @@ RunFolder::RunFolder(std::string folder, const std::string& unit, io::MetricsLog
       rate_name_(unit + "_per_s"),
       metrics_(std::move(metrics)),
       events_(folder_, first_step),
+      checkpoints_(folder_ + "/checkpoints"),
       train_loss_{.name = "train", .x = {}, .y = {}, .smoothing = 0.95},
       test_loss_{.name = "test", .x = {}, .y = {}},
       test_accuracy_{.name = "test", .x = {}, .y = {}} {}
@@ -124,27 +108,6 @@ std::string choose_run_folder(const std::string& wanted, const std::string& prog
   for (int number = 1;; ++number) {
     const std::string folder = str("runs/", program, "/", number);
     if (!fs::exists(folder)) return folder;
-  }
-}
-
-std::string checkpoint_name(int64_t step) {
-  const std::string digits = std::to_string(step);
-  return kPrefix + std::string(digits.size() < 8 ? 8 - digits.size() : 0, '0') + digits + kSuffix;
-}
-
-std::string find_checkpoint(const std::string& path) {
-  if (!fs::is_directory(path)) return path;
-  const std::vector<std::string> found = checkpoints_of(path);
-  FARRO_CHECK(!found.empty(), IoError, "--resume: folder must hold a checkpoint (checkpoint-*.safetensors), got none in '",
-              path, "'");
-  return found.back();
-}
-
-void remove_old_checkpoints(const std::string& folder, int keep) {
-  const std::vector<std::string> found = checkpoints_of(folder);
-  for (size_t i = 0; i + static_cast<size_t>(keep) < found.size(); ++i) {
-    std::error_code ignored;  // a checkpoint that stays does no harm
-    fs::remove(found[i], ignored);
   }
 }
 

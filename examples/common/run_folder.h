@@ -1,7 +1,8 @@
-// What a training run leaves behind in its folder: metrics.jsonl, TensorBoard event files, curves.svg and checkpoints.
+// What a training run leaves behind in its folder: metrics.jsonl, TensorBoard event files, curves.svg, checkpoints/.
 // Used by the example programs; the training loop itself stays in the example.
 #pragma once
 
+#include <farro/core/io/checkpoint.h>
 #include <farro/core/io/event_file.h>
 #include <farro/core/io/line_chart.h>
 #include <farro/core/io/metrics_log.h>
@@ -38,6 +39,7 @@ class RunFolder {
   void record(const EpochRecord& epoch);
 
   const std::string& path() const noexcept { return folder_; }
+  io::CheckpointFolder& checkpoints() noexcept { return checkpoints_; }
 
  private:
   RunFolder(std::string folder, const std::string& unit, io::MetricsLog metrics, int64_t first_step);
@@ -48,18 +50,12 @@ class RunFolder {
   std::string rate_name_;
   io::MetricsLog metrics_;
   io::EventFile events_;
+  io::CheckpointFolder checkpoints_;
   io::ChartSeries train_loss_, test_loss_, test_accuracy_;
 };
 
 // The folder a run writes to: `wanted` if given (ValueError where it holds a run already), else the first free one of
 // runs/<program>/1, 2, ... Creates nothing.
 std::string choose_run_folder(const std::string& wanted, const std::string& program);
-
-// "checkpoint-00001200.safetensors"
-std::string checkpoint_name(int64_t step);
-// A checkpoint file itself, or the newest one of a run folder; throws IoError where there is none.
-std::string find_checkpoint(const std::string& path);
-// Deletes all but the newest `keep` checkpoints of a folder.
-void remove_old_checkpoints(const std::string& folder, int keep);
 
 }  // namespace farro::examples

@@ -11,10 +11,12 @@ namespace farro {
 namespace generic {
 void register_cpu_kernels();
 }
-#ifdef __x86_64__
+#ifdef FARRO_HAVE_AVX2
 namespace avx2 {
 void register_cpu_kernels();
 }
+#endif
+#ifdef FARRO_HAVE_AVX512
 namespace avx512 {
 void register_cpu_kernels();
 }
@@ -23,10 +25,12 @@ void register_cpu_kernels();
 namespace {
 
 CpuIsa detect() {
-#ifdef __x86_64__
+#ifdef FARRO_HAVE_AVX512
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
       __builtin_cpu_supports("avx512vl"))
     return CpuIsa::avx512;
+#endif
+#ifdef FARRO_HAVE_AVX2
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
     return CpuIsa::avx2;
 #endif
@@ -39,7 +43,7 @@ CpuIsa choose() {
   if (!wish) return best;
   for (CpuIsa isa : {CpuIsa::generic, CpuIsa::avx2, CpuIsa::avx512}) {
     if (std::string_view(wish) != name(isa)) continue;
-    FARRO_CHECK(isa <= best, ValueError, "FARRO_CPU_ISA: must be at most ", name(best), " on this processor, got ", wish);
+    FARRO_CHECK(isa <= best, ValueError, "FARRO_CPU_ISA: must be at most ", name(best), " on this processor and build, got ", wish);
     return isa;
   }
   fail<ValueError>("FARRO_CPU_ISA: must be generic, avx2 or avx512, got '", wish, "'");
@@ -60,8 +64,10 @@ CpuIsa cpu_isa() {
 void register_cpu_kernels();
 void register_cpu_kernels() {
   switch (cpu_isa()) {
-#ifdef __x86_64__
+#ifdef FARRO_HAVE_AVX512
     case CpuIsa::avx512: return avx512::register_cpu_kernels();
+#endif
+#ifdef FARRO_HAVE_AVX2
     case CpuIsa::avx2: return avx2::register_cpu_kernels();
 #endif
     default: return generic::register_cpu_kernels();

@@ -3,6 +3,7 @@
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/cpu/convert.h>
 #include <farro/kernels/pointwise/driver.h>
+#include <farro/kernels/reduce/side.h>
 
 #include <algorithm>
 #include <memory>
@@ -16,51 +17,6 @@ constexpr int64_t kMaxChunks = 64;    // pieces one output's reduction is cut in
 constexpr int64_t kPiece = 32768;     // values of a piece, at least: what is worth a thread
 constexpr int64_t kBuffer = 1024;     // values converted at a time
 
-// Dimensions of one kind, from the largest stride of the input to the smallest.
-struct Side {
-  int rank = 0;
-  int64_t sizes[kMaxDims];
-  int64_t in[kMaxDims];   // strides in elements
-  int64_t out[kMaxDims];
-
-  void add(int64_t size, int64_t in_stride, int64_t out_stride) {
-    if (size == 1) return;
-    int at = rank++;
-    for (; at > 0 && in[at - 1] < in_stride; --at) {
-      sizes[at] = sizes[at - 1];
-      in[at] = in[at - 1];
-      out[at] = out[at - 1];
-    }
-    sizes[at] = size;
-    in[at] = in_stride;
-    out[at] = out_stride;
-  }
-  // Joins dimensions that are walked as one; leaves at least one.
-  void merge() {
-    int kept = 0;
-    for (int i = 0; i < rank; ++i) {
-      if (kept && in[kept - 1] == in[i] * sizes[i] && out[kept - 1] == out[i] * sizes[i]) {
-        sizes[kept - 1] *= sizes[i];
-      } else {
-        sizes[kept++] = sizes[i];
-      }
-      in[kept - 1] = in[i];
-      out[kept - 1] = out[i];
-    }
-    if (!kept) {
-      sizes[0] = 1;
-      in[0] = out[0] = 0;
-      kept = 1;
-    }
-    rank = kept;
-  }
-  int64_t count() const {
-    int64_t product = 1;
-    for (int i = 0; i < rank; ++i) product *= sizes[i];
-    return product;
-  }
-};
-
 struct Block {
   alignas(64) double values[kMaxWidth];
   alignas(64) int64_t indices[kMaxWidth];
@@ -69,19 +25,11 @@ struct Block {
 class Reduction {
  public:
   Reduction(const Tensor& out, const Tensor* indices, const Tensor& input, uint32_t mask, const ReduceCall& call)
-      : call_(call), in_dtype_(input.dtype()), in_item_(int64_t(item_size(in_dtype_))), out_dtype_(out.dtype()) {
+      : call_(call), in_dtype_(input.dtype()), in_item_(int64_t(item_size(in_dtype_))), out_dtype_(out.dtype()),
+        kept_(reduce_sides(out, input, mask).kept), reduced_(reduce_sides(out, input, mask).reduced) {
     data_ = static_cast<const char*>(input.raw_data());
     out_ = static_cast<char*>(out.raw_data());
     if (indices) indices_ = indices->data<int64_t>();
-    const bool keepdim = out.dim() == input.dim();
-    for (int i = 0, o = 0; i < input.dim(); ++i) {
-      const bool reduced = mask >> i & 1;
-      (reduced ? reduced_ : kept_).add(input.sizes()[i], input.strides()[i], reduced ? 0 : out.strides()[o]);
-      o += keepdim || !reduced;
-    }
-    for (int i = 0; i < reduced_.rank; ++i) reduced_.out[i] = 0;
-    kept_.merge();
-    reduced_.merge();
     length_ = reduced_.count();
     columns_ = kept_.in[kept_.rank - 1] < reduced_.in[reduced_.rank - 1];
     const int64_t inner = kept_.sizes[kept_.rank - 1];
@@ -213,7 +161,7 @@ class Reduction {
   const char* data_;
   char* out_;
   int64_t* indices_ = nullptr;
-  Side kept_, reduced_;
+  ReduceSide kept_, reduced_;
   bool columns_;       // the smallest stride is that of a kept dimension
   int64_t length_;     // values per output
   int64_t width_;      // outputs per block

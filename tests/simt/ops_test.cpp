@@ -1,8 +1,14 @@
-// Elementwise ops, copies and fills on the device against the same call on the CPU, under several schedules.
+// Elementwise ops, reductions, copies and fills on the device against the same call on the CPU, under several
+// schedules.
 #include "simt_test.h"
 
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/reduce/sum.h>
+
+#include <cmath>
 
 namespace farro::simt_test {
 namespace {
@@ -74,6 +80,69 @@ TEST(DevicePointwise, MixedDtypesAndNumbers) {
     expect_same(x * 2.5, a * 2.5);
     expect_same(3 - y, 3 - b);
     expect_same(x + tensor({4.0})[0], a + tensor({4.0})[0]);
+  });
+}
+
+TEST(DevicePointwise, ComparesAndSelects) {
+  under_schedules([] {
+    for (const DType dtype : {DType::f32, DType::f16, DType::i32}) {
+      const Tensor a = numbers({4, 6}, dtype), b = numbers({6}, dtype, 5);
+      const Tensor x = a.to(kDevice), y = b.to(kDevice);
+      expect_same(x < y, a < b);
+      expect_same(x == 3, a == 3);
+      expect_same(where(x > y, x, y), where(a > b, a, b));
+      expect_same(clamp(x, 3, 9), clamp(a, 3, 9));
+      expect_same(maximum(x, y), maximum(a, b));
+      expect_same(masked_fill(x, x > y, -1), masked_fill(a, a > b, -1));
+    }
+  });
+}
+
+// Every combination of kept and reduced dimensions, in row and column order; the sums are exact, so any order agrees.
+TEST(DeviceReduce, SumsOverAnyDims) {
+  under_schedules([] {
+    for (const DType dtype : {DType::f32, DType::i32}) {
+      const Tensor a = numbers({5, 3, 40, 2}, dtype);
+      const Tensor x = a.to(kDevice);
+      for (const Dims& dims : {Dims{}, Dims{0}, Dims{3}, Dims{2}, Dims{0, 2}, Dims{1, 3}, Dims{0, 1, 2}}) {
+        expect_same(sum(x, dims, false), sum(a, dims, false));
+        expect_same(sum(x.permute({2, 0, 3, 1}), dims, true), sum(a.permute({2, 0, 3, 1}), dims, true));
+        expect_same(any(x == 3, dims, false), any(a == 3, dims, false));
+        expect_same(all(x < 17, dims, false), all(a < 17, dims, false));
+      }
+    }
+  });
+}
+
+TEST(DeviceReduce, CutsLongReductionsIntoChunks) {
+  under_schedules([] {
+    const Tensor a = numbers({30000}, DType::f32), b = numbers({3000, 3}, DType::f64);
+    expect_same(sum(a.to(kDevice)), sum(a));
+    expect_same(sum(b.to(kDevice), {0}), sum(b, {0}));
+    expect_same(mean(b.to(kDevice), {0}), mean(b, {0}));
+  });
+}
+
+TEST(DeviceReduce, OfNothing) {
+  const Tensor x = zeros({0, 3}, {.device = kDevice});
+  expect_same(sum(x, {0}), zeros({3}));
+  expect_same(sum(x, {1}), zeros({0}));
+  EXPECT_TRUE(std::isnan(mean(x).item()));
+}
+
+TEST(DeviceAutograd, BroadcastGradientsAreSummed) {
+  under_schedules([] {
+    const auto gradients = [](Device device) {
+      Tensor a = numbers({4, 1, 6}, DType::f32).to(device), b = numbers({5, 6}, DType::f32, 5).to(device);
+      a.set_requires_grad();
+      b.set_requires_grad();
+      sum((a * b - a) / 4).backward();
+      return std::pair(a.grad(), b.grad());
+    };
+    const auto [device_a, device_b] = gradients(kDevice);
+    const auto [host_a, host_b] = gradients(Device::cpu());
+    expect_same(device_a, host_a);
+    expect_same(device_b, host_b);
   });
 }
 

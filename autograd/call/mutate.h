@@ -1,0 +1,29 @@
+// call_mutating<Op>(): runs an op that only changes tensors it is given, such as an optimizer step over lists of
+// parameters. It has no outputs and no gradient. Instead of infer() the op says
+//
+//     static constexpr int kOutputs = 0;
+//     static constexpr const char* no_backward = "the reason";
+//     static void check(const Args&);                                  // pure; throws every user error
+//     static std::array<TensorList, n> changed(const Args&);           // their versions are bumped
+#pragma once
+
+#include <farro/autograd/call/call.h>
+
+namespace farro {
+
+template <class Op>
+void call_mutating(const typename Op::Args& args) {
+  static_assert(kOutputs<Op> == 0 && !detail::kDifferentiable<Op>);
+  detail::check_inputs<Op>(args);
+  Op::check(args);
+  DeviceType device = DeviceType::cpu;
+  for_each_input(args, [&](int i, const Tensor& input) {
+    if (i == 0) device = input.device().type;
+  });
+  Outputs<Op> none;
+  detail::run_kernel<Op>(args, none, device);
+  for (const TensorList& list : Op::changed(args))
+    for (const Tensor& tensor : list) tensor.storage()->bump_version();
+}
+
+}  // namespace farro

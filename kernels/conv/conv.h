@@ -1,0 +1,58 @@
+// Convolutions over one, two and three spatial dimensions, their transposes, and the two halves of their gradient.
+//
+// out[n, o, p] = bias[o] + sum over c, k of x[n, c, p * stride - padding + k * dilation] * weight[o, c, k]: a
+// cross-correlation, as in PyTorch. The sums are accumulated in f32 (f64 for f64).
+//
+// Layout: on the CPU the result of conv2d and conv3d is channels-last whatever the layout of x, as both the convolution
+// and the pooling and normalisation behind it are several times as fast there (docs/performance.md); elsewhere it is
+// channels-last if x is. Code that needs rows asks for reshape() or contiguous().
+#pragma once
+
+#include <farro/core/tensor/tensor.h>
+
+namespace farro {
+
+// Empty lists mean the default, one entry means the same for all spatial dimensions.
+struct ConvOptions {
+  Dims stride = {};           // default 1
+  Dims padding = {};          // zeros on both sides; default 0
+  Dims dilation = {};         // distance of kernel elements; default 1
+  bool same_padding = false;  // as much padding as keeps the spatial sizes (stride 1); an odd rest goes to the end
+  int64_t groups = 1;         // input and output channels are split into groups that do not mix
+};
+
+// x [N, C, L], weight [O, C / groups, K], bias [O] or undefined -> [N, O, L']; x may lack N. All of one floating dtype.
+// Throws ShapeError where ranks, channels or groups do not match or the kernel exceeds the padded input, DTypeError for
+// integers or mixed dtypes, ValueError for options out of range.
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
+// x [N, C, H, W], weight [O, C / groups, KH, KW].
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
+// x [N, C, D, H, W], weight [O, C / groups, KD, KH, KW].
+Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
+
+struct ConvTransposeOptions {
+  Dims stride = {};          // default 1
+  Dims padding = {};         // what the convolution it transposes would pad; default 0
+  Dims output_padding = {};  // extra size at the end, below stride or dilation; default 0
+  Dims dilation = {};        // default 1
+  int64_t groups = 1;
+};
+
+// The transpose (adjoint) of a convolution: x [N, C, ...], weight [C, O / groups, ...], bias [O] ->
+// [N, O, (L - 1) * stride - 2 * padding + dilation * (K - 1) + output_padding + 1]. Errors as for the convolutions.
+Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const ConvTransposeOptions& options = {});
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const ConvTransposeOptions& options = {});
+Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const ConvTransposeOptions& options = {});
+
+// The gradient of a convolution's result with respect to x: from grad [N, O, ...] and weight to `x_sizes`. The rank of
+// grad says which convolution; options are those of the convolution.
+Tensor conv_backward_data(const Tensor& grad, const Tensor& weight, const Shape& x_sizes,
+                          const ConvOptions& options = {});
+// The gradients with respect to weight and, if asked for, bias (else an empty tensor).
+std::pair<Tensor, Tensor> conv_backward_filter(const Tensor& grad, const Tensor& x, const Shape& weight_sizes,
+                                               bool with_bias, const ConvOptions& options = {});
+
+}  // namespace farro

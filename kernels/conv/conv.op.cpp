@@ -1,0 +1,270 @@
+#include <farro/kernels/conv/conv.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/conv/conv.h>
+#include <farro/kernels/pointwise/factories.h>
+
+namespace farro {
+
+namespace {
+
+constexpr const char* kLayoutOf[] = {"", "[N, C, L]", "[N, C, H, W]", "[N, C, D, H, W]"};
+
+void check_floating(const char* op, const char* argument, const Tensor& tensor) {
+  FARRO_CHECK(is_floating(tensor.dtype()), DTypeError, op, ": ", argument, " must be floating, got ", tensor.dtype(),
+              " (", argument, ": ", tensor, ")");
+}
+void check_same_dtype(const char* op, const char* argument, const Tensor& tensor, const char* other_name,
+                      const Tensor& other) {
+  FARRO_CHECK(tensor.dtype() == other.dtype(), DTypeError, op, ": ", argument, " must have the dtype of ", other_name,
+              " (", other.dtype(), "), got ", tensor.dtype(), " (", argument, ": ", tensor, ")");
+}
+// Name of the convolution of a [N, C, spatial...] tensor.
+const char* check_rank(const char* op, const char* argument, const Tensor& tensor) {
+  FARRO_CHECK(tensor.dim() >= 3 && tensor.dim() <= 5, ShapeError, op, ": ", argument,
+              " must have 3 to 5 dimensions, got ", tensor.dim(), " (", argument, ": ", tensor, ")");
+  return conv_name(tensor.dim() - 2);
+}
+
+// See conv.h: on the CPU always channels-last, elsewhere as `input`.
+TensorSpec activation_spec(const Shape& sizes, const Tensor& input) {
+  TensorSpec spec(sizes, input);
+  spec.channels_last =
+      sizes.size() >= 4 &&
+      (!input.is_cuda() || (!input.is_contiguous() && input.is_contiguous(MemoryFormat::channels_last)));
+  return spec;
+}
+
+Cost conv_cost(const ConvShape& shape, DType dtype) {
+  const double elements =
+      static_cast<double>(shape.groups) *
+      (static_cast<double>(shape.batch) *
+           static_cast<double>(shape.in_channels * shape.in_pixels() + shape.out_channels * shape.out_pixels()) +
+       static_cast<double>(shape.out_channels * shape.in_channels * shape.taps()));
+  return {shape.flops(), elements * static_cast<double>(item_size(dtype))};
+}
+
+// Sizes of grad must be what the convolution would give.
+void check_grad(const char* op, const Tensor& grad, const ConvShape& shape) {
+  const Shape expected = shape.out_sizes();
+  FARRO_CHECK(grad.sizes() == expected, ShapeError, op, ": grad must have the sizes of the convolution's result ",
+              expected, ", got ", grad.sizes(), " (grad: ", grad, ")");
+}
+
+}  // namespace
+
+ConvShape Conv::shape(const Args& args) {
+  return check_conv(conv_name(args.x.dim() - 2), args.x.sizes(), args.weight.sizes(), args.params);
+}
+TensorSpec Conv::infer(const Args& args) {
+  const char* op = conv_name(args.x.dim() - 2);
+  check_floating(op, "x", args.x);
+  check_same_dtype(op, "weight", args.weight, "x", args.x);
+  const ConvShape s = shape(args);
+  if (args.bias.defined()) {
+    check_same_dtype(op, "bias", args.bias, "x", args.x);
+    FARRO_CHECK(args.bias.sizes() == Shape{args.weight.size(0)}, ShapeError, op, ": bias must have sizes [",
+                args.weight.size(0), "], got ", args.bias.sizes(), " (bias: ", args.bias, ")");
+  }
+  return activation_spec(s.out_sizes(), args.x);
+}
+Conv::Saved Conv::save(const Args& args, const Outputs<Conv>&, Need need) {
+  return {need[1] ? SavedTensor(args.x) : SavedTensor(), need[0] ? SavedTensor(args.weight) : SavedTensor(),
+          args.x.sizes(), args.weight.sizes(), args.params};
+}
+Grads Conv::backward(const Saved& saved, const Grads& grads, Need need) {
+  const Tensor& grad = grads[0];
+  Grads result(3);
+  if (need[0]) result[0] = call<ConvBackwardData>({grad, saved.weight.get(), saved.x_sizes, saved.params});
+  if (need[1]) {
+    auto [weight, bias] = call<ConvBackwardFilter>({grad, saved.x.get(), saved.weight_sizes, need[2], saved.params});
+    result[1] = std::move(weight);
+    if (need[2]) result[2] = std::move(bias);
+  } else if (need[2]) {
+    Dims all_but_channels{0};
+    for (int i = 2; i < grad.dim(); ++i) all_but_channels.push_back(i);
+    result[2] = grad.sum(all_but_channels);
+  }
+  return result;
+}
+Cost Conv::cost(const Args& args) { return conv_cost(shape(args), args.x.dtype()); }
+
+ConvShape ConvBackwardData::shape(const Args& args) {
+  return check_conv(info.name, args.x_sizes, args.weight.sizes(), args.params);
+}
+TensorSpec ConvBackwardData::infer(const Args& args) {
+  check_floating(info.name, "grad", args.grad);
+  check_same_dtype(info.name, "weight", args.weight, "grad", args.grad);
+  check_grad(info.name, args.grad, shape(args));
+  return activation_spec(args.x_sizes, args.grad);
+}
+ConvBackwardData::Saved ConvBackwardData::save(const Args& args, const Outputs<ConvBackwardData>&, Need need) {
+  return {need[1] ? SavedTensor(args.grad) : SavedTensor(), need[0] ? SavedTensor(args.weight) : SavedTensor(),
+          args.weight.sizes(), args.params};
+}
+Grads ConvBackwardData::backward(const Saved& saved, const Grads& grads, Need need) {
+  const Tensor& x = grads[0];
+  return {
+      need[0] ? call<Conv>({x, saved.weight.get(), Tensor(), saved.params}) : Tensor(),
+      need[1] ? call<ConvBackwardFilter>({saved.grad.get(), x, saved.weight_sizes, false, saved.params})[0] : Tensor()};
+}
+Cost ConvBackwardData::cost(const Args& args) { return conv_cost(shape(args), args.grad.dtype()); }
+
+ConvShape ConvBackwardFilter::shape(const Args& args) {
+  return check_conv(info.name, args.x.sizes(), args.weight_sizes, args.params);
+}
+std::array<TensorSpec, 2> ConvBackwardFilter::infer(const Args& args) {
+  check_floating(info.name, "grad", args.grad);
+  check_same_dtype(info.name, "x", args.x, "grad", args.grad);
+  check_grad(info.name, args.grad, shape(args));
+  return {TensorSpec(args.weight_sizes, args.grad), TensorSpec({args.bias ? args.weight_sizes[0] : 0}, args.grad)};
+}
+ConvBackwardFilter::Saved ConvBackwardFilter::save(const Args& args, const Outputs<ConvBackwardFilter>&, Need need) {
+  return {need[1] ? SavedTensor(args.grad) : SavedTensor(),
+          need[0] ? SavedTensor(args.x) : SavedTensor(),
+          args.x.sizes(),
+          args.weight_sizes,
+          args.bias,
+          args.params};
+}
+// With W and b the gradients of the two results, <W, filter(grad, x)> + <b, sum(grad)> = <grad, conv(x, W, b)>.
+Grads ConvBackwardFilter::backward(const Saved& saved, const Grads& grads, Need need) {
+  const Tensor bias = saved.bias ? grads[1] : Tensor();
+  Tensor weight = grads[0];
+  if (!weight.defined()) weight = zeros(saved.weight_sizes, {.dtype = bias.dtype(), .device = bias.device()});
+  return {need[0] ? call<Conv>({saved.x.get(), weight, bias, saved.params}) : Tensor(),
+          need[1] ? call<ConvBackwardData>({saved.grad.get(), weight, saved.x_sizes, saved.params}) : Tensor()};
+}
+Cost ConvBackwardFilter::cost(const Args& args) { return conv_cost(shape(args), args.grad.dtype()); }
+
+void register_conv_kernels();  // conv_kernels.cpp
+void register_conv();
+void register_conv() {
+  register_op<Conv>();
+  register_op<ConvBackwardData>();
+  register_op<ConvBackwardFilter>();
+  register_conv_kernels();
+}
+
+namespace {
+
+// Options with one entry per dimension. `kernel` is needed for same_padding.
+ConvParams resolve(const char* op, int rank, const Shape& weight, const ConvOptions& options) {
+  ConvParams params{.stride = expand_option(op, "stride", options.stride, rank, 1, 1),
+                    .padding = expand_option(op, "padding", options.padding, rank, 0, 0),
+                    .padding_end = {},
+                    .dilation = expand_option(op, "dilation", options.dilation, rank, 1, 1),
+                    .groups = options.groups};
+  params.padding_end = params.padding;
+  if (!options.same_padding) return params;
+  FARRO_CHECK(options.padding.empty(), ValueError, op, ": padding must be empty with same_padding, got ",
+              options.padding);
+  for (int i = 0; i < rank; ++i) {
+    FARRO_CHECK(params.stride[i] == 1, ValueError, op, ": stride must be 1 with same_padding, got ", params.stride);
+    const int64_t total = params.dilation[i] * (weight[i + 2] - 1);
+    params.padding[i] = total / 2;
+    params.padding_end[i] = total - total / 2;
+  }
+  return params;
+}
+
+void check_ranks(const char* op, int rank, const Tensor& x, const Tensor& weight, const char* weight_layout) {
+  FARRO_CHECK(x.dim() == rank + 2 || x.dim() == rank + 1, ShapeError, op, ": x must have ", rank + 2, " dimensions ",
+              kLayoutOf[rank], " (or ", rank + 1, " without N), got ", x.dim(), " (x: ", x, ")");
+  FARRO_CHECK(weight.dim() == rank + 2, ShapeError, op, ": weight must have ", rank + 2, " dimensions ", weight_layout,
+              ", got ", weight.dim(), " (weight: ", weight, ")");
+}
+
+// Absent tensors are reported by call<Op>(), under the op's name.
+Tensor conv(int rank, const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+  constexpr const char* weights[] = {"", "[O, C / groups, K]", "[O, C / groups, KH, KW]",
+                                     "[O, C / groups, KD, KH, KW]"};
+  const char* op = conv_name(rank);
+  check_ranks(op, rank, x, weight, weights[rank]);
+  const ConvParams params = resolve(op, rank, weight.sizes(), options);
+  if (x.dim() == rank + 1) return call<Conv>({x.unsqueeze(0), weight, bias, params}).squeeze(0);
+  return call<Conv>({x, weight, bias, params});
+}
+
+Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                      const ConvTransposeOptions& options) {
+  constexpr const char* names[] = {"", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"};
+  constexpr const char* weights[] = {"", "[C, O / groups, K]", "[C, O / groups, KH, KW]",
+                                     "[C, O / groups, KD, KH, KW]"};
+  const char* op = names[rank];
+  check_ranks(op, rank, x, weight, weights[rank]);
+  if (x.dim() == rank + 1) return conv_transpose(rank, x.unsqueeze(0), weight, bias, options).squeeze(0);
+  const ConvParams params = resolve(
+      op, rank, weight.sizes(),
+      {.stride = options.stride, .padding = options.padding, .dilation = options.dilation, .groups = options.groups});
+  const Dims extra = expand_option(op, "output_padding", options.output_padding, rank, 0, 0);
+  FARRO_CHECK(params.groups >= 1, ValueError, op, ": groups must be at least 1, got ", params.groups);
+  FARRO_CHECK(x.size(1) == weight.size(0), ShapeError, op, ": x must have weight's ", weight.size(0), " channels, got ",
+              x.size(1), " (x: ", x, ", weight: ", weight, ")");
+  const int64_t channels = weight.size(1) * params.groups;
+  Shape sizes{x.size(0), channels};
+  for (int i = 0; i < rank; ++i) {
+    FARRO_CHECK(extra[i] < std::max(params.stride[i], params.dilation[i]), ValueError, op,
+                ": output_padding must be below stride or dilation, got ", extra);
+    const int64_t size = (x.size(i + 2) - 1) * params.stride[i] - 2 * params.padding[i] +
+                         params.dilation[i] * (weight.size(i + 2) - 1) + extra[i] + 1;
+    FARRO_CHECK(size >= 1, ShapeError, op, ": result must have at least one element in dimension ", i + 2, ", got ",
+                size, " (x: ", x, ", weight: ", weight, ")");
+    sizes.push_back(size);
+  }
+  const Tensor out = call<ConvBackwardData>({x, weight, sizes, params});
+  if (!bias.defined()) return out;
+  FARRO_CHECK(bias.sizes() == Shape{channels}, ShapeError, op, ": bias must have sizes [", channels, "], got ",
+              bias.sizes(), " (bias: ", bias, ")");
+  Shape per_channel = Dims::filled(rank + 2, 1);
+  per_channel[1] = channels;
+  return out + bias.reshape(per_channel);
+}
+
+}  // namespace
+
+Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+  return conv(1, x, weight, bias, options);
+}
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+  return conv(2, x, weight, bias, options);
+}
+Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+  return conv(3, x, weight, bias, options);
+}
+
+Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        const ConvTransposeOptions& options) {
+  return conv_transpose(1, x, weight, bias, options);
+}
+Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        const ConvTransposeOptions& options) {
+  return conv_transpose(2, x, weight, bias, options);
+}
+Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                        const ConvTransposeOptions& options) {
+  return conv_transpose(3, x, weight, bias, options);
+}
+
+Tensor conv_backward_data(const Tensor& grad, const Tensor& weight, const Shape& x_sizes, const ConvOptions& options) {
+  constexpr const char* op = ConvBackwardData::info.name;
+  check_rank(op, "grad", grad);
+  FARRO_CHECK(weight.dim() == grad.dim() && x_sizes.size() == grad.dim(), ShapeError, op,
+              ": weight and x_sizes must have as many dimensions as grad, got ", weight.dim(), " and ", x_sizes.size(),
+              " (grad: ", grad, ")");
+  return call<ConvBackwardData>({grad, weight, x_sizes, resolve(op, grad.dim() - 2, weight.sizes(), options)});
+}
+
+std::pair<Tensor, Tensor> conv_backward_filter(const Tensor& grad, const Tensor& x, const Shape& weight_sizes,
+                                               bool with_bias, const ConvOptions& options) {
+  constexpr const char* op = ConvBackwardFilter::info.name;
+  check_rank(op, "grad", grad);
+  FARRO_CHECK(x.dim() == grad.dim() && weight_sizes.size() == grad.dim(), ShapeError, op,
+              ": x and weight_sizes must have as many dimensions as grad, got ", x.dim(), " and ", weight_sizes.size(),
+              " (grad: ", grad, ")");
+  auto [weight, bias] =
+      call<ConvBackwardFilter>({grad, x, weight_sizes, with_bias, resolve(op, grad.dim() - 2, weight_sizes, options)});
+  return {std::move(weight), std::move(bias)};
+}
+
+}  // namespace farro

@@ -1,0 +1,73 @@
+#include <farro/kernels/pointwise/device_loops.h>
+#include <farro/kernels/pointwise/select.op.h>
+
+namespace farro {
+
+namespace {
+
+// A C++ number in each compute type.
+struct Number {
+  explicit Number(const Scalar& value) : real(value.to_double()), integer(value.to_int()) {}
+  template <class C>
+  __device__ C as() const {
+    if constexpr (std::is_integral_v<C>)
+      return static_cast<C>(integer);
+    else
+      return static_cast<C>(real);
+  }
+  double real;
+  int64_t integer;
+};
+
+struct WhereFn {
+  template <class C>
+  __device__ C operator()(C condition, C a, C b) const {
+    return condition != C(0) ? a : b;
+  }
+};
+
+struct MaskedFillFn {
+  Number value;
+  template <class C>
+  __device__ C operator()(C a, C mask) const {
+    return mask != C(0) ? value.template as<C>() : a;
+  }
+};
+
+// A comparison with NaN is false: a NaN value and a NaN bound both come through.
+struct ClampFn {
+  Number low, high;
+  template <class C>
+  __device__ C operator()(C a) const {
+    const C lo = low.template as<C>(), hi = high.template as<C>();
+    const C raised = a >= lo || a != a ? a : lo;
+    return raised <= hi || raised != raised ? raised : hi;
+  }
+};
+
+struct MaximumFn {
+  template <class C>
+  __device__ C operator()(C a, C b) const {
+    return a > b || a != a ? a : b;
+  }
+};
+
+struct MinimumFn {
+  template <class C>
+  __device__ C operator()(C a, C b) const {
+    return a < b || a != a ? a : b;
+  }
+};
+
+}  // namespace
+
+void register_select_cuda();
+void register_select_cuda() {
+  register_pointwise_cuda<Where>([](const Where::Args&) { return WhereFn(); });
+  register_pointwise_cuda<MaskedFill>([](const MaskedFill::Args& args) { return MaskedFillFn{Number(args.value)}; });
+  register_pointwise_cuda<Clamp>([](const Clamp::Args& args) { return ClampFn{Number(args.low), Number(args.high)}; });
+  register_pointwise_cuda<Maximum>([](const Maximum::Args&) { return MaximumFn(); });
+  register_pointwise_cuda<Minimum>([](const Minimum::Args&) { return MinimumFn(); });
+}
+
+}  // namespace farro

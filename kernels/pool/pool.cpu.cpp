@@ -1,0 +1,285 @@
+// Loops of the pooling ops over the window tables of pool_windows.h. Channels-last runs over blocks of channels, which
+// the compiler vectorises; row-major is the same code with blocks of one. Every result element is computed by one
+// thread in a fixed order: gradients are gathered by input position, so overlapping windows need no zeroing and no
+// atomics.
+#include <farro/core/dtype/half.h>
+#include <farro/core/util/parallel.h>
+#include <farro/kernels/pool/pool_windows.h>
+
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+
+namespace farro::FARRO_ISA {
+
+namespace {
+
+template <class T>
+using Accumulator = std::conditional_t<std::is_same_v<T, double>, double, float>;
+
+// Elements a thread should at least get.
+constexpr int64_t kGrain = 16384;
+constexpr int kBlock = 64;  // channels at a time
+
+// Calls fn(block begin, count) over the inner dimension. Whole blocks get a compile-time count.
+template <bool kRowMajor, class Fn>
+inline void for_blocks(int64_t inner, Fn&& fn) {
+  if constexpr (kRowMajor) {
+    fn(int64_t{0}, std::integral_constant<int, 1>{});
+  } else {
+    int64_t at = 0;
+    for (; at + kBlock <= inner; at += kBlock) fn(at, std::integral_constant<int, kBlock>{});
+    for (; at + 16 <= inner; at += 16) fn(at, std::integral_constant<int, 16>{});
+    if (at < inner) fn(at, static_cast<int>(inner - at));
+  }
+}
+
+// Calls fn(outer, i0, i1) for all rows of a [outer, n0, n1] grid, in parallel.
+template <class Fn>
+void for_rows(int64_t outer, int64_t n0, int64_t n1, int64_t row_elements, Fn&& fn) {
+  parallel_for(outer * n0 * n1, std::max<int64_t>(1, kGrain / std::max<int64_t>(row_elements, 1)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t row = begin; row < end; ++row) fn(row / n1 / n0, row / n1 % n0, row % n1);
+               });
+}
+
+// Calls fn(input position, tap number) for every element of the window of output (o0, o1, o2).
+template <class Fn>
+inline void for_window(const PoolAxis* axis, int64_t o0, int64_t o1, int64_t o2, Fn&& fn) {
+  for (int32_t k0 = axis[0].begin[o0]; k0 < axis[0].end[o0]; ++k0) {
+    const int64_t i0 = axis[0].origin[o0] + k0 * axis[0].step;
+    for (int32_t k1 = axis[1].begin[o1]; k1 < axis[1].end[o1]; ++k1) {
+      const int64_t i1 = i0 * axis[1].in + axis[1].origin[o1] + k1 * axis[1].step;
+      const int64_t tap1 = (k0 * axis[1].window + k1) * axis[2].window;
+      for (int32_t k2 = axis[2].begin[o2]; k2 < axis[2].end[o2]; ++k2)
+        fn(i1 * axis[2].in + axis[2].origin[o2] + k2 * axis[2].step, static_cast<int32_t>(tap1 + k2));
+    }
+  }
+}
+
+// Calls fn(output position, tap number, o0, o1, o2) for every window that holds input (i0, i1, i2).
+template <class Fn>
+inline void for_cover(const PoolAxis* axis, int64_t i0, int64_t i1, int64_t i2, Fn&& fn) {
+  for (int32_t j0 = axis[0].cover_at[i0]; j0 < axis[0].cover_at[i0 + 1]; ++j0) {
+    for (int32_t j1 = axis[1].cover_at[i1]; j1 < axis[1].cover_at[i1 + 1]; ++j1) {
+      const int64_t o0 = axis[0].cover_out[j0], o1 = axis[1].cover_out[j1];
+      const int64_t row = (o0 * axis[1].out + o1) * axis[2].out;
+      const int64_t tap1 = (axis[0].cover_tap[j0] * axis[1].window + axis[1].cover_tap[j1]) * axis[2].window;
+      for (int32_t j2 = axis[2].cover_at[i2]; j2 < axis[2].cover_at[i2 + 1]; ++j2) {
+        const int64_t o2 = axis[2].cover_out[j2];
+        fn(row + o2, static_cast<int32_t>(tap1 + axis[2].cover_tap[j2]), o0, o1, o2);
+      }
+    }
+  }
+}
+
+int64_t in_volume(const PoolAxis* axis) { return axis[0].in * axis[1].in * axis[2].in; }
+int64_t out_volume(const PoolAxis* axis) { return axis[0].out * axis[1].out * axis[2].out; }
+
+template <class T, class I, bool kRowMajor>
+void max_forward(const PoolCall& call, const T* x, T* out, I* indices) {
+  using A = Accumulator<T>;
+  const PoolAxis* axis = call.axis;
+  const int64_t inner = call.inner;
+  for_rows(call.outer, axis[0].out, axis[1].out, axis[2].out * inner, [&](int64_t n, int64_t o0, int64_t o1) {
+    const T* plane = x + n * in_volume(axis) * inner;
+    for (int64_t o2 = 0; o2 < axis[2].out; ++o2) {
+      const int64_t to = (((n * axis[0].out + o0) * axis[1].out + o1) * axis[2].out + o2) * inner;
+      const int32_t first = static_cast<int32_t>(
+          (axis[0].begin[o0] * axis[1].window + axis[1].begin[o1]) * axis[2].window + axis[2].begin[o2]);
+      for_blocks<kRowMajor>(inner, [&](int64_t at, auto count) {
+        A best[kBlock];
+        int32_t which[kBlock];
+        for (int j = 0; j < count; ++j) {
+          best[j] = -std::numeric_limits<A>::infinity();
+          which[j] = first;
+        }
+        for_window(axis, o0, o1, o2, [&](int64_t from, int32_t tap) {
+          const T* source = plane + from * inner + at;
+          for (int j = 0; j < count; ++j) {
+            const A value = static_cast<A>(source[j]);
+            const bool take = (value > best[j]) | (value != value);
+            best[j] = take ? value : best[j];
+            which[j] = take ? tap : which[j];
+          }
+        });
+        for (int j = 0; j < count; ++j) out[to + at + j] = static_cast<T>(best[j]);
+        for (int j = 0; j < count; ++j) indices[to + at + j] = static_cast<I>(which[j]);
+      });
+    }
+  });
+}
+
+template <class T, class I, bool kRowMajor>
+void max_backward(const PoolCall& call, const T* grad, const I* indices, T* grad_x) {
+  using A = Accumulator<T>;
+  const PoolAxis* axis = call.axis;
+  const int64_t inner = call.inner;
+  for_rows(call.outer, axis[0].in, axis[1].in, axis[2].in * inner, [&](int64_t n, int64_t i0, int64_t i1) {
+    const int64_t plane = n * out_volume(axis) * inner;
+    for (int64_t i2 = 0; i2 < axis[2].in; ++i2) {
+      T* to = grad_x + (((n * axis[0].in + i0) * axis[1].in + i1) * axis[2].in + i2) * inner;
+      for_blocks<kRowMajor>(inner, [&](int64_t at, auto count) {
+        A sum[kBlock];
+        for (int j = 0; j < count; ++j) sum[j] = 0;
+        for_cover(axis, i0, i1, i2, [&](int64_t from, int32_t tap, int64_t, int64_t, int64_t) {
+          const T* g = grad + plane + from * inner + at;
+          const I* which = indices + plane + from * inner + at;
+          for (int j = 0; j < count; ++j) sum[j] += static_cast<int32_t>(which[j]) == tap ? static_cast<A>(g[j]) : A(0);
+        });
+        for (int j = 0; j < count; ++j) to[at + j] = static_cast<T>(sum[j]);
+      });
+    }
+  });
+}
+
+template <class T, class I, bool kRowMajor>
+void max_gather(const PoolCall& call, const T* x, const I* indices, T* out) {
+  const PoolAxis* axis = call.axis;
+  const int64_t inner = call.inner;
+  for_rows(call.outer, axis[0].out, axis[1].out, axis[2].out * inner, [&](int64_t n, int64_t o0, int64_t o1) {
+    const T* plane = x + n * in_volume(axis) * inner;
+    for (int64_t o2 = 0; o2 < axis[2].out; ++o2) {
+      const int64_t to = (((n * axis[0].out + o0) * axis[1].out + o1) * axis[2].out + o2) * inner;
+      for (int64_t c = 0; c < inner; ++c) out[to + c] = T(0);
+      for_window(axis, o0, o1, o2, [&](int64_t from, int32_t tap) {
+        for (int64_t c = 0; c < inner; ++c)
+          if (static_cast<int32_t>(indices[to + c]) == tap) out[to + c] = plane[from * inner + c];
+      });
+    }
+  });
+}
+
+template <class T, bool kRowMajor>
+void avg_forward(const PoolCall& call, const T* x, T* out) {
+  using A = Accumulator<T>;
+  const PoolAxis* axis = call.axis;
+  const int64_t inner = call.inner;
+  for_rows(call.outer, axis[0].out, axis[1].out, axis[2].out * inner, [&](int64_t n, int64_t o0, int64_t o1) {
+    const T* plane = x + n * in_volume(axis) * inner;
+    for (int64_t o2 = 0; o2 < axis[2].out; ++o2) {
+      T* to = out + (((n * axis[0].out + o0) * axis[1].out + o1) * axis[2].out + o2) * inner;
+      const A divisor = static_cast<A>(axis[0].divisor[o0]) * static_cast<A>(axis[1].divisor[o1]) *
+                        static_cast<A>(axis[2].divisor[o2]);
+      for_blocks<kRowMajor>(inner, [&](int64_t at, auto count) {
+        A sum[kBlock];
+        for (int j = 0; j < count; ++j) sum[j] = 0;
+        bool any = false;
+        for_window(axis, o0, o1, o2, [&](int64_t from, int32_t) {
+          const T* source = plane + from * inner + at;
+          any = true;
+          for (int j = 0; j < count; ++j) sum[j] += static_cast<A>(source[j]);
+        });
+        const A by = any ? divisor : A(1);  // a window in the padding alone may count nothing
+        for (int j = 0; j < count; ++j) to[at + j] = static_cast<T>(sum[j] / by);
+      });
+    }
+  });
+}
+
+template <class T, bool kRowMajor>
+void avg_backward(const PoolCall& call, const T* grad, T* grad_x) {
+  using A = Accumulator<T>;
+  const PoolAxis* axis = call.axis;
+  const int64_t inner = call.inner;
+  for_rows(call.outer, axis[0].in, axis[1].in, axis[2].in * inner, [&](int64_t n, int64_t i0, int64_t i1) {
+    const T* plane = grad + n * out_volume(axis) * inner;
+    for (int64_t i2 = 0; i2 < axis[2].in; ++i2) {
+      T* to = grad_x + (((n * axis[0].in + i0) * axis[1].in + i1) * axis[2].in + i2) * inner;
+      for_blocks<kRowMajor>(inner, [&](int64_t at, auto count) {
+        A sum[kBlock];
+        for (int j = 0; j < count; ++j) sum[j] = 0;
+        for_cover(axis, i0, i1, i2, [&](int64_t from, int32_t, int64_t o0, int64_t o1, int64_t o2) {
+          const T* g = plane + from * inner + at;
+          const A divisor = static_cast<A>(axis[0].divisor[o0]) * static_cast<A>(axis[1].divisor[o1]) *
+                            static_cast<A>(axis[2].divisor[o2]);
+          for (int j = 0; j < count; ++j) sum[j] += static_cast<A>(g[j]) / divisor;
+        });
+        for (int j = 0; j < count; ++j) to[at + j] = static_cast<T>(sum[j]);
+      });
+    }
+  });
+}
+
+template <class Fn>
+void visit_floating(DType dtype, Fn&& fn) {
+  switch (dtype) {
+    case DType::f64:
+      return fn(double{});
+    case DType::f32:
+      return fn(float{});
+    case DType::f16:
+      return fn(half{});
+    default:
+      return fn(bfloat16{});
+  }
+}
+
+// fn(value of the element type, value of the index type, whether row-major as std::bool_constant).
+template <class Fn>
+void visit_call(const PoolCall& call, Fn&& fn) {
+  visit_floating(call.dtype, [&]<class T>(T value) {
+    const auto with_index = [&](auto row_major) {
+      if (call.index_dtype == DType::u8)
+        fn(value, uint8_t{}, row_major);
+      else
+        fn(value, int32_t{}, row_major);
+    };
+    if (call.inner == 1)
+      with_index(std::true_type{});
+    else
+      with_index(std::false_type{});
+  });
+}
+template <class Fn>
+void visit_call_without_indices(const PoolCall& call, Fn&& fn) {
+  visit_floating(call.dtype, [&]<class T>(T value) {
+    if (call.inner == 1)
+      fn(value, std::true_type{});
+    else
+      fn(value, std::false_type{});
+  });
+}
+
+constexpr PoolLoops kLoops{
+    .max_forward =
+        [](const PoolCall& call, const void* x, void* out, void* indices) {
+          visit_call(call, [&]<class T, class I, bool kRowMajor>(T, I, std::bool_constant<kRowMajor>) {
+            max_forward<T, I, kRowMajor>(call, static_cast<const T*>(x), static_cast<T*>(out),
+                                         static_cast<I*>(indices));
+          });
+        },
+    .max_backward =
+        [](const PoolCall& call, const void* grad, const void* indices, void* grad_x) {
+          visit_call(call, [&]<class T, class I, bool kRowMajor>(T, I, std::bool_constant<kRowMajor>) {
+            max_backward<T, I, kRowMajor>(call, static_cast<const T*>(grad), static_cast<const I*>(indices),
+                                          static_cast<T*>(grad_x));
+          });
+        },
+    .max_gather =
+        [](const PoolCall& call, const void* x, const void* indices, void* out) {
+          visit_call(call, [&]<class T, class I, bool kRowMajor>(T, I, std::bool_constant<kRowMajor>) {
+            max_gather<T, I, kRowMajor>(call, static_cast<const T*>(x), static_cast<const I*>(indices),
+                                        static_cast<T*>(out));
+          });
+        },
+    .avg_forward =
+        [](const PoolCall& call, const void* x, void* out) {
+          visit_call_without_indices(call, [&]<class T, bool kRowMajor>(T, std::bool_constant<kRowMajor>) {
+            avg_forward<T, kRowMajor>(call, static_cast<const T*>(x), static_cast<T*>(out));
+          });
+        },
+    .avg_backward =
+        [](const PoolCall& call, const void* grad, void* grad_x) {
+          visit_call_without_indices(call, [&]<class T, bool kRowMajor>(T, std::bool_constant<kRowMajor>) {
+            avg_backward<T, kRowMajor>(call, static_cast<const T*>(grad), static_cast<T*>(grad_x));
+          });
+        },
+};
+
+}  // namespace
+
+void register_pool_cpu();
+void register_pool_cpu() { pool_loops = &kLoops; }
+
+}  // namespace farro::FARRO_ISA

@@ -1,0 +1,98 @@
+#include <farro/kernels/pool/pool.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/pool/pool.h>
+#include <farro/kernels/pool/pool_windows.h>
+
+namespace farro {
+
+namespace {
+
+constexpr int64_t kMaxByteTaps = 256;
+
+Shape pooled_sizes(const Shape& x, const PoolParams& params) {
+  Shape sizes{x[0], x[1]};
+  for (int64_t size : params.output) sizes.push_back(size);
+  return sizes;
+}
+
+TensorSpec pool_spec(const Shape& sizes, const Tensor& like, const PoolParams& params) {
+  TensorSpec spec(sizes, like);
+  spec.channels_last = params.channels_last;
+  return spec;
+}
+
+Cost pool_cost(const Tensor& x, const PoolParams& params, double extra_bytes = 0) {
+  const double out = static_cast<double>(checked_numel("pool", pooled_sizes(x.sizes(), params)));
+  const double bytes = (static_cast<double>(x.numel()) + out) * static_cast<double>(item_size(x.dtype()));
+  return {out * static_cast<double>(pool_window_size(x.sizes(), params)), bytes + extra_bytes * out};
+}
+Cost pool_backward_cost(const Tensor& grad, const Shape& x_sizes, const PoolParams& params, double extra_bytes = 0) {
+  const double in = static_cast<double>(checked_numel("pool", x_sizes)), out = static_cast<double>(grad.numel());
+  return {out * static_cast<double>(pool_window_size(x_sizes, params)),
+          (in + out) * static_cast<double>(item_size(grad.dtype())) + extra_bytes * out};
+}
+
+}  // namespace
+
+std::array<TensorSpec, 2> MaxPool::infer(const Args& args) {
+  const TensorSpec values = pool_spec(pooled_sizes(args.x.sizes(), args.params), args.x, args.params);
+  TensorSpec indices = values;
+  indices.dtype = pool_window_size(args.x.sizes(), args.params) <= kMaxByteTaps ? DType::u8 : DType::i32;
+  return {values, indices};
+}
+MaxPool::Saved MaxPool::save(const Args& args, const Outputs<MaxPool>& out, Need) {
+  return {SavedTensor::output(out[1], 1), args.x.sizes(), args.params};
+}
+Grads MaxPool::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<MaxPoolBackward>({grads[0], saved.indices.get(), saved.x_sizes, saved.params})};
+}
+Cost MaxPool::cost(const Args& args) { return pool_cost(args.x, args.params, 1); }
+
+TensorSpec MaxPoolBackward::infer(const Args& args) { return pool_spec(args.x_sizes, args.grad, args.params); }
+MaxPoolBackward::Saved MaxPoolBackward::save(const Args& args, const Outputs<MaxPoolBackward>&, Need) {
+  return {SavedTensor(args.indices), args.x_sizes, args.params};
+}
+Grads MaxPoolBackward::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<MaxPoolGather>({grads[0], saved.indices.get(), saved.params}), Tensor()};
+}
+Cost MaxPoolBackward::cost(const Args& args) { return pool_backward_cost(args.grad, args.x_sizes, args.params, 1); }
+
+TensorSpec MaxPoolGather::infer(const Args& args) { return pool_spec(args.indices.sizes(), args.x, args.params); }
+MaxPoolGather::Saved MaxPoolGather::save(const Args& args, const Outputs<MaxPoolGather>&, Need) {
+  return {SavedTensor(args.indices), args.x.sizes(), args.params};
+}
+Grads MaxPoolGather::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<MaxPoolBackward>({grads[0], saved.indices.get(), saved.x_sizes, saved.params}), Tensor()};
+}
+Cost MaxPoolGather::cost(const Args& args) {
+  // One element of x is read for each result.
+  return {0, static_cast<double>(args.indices.numel()) * (2.0 * static_cast<double>(item_size(args.x.dtype())) + 1)};
+}
+
+TensorSpec AvgPool::infer(const Args& args) {
+  return pool_spec(pooled_sizes(args.x.sizes(), args.params), args.x, args.params);
+}
+Grads AvgPool::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<AvgPoolBackward>({grads[0], saved.x_sizes, saved.params})};
+}
+Cost AvgPool::cost(const Args& args) { return pool_cost(args.x, args.params); }
+
+TensorSpec AvgPoolBackward::infer(const Args& args) { return pool_spec(args.x_sizes, args.grad, args.params); }
+Grads AvgPoolBackward::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<AvgPool>({grads[0], saved.params})};
+}
+Cost AvgPoolBackward::cost(const Args& args) { return pool_backward_cost(args.grad, args.x_sizes, args.params); }
+
+void register_pool_kernels();  // pool_kernels.cpp
+void register_pool();
+void register_pool() {
+  register_op<MaxPool>();
+  register_op<MaxPoolBackward>();
+  register_op<MaxPoolGather>();
+  register_op<AvgPool>();
+  register_op<AvgPoolBackward>();
+  register_pool_kernels();
+}
+
+}  // namespace farro

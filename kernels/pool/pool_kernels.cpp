@@ -1,0 +1,76 @@
+// The CPU kernels of the pooling ops: brings the tensors into one layout and hands pointers to the loops
+// (pool.cpu.cpp).
+#include <farro/autograd/node/grad_mode.h>
+#include <farro/kernels/pool/pool_windows.h>
+
+namespace farro {
+
+namespace {
+
+Tensor dense(const Tensor& tensor, const PoolParams& params) {
+  const no_grad guard;
+  return tensor.contiguous(params.channels_last ? MemoryFormat::channels_last : MemoryFormat::contiguous);
+}
+
+PoolCall pool_call(const PoolWindows& windows, const PoolParams& params, const Tensor& out,
+                   DType index_dtype = DType::u8) {
+  const int64_t n = out.size(0), c = out.size(1);
+  PoolCall call{.dtype = out.dtype(), .index_dtype = index_dtype, .outer = n * c, .inner = 1, .axis = {}};
+  if (params.channels_last) {
+    call.outer = n;
+    call.inner = c;
+  }
+  for (int d = 0; d < 3; ++d) call.axis[d] = windows.axis(d);
+  return call;
+}
+
+void max_pool_cpu(const MaxPool::Args& args, Outputs<MaxPool>& out) {
+  if (out[0].numel() == 0) return;
+  const PoolWindows windows(args.x.sizes(), args.params);
+  const Tensor x = dense(args.x, args.params);
+  pool_loops->max_forward(pool_call(windows, args.params, out[0], out[1].dtype()), x.raw_data(), out[0].raw_data(),
+                          out[1].raw_data());
+}
+
+void max_pool_backward_cpu(const MaxPoolBackward::Args& args, Outputs<MaxPoolBackward>& out) {
+  if (out[0].numel() == 0) return;
+  const PoolWindows windows(args.x_sizes, args.params);
+  const Tensor grad = dense(args.grad, args.params), indices = dense(args.indices, args.params);
+  pool_loops->max_backward(pool_call(windows, args.params, out[0], indices.dtype()), grad.raw_data(),
+                           indices.raw_data(), out[0].raw_data());
+}
+
+void max_pool_gather_cpu(const MaxPoolGather::Args& args, Outputs<MaxPoolGather>& out) {
+  if (out[0].numel() == 0) return;
+  const PoolWindows windows(args.x.sizes(), args.params);
+  const Tensor x = dense(args.x, args.params), indices = dense(args.indices, args.params);
+  pool_loops->max_gather(pool_call(windows, args.params, out[0], indices.dtype()), x.raw_data(), indices.raw_data(),
+                         out[0].raw_data());
+}
+
+void avg_pool_cpu(const AvgPool::Args& args, Outputs<AvgPool>& out) {
+  if (out[0].numel() == 0) return;
+  const PoolWindows windows(args.x.sizes(), args.params);
+  const Tensor x = dense(args.x, args.params);
+  pool_loops->avg_forward(pool_call(windows, args.params, out[0]), x.raw_data(), out[0].raw_data());
+}
+
+void avg_pool_backward_cpu(const AvgPoolBackward::Args& args, Outputs<AvgPoolBackward>& out) {
+  if (out[0].numel() == 0) return;
+  const PoolWindows windows(args.x_sizes, args.params);
+  const Tensor grad = dense(args.grad, args.params);
+  pool_loops->avg_backward(pool_call(windows, args.params, out[0]), grad.raw_data(), out[0].raw_data());
+}
+
+}  // namespace
+
+void register_pool_kernels();
+void register_pool_kernels() {
+  register_kernel<MaxPool>(DeviceType::cpu, &max_pool_cpu);
+  register_kernel<MaxPoolBackward>(DeviceType::cpu, &max_pool_backward_cpu);
+  register_kernel<MaxPoolGather>(DeviceType::cpu, &max_pool_gather_cpu);
+  register_kernel<AvgPool>(DeviceType::cpu, &avg_pool_cpu);
+  register_kernel<AvgPoolBackward>(DeviceType::cpu, &avg_pool_backward_cpu);
+}
+
+}  // namespace farro

@@ -1,0 +1,231 @@
+#include <farro/nn/module/module.h>
+
+#include <farro/nn/module/module_impl.h>
+
+#include <algorithm>
+#include <cxxabi.h>
+#include <typeinfo>
+#include <unordered_set>
+
+namespace farro::nn {
+
+struct Module::Hooks {
+  uint64_t next_id = 1;
+  std::vector<std::pair<uint64_t, PreHook>> pre;
+  std::vector<std::pair<uint64_t, ForwardHook>> forward;
+};
+
+namespace {
+// The module being called on this thread.
+thread_local const Module* active = nullptr;
+}  // namespace
+
+// --- the tree
+
+Module::Module(Parent parent, std::string_view name) : name_(name), parent_(parent.get()) {
+  if (!parent_) return;
+  parent_->check_new_name("module", name);
+  parent_->children_.push_back(this);
+}
+
+Module::~Module() {
+  if (parent_) parent_->forget_child(this);
+  for (Module* child : children_) child->parent_ = nullptr;
+}
+
+void Module::forget_child(Module* child) noexcept { std::erase(children_, child); }
+
+void Module::check_new_name(std::string_view kind, std::string_view name) const {
+  FARRO_CHECK(!name.empty() && name.find('.') == std::string_view::npos, ValueError, type_name(), ": name of a ", kind,
+              " must be non-empty and without a dot, got '", name, "'");
+  const bool taken = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; }) ||
+                     std::any_of(children_.begin(), children_.end(), [&](const Module* m) { return m->name_ == name; });
+  FARRO_CHECK(!taken, ValueError, type_name(), ": name of a ", kind, " must be new in its module, got '", name, "' again");
+}
+
+Tensor Module::register_parameter(std::string_view name, const Tensor& data) {
+  check_new_name("parameter", name);
+  if (!data.defined()) return data;
+  FARRO_CHECK(data.is_leaf(), ValueError, type_name(), ": parameter '", name, "' must be a leaf, got a computed tensor (",
+              data, "); detach() it first");
+  Tensor parameter = data;
+  parameter.set_requires_grad();
+  entries_.push_back({std::string(name), parameter, false, true});
+  return parameter;
+}
+
+Tensor Module::register_buffer(std::string_view name, const Tensor& data, bool persistent) {
+  check_new_name("buffer", name);
+  if (data.defined()) entries_.push_back({std::string(name), data, true, persistent});
+  return data;
+}
+
+std::string Module::shown_name() const { return name_.empty() ? type_name() : name_; }
+
+// "block3.fc1": this module's name with those of the modules above it, down to but not including `ancestor`.
+std::string Module::name_below(const Module* ancestor) const {
+  std::string name = shown_name();
+  for (const Module* above = parent_; above && above != ancestor; above = above->parent_)
+    name = above->shown_name() + "." + name;
+  return name;
+}
+
+std::string Module::path() const {
+  if (!parent_) return {};
+  const Module* top = parent_;
+  while (top->parent_) top = top->parent_;
+  return name_below(top);
+}
+
+std::string Module::type_name() const {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status),
+                                                    std::free);
+  std::string full = status == 0 ? text.get() : typeid(*this).name();
+  const std::string head = full.substr(0, full.find('<'));
+  const size_t colon = head.rfind("::");
+  return colon == std::string::npos ? full : full.substr(colon + 2);
+}
+
+// --- calling
+
+Tensor Module::forward(const Tensor& input) {
+  fail<NotImplementedError>(type_name(), ": forward(Tensor) must be overridden to call the module with one tensor, got ",
+                            input);
+}
+
+Tensor Module::operator()(const Tensor& input) {
+  return invoke(input, [this](const Tensor& given) { return forward(given); });
+}
+
+// The scope to run in: below the current one. Called from its parent's forward a module adds its own name; called from
+// elsewhere, its whole path.
+const ScopeNode* Module::enter_scope() {
+  const Module* caller = parent_;
+  while (caller && caller->only_groups_) caller = caller->parent_;
+  const bool nested = caller && caller == active;
+  std::atomic<const ScopeNode*>& cache = nested ? nested_scope_ : outer_scope_;
+  const ScopeNode* known = cache.load(std::memory_order_acquire);
+  if (known && known->parent == current_scope()) [[likely]] return known;
+  const ScopeGuard interned(name_below(nested ? caller : nullptr));
+  cache.store(current_scope(), std::memory_order_release);
+  return current_scope();
+}
+
+Module::CallScope::CallScope(Module& module) : previous_(active), guard_(module.enter_scope()) { active = &module; }
+Module::CallScope::~CallScope() { active = previous_; }
+
+Tensor Module::run_pre_hooks(const Tensor& input) {
+  Tensor current = input;
+  // A hook may remove hooks: walk a copy.
+  for (const auto& [id, hook] : std::vector(hooks_->pre))
+    if (Tensor replaced = hook(*this, current); replaced.defined()) current = replaced;
+  return current;
+}
+
+Tensor Module::run_forward_hooks(const Tensor& input, Tensor output) {
+  for (const auto& [id, hook] : std::vector(hooks_->forward))
+    if (Tensor replaced = hook(*this, input, output); replaced.defined()) output = replaced;
+  return output;
+}
+
+uint64_t Module::register_forward_pre_hook(PreHook hook) {
+  if (!hooks_) hooks_ = std::make_unique<Hooks>();
+  hooks_->pre.emplace_back(hooks_->next_id, std::move(hook));
+  return hooks_->next_id++;
+}
+
+uint64_t Module::register_forward_hook(ForwardHook hook) {
+  if (!hooks_) hooks_ = std::make_unique<Hooks>();
+  hooks_->forward.emplace_back(hooks_->next_id, std::move(hook));
+  return hooks_->next_id++;
+}
+
+void Module::remove_hook(uint64_t id) {
+  if (!hooks_) return;
+  std::erase_if(hooks_->pre, [&](const auto& hook) { return hook.first == id; });
+  std::erase_if(hooks_->forward, [&](const auto& hook) { return hook.first == id; });
+}
+
+// --- walking
+
+namespace {
+
+std::vector<Tensor> without_names(NamedTensors named) {
+  std::vector<Tensor> out;
+  out.reserve(named.size());
+  for (auto& [name, tensor] : named) out.push_back(std::move(tensor));
+  return out;
+}
+
+}  // namespace
+
+NamedTensors Module::named_parameters() const {
+  NamedTensors out;
+  std::unordered_set<const TensorImpl*> seen;
+  for_each_entry({}, [&](std::string name, const Entry& entry) {
+    if (!entry.buffer && seen.insert(entry.tensor.impl()).second) out.emplace_back(std::move(name), entry.tensor);
+  });
+  return out;
+}
+
+NamedTensors Module::named_buffers() const {
+  NamedTensors out;
+  std::unordered_set<const TensorImpl*> seen;
+  for_each_entry({}, [&](std::string name, const Entry& entry) {
+    if (entry.buffer && seen.insert(entry.tensor.impl()).second) out.emplace_back(std::move(name), entry.tensor);
+  });
+  return out;
+}
+
+std::vector<Tensor> Module::parameters() const { return without_names(named_parameters()); }
+std::vector<Tensor> Module::buffers() const { return without_names(named_buffers()); }
+
+int64_t Module::num_parameters() const {
+  int64_t count = 0;
+  for (const Tensor& parameter : parameters()) count += parameter.numel();
+  return count;
+}
+
+void Module::collect_modules(std::vector<Module*>& out) {
+  out.push_back(this);
+  for (Module* child : children_) child->collect_modules(out);
+}
+
+std::vector<Module*> Module::modules() {
+  std::vector<Module*> out;
+  collect_modules(out);
+  return out;
+}
+
+Module& Module::train(bool on) {
+  training_ = on;
+  for (Module* child : children_) child->train(on);
+  return *this;
+}
+
+void Module::zero_grad(bool set_to_none) {
+  for (Entry& entry : entries_) {
+    if (entry.buffer) continue;
+    if (set_to_none) {
+      entry.tensor.set_grad({});
+    } else if (Tensor grad = entry.tensor.grad(); grad.defined()) {
+      entry.tensor.set_grad(grad.detach().zero_());
+    }
+  }
+  for (Module* child : children_) child->zero_grad(set_to_none);
+}
+
+Module& Module::set_requires_grad(bool on) {
+  for (Entry& entry : entries_)
+    if (!entry.buffer) entry.tensor.set_requires_grad(on);
+  for (Module* child : children_) child->set_requires_grad(on);
+  return *this;
+}
+
+void Module::apply(const std::function<void(Module&)>& fn) {
+  for (Module* child : children_) child->apply(fn);
+  fn(*this);
+}
+
+}  // namespace farro::nn

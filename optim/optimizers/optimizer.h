@@ -1,0 +1,92 @@
+// What all optimizers share: groups of parameters with options of their own, states that appear with a parameter's
+// first gradient, and state dicts. An optimizer brings update(), which is called once for all parameters of a group
+// (for parameters that missed steps, once for each step count), so that a step costs one kernel whatever the number of
+// parameters. Invariant: states[k][i] belongs to params[i], has its shape and layout, and is defined once steps[i] > 0.
+#pragma once
+
+#include <farro/nn/module/state_dict.h>
+
+#include <array>
+#include <span>
+#include <variant>
+#include <vector>
+
+namespace farro::optim {
+
+using nn::StateDict;
+
+template <class Options>
+struct ParamGroup {
+  std::vector<Tensor> params;
+  Options options = {};
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  // Changes every parameter that has a gradient.
+  void step();
+  void zero_grad(bool set_to_none = true);
+
+  size_t num_groups() const noexcept { return groups_.size(); }
+  // IndexError unless group < num_groups().
+  const std::vector<Tensor>& params(size_t group = 0) const { return group_at(group).params; }
+  double lr(size_t group = 0) const { return const_cast<Optimizer*>(this)->lr_of(checked(group)); }
+  void set_lr(double lr, size_t group = 0) { lr_of(checked(group)) = lr; }
+  // SGD's momentum, Adam's beta1: what a one-cycle schedule turns down while the learning rate is up.
+  double momentum(size_t group = 0) const { return const_cast<Optimizer*>(this)->momentum_of(checked(group)); }
+  void set_momentum(double momentum, size_t group = 0) { momentum_of(checked(group)) = momentum; }
+
+  // Options of all groups under "param_groups.<g>.<option>", states under "state.<i>.<name>" with the parameters
+  // counted through all groups, in PyTorch's names. The tensors share storage with the optimizer.
+  StateDict state_dict() const;
+  // ValueError (and no change) unless it is the state of an optimizer with the same groups and parameter shapes.
+  void load_state_dict(const StateDict& state);
+
+ protected:
+  static constexpr size_t kMaxStates = 3;
+  using States = std::array<std::vector<Tensor>, kMaxStates>;
+
+  // ValueError for an empty group list, an undefined, repeated, non-leaf or non-floating parameter.
+  Optimizer(const char* name, std::vector<std::vector<Tensor>> groups, std::span<const char* const> state_names);
+
+  // Parameters of one group that have a gradient and have made the same number of steps; `step` counts this one.
+  struct Batch {
+    TensorList params;
+    TensorList grads;
+    std::array<TensorList, kMaxStates> states;
+    int64_t step;
+  };
+  virtual void update(size_t group, const Batch& batch) = 0;
+  // How many of the states the group's options call for.
+  virtual size_t states_in_use(size_t group) const = 0;
+  virtual double& lr_of(size_t group) = 0;
+  virtual double& momentum_of(size_t group) = 0;
+  // The group's options by PyTorch's names, for state dicts.
+  using Setting = std::pair<const char*, std::variant<double*, bool*>>;
+  virtual std::vector<Setting> settings(size_t group) = 0;
+
+ private:
+  struct Group {
+    std::vector<Tensor> params;
+    States states;
+    std::vector<int64_t> steps;
+  };
+  const Group& group_at(size_t group) const;
+  size_t checked(size_t group) const;
+  void step_group(size_t index);
+  void step_ragged(size_t index);
+  void make_states(Group& group, size_t param, size_t count);
+  std::vector<Group> read_states(const StateDict& state) const;
+  void check_names(const StateDict& state) const;
+
+  const char* name_;
+  std::vector<const char*> state_names_;
+  std::vector<Group> groups_;
+  std::vector<Tensor> grads_;  // of the group being stepped; kept for its capacity
+};
+
+}  // namespace farro::optim

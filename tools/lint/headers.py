@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Every public header compiles alone. Run after the release build, whose include folder it uses."""
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+INCLUDE = ROOT / "build" / "release" / "include"
+FOLDERS = ("core", "autograd", "kernels", "nn", "optim", "data")
+# Headers of device code, and of files that are built once per instruction set, have their own compilers.
+SKIPPED = ("core/simt_host/", "core/cuda/", "kernels/simt/")
+
+
+def is_device_header(path):
+    text = path.read_text(encoding="utf-8")
+    return "FARRO_ISA" in text or "kernels/simt/" in text
+
+
+def compile_alone(header):
+    done = subprocess.run(["g++", "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{INCLUDE}",
+                           "-include", f"farro/{header}", "-x", "c++", os.devnull], capture_output=True, text=True, check=False)
+    return header, done.returncode, done.stderr
+
+
+def main():
+    headers = [str(path.relative_to(ROOT)) for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.h"))]
+    headers = [h for h in headers if not h.startswith(SKIPPED) and not is_device_header(ROOT / h)]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        failed = [(header, text) for header, code, text in pool.map(compile_alone, headers) if code]
+    for header, text in failed:
+        print(f"{header} does not compile alone:\n{text}")
+    print(f"headers: {len(headers)} compiled alone, {len(failed)} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
