@@ -1,6 +1,7 @@
 // Convolutions against a plain double-precision reference, every variant and layout, and the texts of their errors.
 #include <farro/autograd/engine/engine.h>
 #include <farro/core/op/op.h>
+#include <farro/core/util/parallel.h>
 #include <farro/kernels/conv/conv.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/factories.h>
@@ -151,6 +152,7 @@ const Case kCases[] = {
     {"depthwise_multiplier", {2, 5, 8, 8}, {10, 1, 3, 3}, {.groups = 5}},
     {"same", {2, 3, 8, 9}, {4, 3, 4, 2}, {.same_padding = true}},
     {"same_dilated", {2, 3, 8, 9}, {4, 3, 4, 3}, {.dilation = {1, 2}, .same_padding = true}},
+    {"much_work", {32, 32, 14, 14}, {64, 32, 3, 3}, {.padding = {1}}},
     {"one_pixel", {2, 20, 1, 1}, {33, 20, 1, 1}, {}},
     {"whole_window", {3, 8, 4, 4}, {10, 8, 4, 4}, {}},
     {"empty_batch", {0, 3, 7, 8}, {5, 3, 3, 3}, {}},
@@ -180,6 +182,29 @@ struct Forced {
 TEST_P(ConvCases, GenericF32) {
   const Forced forced("generic");
   check(GetParam(), DType::f32, false, 3e-6);
+}
+
+// All results of one convolution, one after another.
+V everything(const Case& test) {
+  Tensor x = filled(test.x, 1).set_requires_grad(), weight = filled(test.weight, 2).set_requires_grad(),
+         bias = filled({test.weight[0]}, 3).set_requires_grad();
+  const Tensor out = run(test, x, weight, bias);
+  out.backward(filled(out.sizes(), 4));
+  V all;
+  for (const Tensor& t : {out, x.grad(), weight.grad(), bias.grad()}) {
+    const V values = t.to_vector<double>();
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  return all;
+}
+
+TEST_P(ConvCases, DoesNotDependOnThreads) {
+  const int before = num_threads();
+  set_num_threads(1);
+  const V one = everything(GetParam());
+  set_num_threads(2);
+  EXPECT_EQ(everything(GetParam()), one);
+  set_num_threads(before);
 }
 
 TEST(Conv, WithoutBatch) {
