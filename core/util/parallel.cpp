@@ -12,9 +12,11 @@ namespace farro {
 
 namespace {
 std::atomic<int> thread_count{0};  // 0: not chosen yet
-}
+thread_local bool serial = false;
+}  // namespace
 
 int num_threads() noexcept {
+  if (serial) return 1;
   const int chosen = thread_count.load(std::memory_order_relaxed);
   return chosen ? chosen : omp_get_max_threads();
 }
@@ -27,6 +29,15 @@ void set_num_threads(int count) {
 
 int64_t detail::parallel_grain_limit = INT64_MAX;
 void limit_parallel_grain(int64_t limit) noexcept { detail::parallel_grain_limit = limit; }
+
+SerialGuard::SerialGuard() noexcept : previous_(serial), openmp_threads_(omp_get_max_threads()) {
+  serial = true;
+  omp_set_num_threads(1);  // of this thread only
+}
+SerialGuard::~SerialGuard() {
+  serial = previous_;
+  omp_set_num_threads(openmp_threads_);
+}
 
 void detail::parallel_for(int64_t count, int64_t grain, RangeFn fn, void* context) {
   const int64_t wanted = (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1);

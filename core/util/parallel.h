@@ -15,6 +15,20 @@ void set_num_threads(int count);
 // it.
 void limit_parallel_grain(int64_t limit) noexcept;
 
+// While it lives, parallel_for (and libraries that use OpenMP) use the calling thread alone: for threads that work beside
+// the main computation.
+class SerialGuard {
+ public:
+  SerialGuard() noexcept;
+  ~SerialGuard();
+  SerialGuard(const SerialGuard&) = delete;
+  SerialGuard& operator=(const SerialGuard&) = delete;
+
+ private:
+  bool previous_;
+  int openmp_threads_;
+};
+
 namespace detail {
 extern int64_t parallel_grain_limit;  // INT64_MAX but in tests
 using RangeFn = void (*)(void* context, int64_t begin, int64_t end);

@@ -2,8 +2,8 @@
 
 #include <farro/nn/module/module_impl.h>
 
-#include <algorithm>
 #include <cxxabi.h>
+#include <algorithm>
 #include <typeinfo>
 #include <unordered_set>
 
@@ -40,14 +40,15 @@ void Module::check_new_name(std::string_view kind, std::string_view name) const 
               " must be non-empty and without a dot, got '", name, "'");
   const bool taken = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; }) ||
                      std::any_of(children_.begin(), children_.end(), [&](const Module* m) { return m->name_ == name; });
-  FARRO_CHECK(!taken, ValueError, type_name(), ": name of a ", kind, " must be new in its module, got '", name, "' again");
+  FARRO_CHECK(!taken, ValueError, type_name(), ": name of a ", kind, " must be new in its module, got '", name,
+              "' again");
 }
 
 Tensor Module::register_parameter(std::string_view name, const Tensor& data) {
   check_new_name("parameter", name);
   if (!data.defined()) return data;
-  FARRO_CHECK(data.is_leaf(), ValueError, type_name(), ": parameter '", name, "' must be a leaf, got a computed tensor (",
-              data, "); detach() it first");
+  FARRO_CHECK(data.is_leaf(), ValueError, type_name(), ": parameter '", name,
+              "' must be a leaf, got a computed tensor (", data, "); detach() it first");
   Tensor parameter = data;
   parameter.set_requires_grad();
   entries_.push_back({std::string(name), parameter, false, true});
@@ -79,8 +80,8 @@ std::string Module::path() const {
 
 std::string Module::type_name() const {
   int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> text(abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status),
-                                                    std::free);
+  const std::unique_ptr<char, void (*)(void*)> text(
+      abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status), std::free);
   std::string full = status == 0 ? text.get() : typeid(*this).name();
   const std::string head = full.substr(0, full.find('<'));
   const size_t colon = head.rfind("::");
@@ -90,8 +91,8 @@ std::string Module::type_name() const {
 // --- calling
 
 Tensor Module::forward(const Tensor& input) {
-  fail<NotImplementedError>(type_name(), ": forward(Tensor) must be overridden to call the module with one tensor, got ",
-                            input);
+  fail<NotImplementedError>(type_name(),
+                            ": forward(Tensor) must be overridden to call the module with one tensor, got ", input);
 }
 
 Tensor Module::operator()(const Tensor& input) {
@@ -106,7 +107,8 @@ const ScopeNode* Module::enter_scope() {
   const bool nested = caller && caller == active;
   std::atomic<const ScopeNode*>& cache = nested ? nested_scope_ : outer_scope_;
   const ScopeNode* known = cache.load(std::memory_order_acquire);
-  if (known && known->parent == current_scope()) [[likely]] return known;
+  if (known && known->parent == current_scope()) [[likely]]
+    return known;
   const ScopeGuard interned(name_below(nested ? caller : nullptr));
   cache.store(current_scope(), std::memory_order_release);
   return current_scope();

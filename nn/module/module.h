@@ -116,7 +116,8 @@ class Module {
   template <class Body>
   Tensor invoke(const Tensor& input, Body&& body) {
     const CallScope scope(*this);
-    if (!hooks_) [[likely]] return body(input);
+    if (!hooks_) [[likely]]
+      return body(input);
     const Tensor given = run_pre_hooks(input);
     return run_forward_hooks(given, body(given));
   }

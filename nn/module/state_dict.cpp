@@ -29,8 +29,8 @@ std::string hint(const std::string& nearest) { return nearest.empty() ? "" : " (
 
 StateDict::StateDict(NamedTensors entries) : entries_(std::move(entries)) {
   for (size_t i = 0; i < entries_.size(); ++i)
-    FARRO_CHECK(index_.emplace(entries_[i].first, i).second, ValueError,
-                "StateDict: names must be distinct, got '", entries_[i].first, "' twice");
+    FARRO_CHECK(index_.emplace(entries_[i].first, i).second, ValueError, "StateDict: names must be distinct, got '",
+                entries_[i].first, "' twice");
 }
 
 void StateDict::set(std::string_view name, const Tensor& tensor) {

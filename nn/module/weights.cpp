@@ -37,8 +37,8 @@ LoadReport Module::load_state_dict(const StateDict& state, LoadMode mode) {
     if (!own.contains(name)) unexpected.push_back(name);
   for (const std::string& name : missing) report.missing.push_back({name, nearest_name(name, unexpected)});
   for (const std::string& name : unexpected) report.unexpected.push_back({name, nearest_name(name, own_names)});
-  FARRO_CHECK(mode == LoadMode::lenient || report.clean(), ValueError, "load_state_dict: state must have the names and shapes of ",
-              type_name(), ", got\n", to_string(report));
+  FARRO_CHECK(mode == LoadMode::lenient || report.clean(), ValueError,
+              "load_state_dict: state must have the names and shapes of ", type_name(), ", got\n", to_string(report));
   const no_grad guard;
   for (auto& [target, source] : copies) target.copy_(source);
   return report;

@@ -1,0 +1,26 @@
+// Dropout: zeros a part of the elements while training, and nothing afterwards.
+#pragma once
+
+#include <farro/kernels/random/dropout.h>
+#include <farro/nn/module/module.h>
+
+namespace farro::nn {
+
+struct DropoutOptions {
+  double p = 0.5;
+};
+
+class Dropout final : public Module {
+ public:
+  using Options = DropoutOptions;
+  // ValueError unless p is in [0, 1].
+  Dropout(Parent parent, std::string_view name, const DropoutOptions& options = {})
+      : Module(parent, name), p(options.p) {
+    FARRO_CHECK(p >= 0 && p <= 1, ValueError, "Dropout: p must be in [0, 1], got ", p);
+  }
+  Tensor forward(const Tensor& x) override { return dropout(x, p, is_training()); }
+
+  const double p;
+};
+
+}  // namespace farro::nn

@@ -1,0 +1,93 @@
+// Layers: names and shapes of their parameters, and that they hand everything on to their ops.
+#include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/random/random.h>
+#include <farro/nn/layers/conv.h>
+#include <farro/nn/layers/dropout.h>
+#include <farro/nn/layers/linear.h>
+#include <farro/nn/layers/pool.h>
+#include <farro/nn/module/containers.h>
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+namespace farro::nn {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string shapes(const Module& module) {
+  std::string out;
+  for (const auto& [name, tensor] : module.state_dict()) out += str(name, tensor.sizes(), " ");
+  return out;
+}
+
+TEST(Layers, LinearMultipliesByItsWeight) {
+  Linear fc(root, "fc", {.in_features = 2, .out_features = 3});
+  EXPECT_EQ(shapes(fc), "weight[3, 2] bias[3] ");
+  fc.load_state_dict({{{"weight", tensor({1, 2, 3, 4, 5, 6}).view({3, 2})}, {"bias", tensor({10, 20, 30})}}});
+  EXPECT_EQ(fc(tensor({1, 1}).view({1, 2})).to_vector<double>(), (std::vector<double>{13, 27, 41}));
+  EXPECT_EQ(shapes(Linear(root, "fc", {.in_features = 2, .out_features = 3, .bias = false})), "weight[3, 2] ");
+  EXPECT_THROW(Linear(root, "fc", {.in_features = 2}), ValueError);
+}
+
+TEST(Layers, LinearStartsUniform) {
+  manual_seed(1);
+  const Linear fc(root, "fc", {.in_features = 100, .out_features = 50});
+  double most = 0;
+  for (double w : fc.weight.to_vector<double>()) most = std::max(most, std::abs(w));
+  EXPECT_LE(most, 0.1);
+  EXPECT_GT(most, 0.099);
+}
+
+TEST(Layers, ConvolutionsOfEveryRank) {
+  Conv1d c1(root, "c", {.in_channels = 4, .out_channels = 6, .kernel_size = 3, .stride = 2, .groups = 2});
+  EXPECT_EQ(shapes(c1), "weight[6, 2, 3] bias[6] ");
+  EXPECT_EQ(c1(randn({2, 4, 9})).sizes(), (Shape{2, 6, 4}));
+  Conv2d c2(root, "c", {.in_channels = 1, .out_channels = 2, .kernel_size = {3, 5}, .padding = {1, 2}, .bias = false});
+  EXPECT_EQ(shapes(c2), "weight[2, 1, 3, 5] ");
+  EXPECT_EQ(c2(randn({2, 1, 8, 8})).sizes(), (Shape{2, 2, 8, 8}));
+  Conv3d c3(root, "c", {.in_channels = 1, .out_channels = 2, .kernel_size = 3, .same_padding = true});
+  EXPECT_EQ(c3(randn({1, 1, 4, 5, 6})).sizes(), (Shape{1, 2, 4, 5, 6}));
+  EXPECT_THROW(Conv2d(root, "c", {.in_channels = 3, .out_channels = 2, .kernel_size = 3, .groups = 2}), ValueError);
+  EXPECT_THROW(Conv2d(root, "c", {.in_channels = 3, .out_channels = 2, .kernel_size = {3, 3, 3}}), ValueError);
+  EXPECT_THROW(Conv2d(root, "c", {.in_channels = 3, .out_channels = 2}), ValueError);
+}
+
+TEST(Layers, PoolsAndFlattenInASequence) {
+  Sequential net;
+  net.add<Conv2d>("conv", {.in_channels = 1, .out_channels = 2, .kernel_size = 3, .padding = 1});
+  net.add<MaxPool2d>("pool", {.kernel_size = 2});
+  net.add<AdaptiveAvgPool2d>("mean", {.output_size = 2});
+  net.add<Flatten>();
+  net.add<Linear>("fc", {.in_features = 8, .out_features = 3});
+  EXPECT_EQ(net(randn({5, 1, 8, 8})).sizes(), (Shape{5, 3}));
+  EXPECT_EQ(net[1].type_name(), "MaxPool2d");
+  EXPECT_EQ(net[3].name(), "3");
+}
+
+TEST(Layers, DropoutActsInTrainingOnly) {
+  Dropout drop(root, "drop", {.p = 0.5});
+  const Tensor x = ones({1000});
+  const std::vector<double> v = drop(x).to_vector<double>();
+  const auto zeros = std::count(v.begin(), v.end(), 0.0);
+  EXPECT_NEAR(double(zeros), 500, 80);
+  drop.eval();
+  EXPECT_EQ(drop(x).to_vector<double>(), std::vector<double>(1000, 1));
+  EXPECT_THROW(Dropout(root, "drop", {.p = 2}), ValueError);
+}
+
+TEST(Layers, ErrorsCarryThePath) {
+  Sequential net;
+  net.add<Linear>("fc", {.in_features = 8, .out_features = 3});
+  try {
+    net(ones({2, 7}));
+    FAIL();
+  } catch (const ShapeError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("in Sequential.fc"));
+  }
+}
+
+}  // namespace
+}  // namespace farro::nn
