@@ -50,7 +50,8 @@ struct Reader {
   std::function<void(const std::string& path)> read;
 };
 
-std::string temporary_path() { return str("/tmp/farro_fuzz_", ::getpid()); }
+// In memory: readers that replace files flush them, which would take most of the time on a disk.
+std::string temporary_path() { return str("/dev/shm/farro_fuzz_", ::getpid()); }
 
 Tensor counting(DType dtype, const Shape& shape) {
   Tensor tensor = empty(shape, {.dtype = dtype, .device = Device::cpu()});
