@@ -130,32 +130,27 @@ TEST(Profile, ThreadsStartAndStopAtAnyTime) {
 // A run killed midway leaves valid JSON (reliability.md T3).
 TEST(Profile, AKilledRunLeavesAValidTrace) {
   const int kills = io::full_run() ? 50 : 5;
-  size_t events = 0;
   for (int i = 0; i < kills; ++i) {
     const TemporaryFolder folder;
     const std::string path = folder.file("trace.json");
-    int pipe[2];
-    ASSERT_EQ(::pipe(pipe), 0);
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
       start_profile({.trace_path = path});
-      if (::write(pipe[1], "x", 1) != 1) ::_exit(1);
       for (;;) const ProfileRange range("work");
     }
-    char started;
-    ASSERT_EQ(::read(pipe[0], &started, 1), 1);
-    ::close(pipe[0]);
-    ::close(pipe[1]);
-    pause_ms(30 + 7 * (i % 20));
+    // Until it has written a good deal, however slow the machine; then at any moment.
+    const auto wanted = static_cast<uintmax_t>(100'000 * (1 + i % 10));
+    std::error_code error;
+    while (std::filesystem::file_size(path, error) < wanted || error) pause_ms(1);
+    std::this_thread::sleep_for(std::chrono::microseconds(173 * i % 1000));
     ::kill(child, SIGKILL);
     int status;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     json trace;
     ASSERT_NO_THROW(trace = json::parse(io::read_file(path)));
-    events += trace.size();
+    EXPECT_GT(trace.size(), 300u);
   }
-  EXPECT_GT(events, 1000u);
 }
 
 TEST(Profile, AMillionEventsAreValid) {
