@@ -6,6 +6,7 @@
 #include <farro/core/dtype/visit.h>
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/pointwise/driver.h>
+#include <farro/kernels/pointwise/strided_copy.h>
 
 #include <cstring>
 
@@ -32,6 +33,15 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
           (a.is_contiguous(MemoryFormat::channels_last) && b.is_contiguous(MemoryFormat::channels_last)));
 }
 
+// Strides of `source` broadcast to `sizes`.
+Strides broadcast_strides(const Tensor& source, const Shape& sizes) {
+  Strides strides = Dims::filled(sizes.size(), 0);
+  const int lead = sizes.size() - source.dim();
+  for (int i = 0; i < source.dim(); ++i)
+    if (source.sizes()[i] != 1) strides[lead + i] = source.strides()[i];
+  return strides;
+}
+
 void copy_on_cpu(const Tensor& target, const Tensor& source) {
   if (same_bytes(target, source)) {
     char* to = static_cast<char*>(target.raw_data());
@@ -41,6 +51,9 @@ void copy_on_cpu(const Tensor& target, const Tensor& source) {
     });
     return;
   }
+  if (target.dtype() == source.dtype())
+    return strided_copy(target.raw_data(), target.strides(), source.raw_data(),
+                        broadcast_strides(source, target.sizes()), target.sizes(), item_size(target.dtype()));
   // To bool directly from what the source is; otherwise through the source's compute type.
   const DType compute = compute_type(source.dtype());
   const Tensor* inputs[] = {&source};

@@ -57,7 +57,7 @@ void dropout_kernel(const Dropout::Args& args, Outputs<Dropout>& out) {
     out[0].zero_();
     return;
   }
-  const Tensor x = args.x.contiguous();
+  const Tensor x = args.x.detach().contiguous();
   if (x.dtype() == DType::f64) return drop_all<double>(out[0], x, args.p, args.random);
   drop_all<float>(out[0], x, args.p, args.random);
 }

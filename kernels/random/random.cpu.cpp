@@ -151,7 +151,7 @@ int64_t first_invalid(const double* p, int64_t n) noexcept {
 
 void bernoulli_kernel(const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
   constexpr int64_t kValues = kDrawBatch * 4;
-  const Tensor source = args.p.contiguous();
+  const Tensor source = args.p.detach().contiguous();
   const DType dtype = source.dtype();
   const LoadFn load = load_fn(dtype, DType::f64);
   const StoreFn store = store_fn(DType::f64, dtype);

@@ -1,0 +1,130 @@
+// Takes an index expression apart: numbers, slices, None and Ellipsis make a view; index tensors and masks are left
+// over for the ops Index and IndexPut.
+#include <farro/autograd/call/inplace.h>
+#include <farro/kernels/index/gather.h>
+#include <farro/kernels/index/indexing.h>
+#include <farro/kernels/index/indexing.op.h>
+#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/reduce/sum.h>
+
+namespace farro {
+
+namespace {
+
+class Expression {
+ public:
+  Expression(const char* op, const Tensor& tensor, std::span<const TensorIndex> indices) : op_(op), view_(tensor) {
+    const int mentioned = count_mentioned(indices);
+    FARRO_CHECK(mentioned <= tensor.dim(), IndexError, op, ": at most ", tensor.dim(),
+                " dimensions must be indexed, got ", mentioned, " (tensor: ", tensor, ")");
+    for (const TensorIndex& index : indices)
+      std::visit([&](const auto& value) { apply(value, tensor.dim() - mentioned); }, index.value);
+  }
+
+  const Tensor& view() const { return view_; }
+  const std::vector<Tensor>& indices() const { return indices_; }
+  const Dims& dims() const { return dims_; }
+
+ private:
+  // Dimensions of the tensor that the expression uses up.
+  int count_mentioned(std::span<const TensorIndex> indices) const {
+    int mentioned = 0, ellipses = 0;
+    for (const TensorIndex& index : indices) {
+      if (const Tensor* tensor = std::get_if<Tensor>(&index.value)) {
+        mentioned += tensor->dtype() == DType::boolean ? tensor->dim() : 1;
+      } else if (std::holds_alternative<int64_t>(index.value) || std::holds_alternative<Slice>(index.value)) {
+        ++mentioned;
+      } else if (std::holds_alternative<EllipsisType>(index.value)) {
+        ++ellipses;
+      }
+    }
+    FARRO_CHECK(ellipses <= 1, IndexError, op_, ": at most one Ellipsis must be given, got ", ellipses);
+    return mentioned;
+  }
+
+  void apply(int64_t number, int) {
+    const int64_t size = view_.sizes()[dim_];
+    FARRO_CHECK(number >= -size && number < size, IndexError, op_, ": index must be at least ", -size, " and below ",
+                size, " (the size of dimension ", dim_, "), got ", number);
+    view_ = view_.select(dim_, number);
+  }
+  void apply(const Slice& slice, int) {
+    FARRO_CHECK(!slice.step || *slice.step > 0, ValueError, op_, ": step must be positive, got ", *slice.step);
+    if (slice.start || slice.stop || slice.step)
+      view_ =
+          view_.slice(dim_, slice.start.value_or(0), slice.stop.value_or(view_.sizes()[dim_]), slice.step.value_or(1));
+    ++dim_;
+  }
+  void apply(NoneType, int) { view_ = view_.unsqueeze(dim_++); }
+  void apply(EllipsisType, int unmentioned) { dim_ += unmentioned; }
+  void apply(const Tensor& index, int) {
+    FARRO_CHECK(!is_floating(index.dtype()) && index.dtype() != DType::u8, DTypeError, op_,
+                ": index must be i64, i32 or a bool mask, got ", index.dtype(), " (index: ", index, ")");
+    if (index.dtype() == DType::boolean) return apply_mask(index);
+    if (index.dim() == 0 && !index.is_meta()) return apply(index.item<int64_t>(), 0);
+    add(index);
+  }
+
+  void apply_mask(const Tensor& mask) {
+    if (mask.dim() == 0) view_ = view_.unsqueeze(dim_);  // keeps all or nothing
+    const Tensor flat = mask.dim() ? mask : mask.reshape({1});
+    for (int d = 0; d < flat.dim(); ++d)
+      FARRO_CHECK(flat.sizes()[d] == view_.sizes()[dim_ + d], IndexError, op_,
+                  ": a mask must have the sizes of the dimensions it covers, got ", mask.sizes(), " for dimensions ",
+                  dim_, " to ", dim_ + flat.dim() - 1, " of ", view_.sizes());
+    for (const Tensor& coordinate : nonzero(flat).unbind(1)) add(coordinate);
+  }
+
+  void add(const Tensor& index) {
+    indices_.push_back(index.to(view_.device()));
+    dims_.push_back(dim_++);
+  }
+
+  const char* op_;
+  Tensor view_;
+  int dim_ = 0;  // of the view, that the next entry is about
+  std::vector<Tensor> indices_;
+  Dims dims_;
+};
+
+}  // namespace
+
+Tensor index(const Tensor& input, std::span<const TensorIndex> indices) {
+  const Expression expression("index", input, indices);
+  if (expression.indices().empty()) return expression.view();
+  return call<Index>({expression.view(), expression.indices(), expression.dims()});
+}
+
+Tensor& index_put_(Tensor& target, std::span<const TensorIndex> indices, const Tensor& values, bool accumulate) {
+  const Expression expression("index_put_", target, indices);
+  Tensor part = expression.view();
+  const Tensor converted = values.to(target.device(), target.dtype());
+  if (expression.indices().empty()) {
+    accumulate ? part.add_(converted) : part.copy_(converted);
+  } else {
+    call_inplace<IndexPut>({part, converted, expression.indices(), expression.dims(), accumulate}, part);
+  }
+  return target;
+}
+
+Tensor Tensor::index(std::initializer_list<TensorIndex> indices) const {
+  return farro::index(*this, {indices.begin(), indices.size()});
+}
+Tensor& Tensor::index_put_(std::initializer_list<TensorIndex> indices, const Tensor& values) {
+  return farro::index_put_(*this, {indices.begin(), indices.size()}, values);
+}
+
+Tensor masked_select(const Tensor& input, const Tensor& mask) {
+  FARRO_CHECK(mask.dtype() == DType::boolean, DTypeError, "masked_select: mask must be bool, got ", mask.dtype(),
+              " (mask: ", mask, ")");
+  const Shape sizes = broadcast_shapes("masked_select", input.sizes(), mask.sizes());
+  const Tensor places = nonzero(mask.expand(sizes).reshape({-1}));
+  return index_select(input.expand(sizes).reshape({-1}), 0, places.reshape({-1}));
+}
+
+Tensor nonzero(const Tensor& input) {
+  const Tensor mask = input.detach().to(DType::boolean);
+  return call<Nonzero>({mask, sum(mask).item<int64_t>()});
+}
+
+}  // namespace farro

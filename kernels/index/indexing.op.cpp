@@ -1,0 +1,142 @@
+// The ops behind index expressions; taking an expression apart is in expression.cpp.
+#include <farro/kernels/index/indexing.op.h>
+
+#include <farro/autograd/call/inplace.h>
+#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/pointwise/select.h>
+
+namespace farro {
+
+namespace {
+
+std::vector<SavedTensor> save_all(TensorList tensors) {
+  std::vector<SavedTensor> saved;
+  saved.reserve(tensors.size());
+  for (const Tensor& tensor : tensors) saved.emplace_back(tensor);
+  return saved;
+}
+
+std::vector<Tensor> get_all(const std::vector<SavedTensor>& saved) {
+  std::vector<Tensor> tensors;
+  tensors.reserve(saved.size());
+  for (const SavedTensor& tensor : saved) tensors.push_back(tensor.get());
+  return tensors;
+}
+
+double bytes(TensorList tensors) {
+  double sum = 0;
+  for (const Tensor& tensor : tensors) sum += static_cast<double>(tensor.nbytes());
+  return sum;
+}
+
+double moved_bytes(const char* op, const Tensor& tensor, TensorList indices, const Dims& dims) {
+  double elements = 1;
+  for (int64_t size : indexed_shape(op, tensor.sizes(), indices, dims)) elements *= static_cast<double>(size);
+  return bytes(indices) + 2 * elements * static_cast<double>(item_size(tensor.dtype()));
+}
+
+// Which values a later one for the same place replaced: their numbers, put and read back, are not their own.
+Tensor overwritten(const Tensor& target, TensorList indices, const Dims& dims) {
+  const TensorOptions options{.dtype = DType::i64, .device = target.device()};
+  const Shape part = indexed_shape("index_put_", target.sizes(), indices, dims);
+  const Tensor numbers = arange(checked_numel("index_put_", part), options).reshape(part);
+  Tensor last = empty(target.sizes(), options);
+  call_inplace<IndexPut>({last, numbers, indices, dims, false}, last);
+  return call<Index>({last, indices, dims}) != numbers;
+}
+
+}  // namespace
+
+bool are_neighbours(const Dims& dims) noexcept { return dims.back() - dims[0] == dims.size() - 1; }
+
+Shape indexed_shape(const char* op, const Shape& sizes, TensorList indices, const Dims& dims) {
+  Shape places = indices[0].sizes();
+  for (const Tensor& index : indices) {
+    FARRO_CHECK(index.dtype() == DType::i64 || index.dtype() == DType::i32, DTypeError, op,
+                ": index must be i64, i32 or a bool mask, got ", index.dtype(), " (index: ", index, ")");
+    places = broadcast_shapes(op, places, index.sizes());
+  }
+  Shape result;
+  const bool in_place = are_neighbours(dims);
+  const auto add_places = [&] {
+    for (int64_t size : places) result.push_back(size);
+  };
+  if (!in_place) add_places();
+  for (int d = 0, k = 0; d < sizes.size(); ++d) {
+    if (k < dims.size() && dims[k] == d) {
+      if (in_place && k == 0) add_places();
+      ++k;
+    } else {
+      result.push_back(sizes[d]);
+    }
+  }
+  return result;
+}
+
+TensorSpec Index::infer(const Args& args) {
+  return TensorSpec(indexed_shape(info.name, args.input.sizes(), args.indices, args.dims), args.input);
+}
+Index::Saved Index::save(const Args& args, const Outputs<Index>&, Need) {
+  return {args.input.sizes(), save_all(args.indices), args.dims};
+}
+Grads Index::backward(const Saved& saved, const Grads& grads, Need) {
+  const std::vector<Tensor> indices = get_all(saved.indices);
+  Tensor sum = zeros(saved.input_sizes, {.dtype = grads[0].dtype(), .device = grads[0].device()});
+  Grads result(1 + indices.size());
+  result[0] = call_inplace<IndexPut>({sum, grads[0], indices, saved.dims, true}, sum);
+  return result;
+}
+Cost Index::cost(const Args& args) { return {0, moved_bytes(info.name, args.input, args.indices, args.dims)}; }
+
+TensorSpec IndexPut::infer(const Args& args) {
+  const Shape part = indexed_shape("index_put_", args.target.sizes(), args.indices, args.dims);
+  const Shape& values = args.values.sizes();
+  bool fits = values.size() <= part.size();
+  for (int i = 0, lead = part.size() - values.size(); fits && i < values.size(); ++i)
+    fits = values[i] == 1 || values[i] == part[lead + i];
+  FARRO_CHECK(fits, ShapeError, "index_put_: values must broadcast to the shape ", part, " of the indexed part, got ",
+              args.values);
+  return TensorSpec(args.target.sizes(), args.target);
+}
+IndexPut::Saved IndexPut::save(const Args& args, const Outputs<IndexPut>&, Need) {
+  return {save_all(args.indices), args.dims, args.accumulate};
+}
+Grads IndexPut::backward(const Saved& saved, const Grads& grads, Need need) {
+  const std::vector<Tensor> indices = get_all(saved.indices);
+  Grads result(2 + indices.size());
+  if (need[0]) {
+    result[0] = grads[0];
+    if (!saved.accumulate) {
+      Tensor rest = grads[0].clone();
+      const Tensor zero = zeros({}, {.dtype = rest.dtype(), .device = rest.device()});
+      result[0] = call_inplace<IndexPut>({rest, zero, indices, saved.dims, false}, rest);
+    }
+  }
+  if (need[1]) {
+    result[1] = call<Index>({grads[0], indices, saved.dims});
+    if (!saved.accumulate) result[1] = masked_fill(result[1], overwritten(grads[0], indices, saved.dims), 0);
+  }
+  return result;
+}
+Cost IndexPut::cost(const Args& args) {
+  return {args.accumulate ? static_cast<double>(args.values.numel()) : 0,
+          moved_bytes("index_put_", args.target, args.indices, args.dims)};
+}
+
+TensorSpec Nonzero::infer(const Args& args) {
+  return TensorSpec({args.count, args.mask.dim()}, DType::i64, args.mask.device());
+}
+Cost Nonzero::cost(const Args& args) {
+  return {0, static_cast<double>(args.mask.nbytes()) + 8.0 * static_cast<double>(args.count * args.mask.dim())};
+}
+
+void register_indexing_kernels();  // indexing.cpp
+void register_indexing();
+void register_indexing() {
+  register_op<Index>();
+  register_op<IndexPut>();
+  register_op<Nonzero>();
+  register_indexing_kernels();
+}
+
+}  // namespace farro

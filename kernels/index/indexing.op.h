@@ -1,0 +1,76 @@
+// The op structs of indexing.h, for their kernels: what is left of an index expression once views have dealt with
+// numbers, slices and None, and masks have become index tensors.
+#pragma once
+
+#include <farro/autograd/node/saved_tensor.h>
+#include <farro/core/op/op.h>
+
+#include <vector>
+
+namespace farro {
+
+// indices[k] names places in dimension dims[k]; dims rise.
+struct Index {
+  static constexpr OpInfo info{.name = "index"};
+  struct Args {
+    const Tensor& input;
+    TensorList indices;
+    Dims dims;
+    static constexpr std::array names{"input", "indices", "dims"};
+    auto fields() const { return std::tie(input, indices, dims); }
+  };
+  struct Saved {
+    Shape input_sizes;
+    std::vector<SavedTensor> indices;
+    Dims dims;
+  };
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args& args, const Outputs<Index>&, Need);
+  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+// target with `values` put or added at the indexed places; in place only.
+struct IndexPut {
+  static constexpr OpInfo info{.name = "index_put"};
+  struct Args {
+    const Tensor& target;
+    const Tensor& values;
+    TensorList indices;
+    Dims dims;
+    bool accumulate;
+    static constexpr std::array names{"target", "values", "indices", "dims", "accumulate"};
+    auto fields() const { return std::tie(target, values, indices, dims, accumulate); }
+  };
+  struct Saved {
+    std::vector<SavedTensor> indices;
+    Dims dims;
+    bool accumulate;
+  };
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args& args, const Outputs<IndexPut>&, Need);
+  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Cost cost(const Args& args);
+};
+
+// The shape of what the indices name in a tensor of those sizes.
+Shape indexed_shape(const char* op, const Shape& sizes, TensorList indices, const Dims& dims);
+
+// Whether dims are neighbours, so that the indexed part stays where it was.
+bool are_neighbours(const Dims& dims) noexcept;
+
+// The places of `count` true elements of a bool tensor.
+struct Nonzero {
+  static constexpr OpInfo info{.name = "nonzero"};
+  static constexpr const char* no_backward = "the result is a list of places";
+  struct Args {
+    const Tensor& mask;
+    int64_t count;
+    static constexpr std::array names{"mask", "count"};
+    auto fields() const { return std::tie(mask, count); }
+  };
+  static TensorSpec infer(const Args& args);
+  static Cost cost(const Args& args);
+};
+
+}  // namespace farro

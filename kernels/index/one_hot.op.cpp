@@ -1,0 +1,35 @@
+#include <farro/kernels/index/one_hot.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/index/one_hot.h>
+#include <farro/kernels/index/sort.h>
+
+namespace farro {
+
+TensorSpec OneHot::infer(const Args& args) {
+  FARRO_CHECK(args.index.dtype() == DType::i64 || args.index.dtype() == DType::i32, DTypeError,
+              "one_hot: index must be i64 or i32, got ", args.index.dtype(), " (index: ", args.index, ")");
+  FARRO_CHECK(args.num_classes > 0, ValueError, "one_hot: num_classes must be positive, got ", args.num_classes);
+  Shape sizes = args.index.sizes();
+  sizes.push_back(args.num_classes);
+  return TensorSpec(sizes, DType::i64, args.index.device());
+}
+Cost OneHot::cost(const Args& args) {
+  return {0, static_cast<double>(args.index.nbytes()) +
+                 8.0 * static_cast<double>(args.index.numel()) * static_cast<double>(args.num_classes)};
+}
+
+void register_one_hot_kernels();  // one_hot.cpp
+void register_one_hot();
+void register_one_hot() {
+  register_op<OneHot>();
+  register_one_hot_kernels();
+}
+
+Tensor one_hot(const Tensor& index, int64_t num_classes) {
+  if (num_classes >= 0) return call<OneHot>({index, num_classes});
+  FARRO_CHECK(index.numel() > 0, ValueError, "one_hot: num_classes must be given for an empty index, got ", index);
+  return call<OneHot>({index, topk(index.reshape({-1}), 1).first.item<int64_t>() + 1});
+}
+
+}  // namespace farro

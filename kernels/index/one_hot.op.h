@@ -1,0 +1,21 @@
+// The op struct of one_hot.h.
+#pragma once
+
+#include <farro/core/op/op.h>
+
+namespace farro {
+
+struct OneHot {
+  static constexpr OpInfo info{.name = "one_hot"};
+  static constexpr const char* no_backward = "it takes and gives integers";
+  struct Args {
+    const Tensor& index;
+    int64_t num_classes;
+    static constexpr std::array names{"index", "num_classes"};
+    auto fields() const { return std::tie(index, num_classes); }
+  };
+  static TensorSpec infer(const Args& args);
+  static Cost cost(const Args& args);
+};
+
+}  // namespace farro

@@ -1,0 +1,71 @@
+// The CPU kernels of rearrange.h.
+#include <farro/kernels/index/rearrange.op.h>
+
+#include <farro/core/dtype/visit.h>
+#include <farro/core/util/parallel.h>
+#include <farro/kernels/pointwise/strided_copy.h>
+
+#include <algorithm>
+
+namespace farro {
+
+namespace {
+
+// Keeps columns [first(i), last(i)) of row i of every matrix.
+template <class Range>
+void keep_columns(const Tensor& out, const Tensor& input, Range&& range) {
+  const Tensor dense = input.detach().contiguous();
+  const int64_t columns = dense.size(-1), rows = dense.size(-2);
+  if (dense.numel() == 0) return;
+  visit_item_size(item_size(dense.dtype()), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const T* from = static_cast<const T*>(dense.raw_data());
+    T* to = static_cast<T*>(out.raw_data());
+    parallel_for(dense.numel() / columns, std::max<int64_t>(32768 / columns, 1), [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        const auto [low, high] = range(r % rows);
+        const T* source = from + r * columns;
+        T* row = to + r * columns;
+        for (int64_t j = 0; j < columns; ++j) row[j] = j >= low && j < high ? source[j] : T{0};
+      }
+    });
+  });
+}
+
+void tril_kernel(const Tril::Args& args, Outputs<Tril>& out) {
+  const int64_t diagonal = std::clamp<int64_t>(args.diagonal, -args.input.size(-2), args.input.size(-1));
+  keep_columns(out[0], args.input, [=](int64_t row) { return std::pair(int64_t{0}, row + diagonal + 1); });
+}
+
+void triu_kernel(const Triu::Args& args, Outputs<Triu>& out) {
+  const int64_t columns = args.input.size(-1),
+                diagonal = std::clamp<int64_t>(args.diagonal, -args.input.size(-2), columns);
+  keep_columns(out[0], args.input, [=](int64_t row) { return std::pair(row + diagonal, columns); });
+}
+
+void flip_kernel(const Flip::Args& args, Outputs<Flip>& out) {
+  const Tensor& input = args.input;
+  if (input.numel() == 0) return;
+  Strides strides = input.strides();
+  int64_t start = 0;
+  for (int64_t dim : args.dims) {
+    const int d = static_cast<int>(dim);
+    start += (input.sizes()[d] - 1) * strides[d];
+    strides[d] = -strides[d];
+  }
+  const size_t item = item_size(input.dtype());
+  strided_copy(out[0].raw_data(), out[0].strides(),
+               static_cast<const char*>(input.raw_data()) + start * static_cast<int64_t>(item), strides, input.sizes(),
+               item);
+}
+
+}  // namespace
+
+void register_rearrange_kernels();
+void register_rearrange_kernels() {
+  register_kernel<Tril>(DeviceType::cpu, &tril_kernel);
+  register_kernel<Triu>(DeviceType::cpu, &triu_kernel);
+  register_kernel<Flip>(DeviceType::cpu, &flip_kernel);
+}
+
+}  // namespace farro

@@ -1,0 +1,118 @@
+// The CPU kernel of sort.h. Elements become unsigned keys whose order is that of the values, so one sort serves every
+// dtype and both directions.
+#include <farro/kernels/index/sort.op.h>
+
+#include <farro/core/dtype/visit.h>
+#include <farro/core/util/parallel.h>
+#include <farro/kernels/index/index_map.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <type_traits>
+#include <vector>
+
+namespace farro {
+
+namespace {
+
+// Order-preserving: NaN greatest, the zeros equal.
+template <class Key, class T>
+Key key_of(T value) noexcept {
+  constexpr Key kTop = Key{1} << (sizeof(Key) * 8 - 1);
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<Key>(static_cast<std::conditional_t<sizeof(Key) == 8, int64_t, int32_t>>(value)) ^ kTop;
+  } else {
+    using Float = std::conditional_t<sizeof(Key) == 8, double, float>;
+    const Float x = static_cast<Float>(value);
+    if (std::isnan(x)) return ~Key{0};
+    const Key bits = std::bit_cast<Key>(x + Float{0});  // -0 + 0 = 0
+    return bits & kTop ? ~bits : bits | kTop;
+  }
+}
+
+// Compares as a pair: equal keys keep their order.
+template <class Key>
+struct Entry {
+  Key key;
+  uint32_t at;
+  friend bool operator<(const Entry& a, const Entry& b) noexcept {
+    return a.key != b.key ? a.key < b.key : a.at < b.at;
+  }
+};
+
+// Least significant digit first, 8 bits at a time; digits that all keys share cost nothing. Stable. `spare` is scratch.
+template <class Key>
+void radix_sort(std::vector<Entry<Key>>& entries, std::vector<Entry<Key>>& spare) {
+  constexpr int kDigits = sizeof(Key);
+  std::vector<uint32_t> counts(kDigits * 256);
+  for (const Entry<Key>& entry : entries)
+    for (int d = 0; d < kDigits; ++d) ++counts[static_cast<size_t>(d * 256) + (entry.key >> (8 * d) & 255)];
+  spare.resize(entries.size());
+  for (int d = 0; d < kDigits; ++d) {
+    uint32_t* count = counts.data() + d * 256;
+    if (count[entries[0].key >> (8 * d) & 255] == entries.size()) continue;
+    uint32_t first = 0;
+    for (int v = 0; v < 256; ++v) first += std::exchange(count[v], first);
+    for (const Entry<Key>& entry : entries) spare[count[entry.key >> (8 * d) & 255]++] = entry;
+    entries.swap(spare);
+  }
+}
+
+// Brings the first `count` entries of the sorted order to the front.
+template <class Key>
+void sort_front(std::vector<Entry<Key>>& entries, std::vector<Entry<Key>>& spare, size_t count) {
+  // Below this the passes over the digits cost more than comparing.
+  constexpr size_t kRadixFrom = 600;
+  if (count == 0) return;
+  const auto end = entries.begin() + static_cast<std::ptrdiff_t>(count);
+  if (count == entries.size() && count >= kRadixFrom) return radix_sort(entries, spare);
+  if (count < entries.size()) std::nth_element(entries.begin(), end - 1, entries.end());
+  std::sort(entries.begin(), end);
+}
+
+template <class Key, class T>
+void sort_all(const Sort::Args& args, Outputs<Sort>& out) {
+  const int dim = static_cast<int>(args.dim);
+  const int64_t size = args.input.sizes()[dim], stride = args.input.strides()[dim], count = args.count;
+  FARRO_CHECK(size <= int64_t{UINT32_MAX}, ValueError, "sort: the dimension must have less than 2^32 elements, got ",
+              size);
+  const Surroundings around(args.input.sizes(), args.input.strides(), dim, dim + 1);
+  const int64_t inner = around.inner_size();
+  const T* from = static_cast<const T*>(args.input.raw_data());
+  T* values = static_cast<T*>(out[0].raw_data());
+  int64_t* indices = out[1].data<int64_t>();
+  const Key flip = args.descending ? ~Key{0} : Key{0};
+  parallel_for(around.outer_size() * inner, std::max<int64_t>(4096 / std::max<int64_t>(size, 1), 1),
+               [&](int64_t begin, int64_t end) {
+                 std::vector<Entry<Key>> entries, spare;
+                 for (int64_t row = begin; row < end; ++row) {
+                   const int64_t o = row / inner, i = row % inner;
+                   const T* base = from + around.outer[static_cast<size_t>(o)] + around.inner[static_cast<size_t>(i)];
+                   entries.resize(static_cast<size_t>(size));
+                   for (int64_t j = 0; j < size; ++j)
+                     entries[static_cast<size_t>(j)] = {static_cast<Key>(key_of<Key>(base[j * stride]) ^ flip),
+                                                        static_cast<uint32_t>(j)};
+                   sort_front(entries, spare, static_cast<size_t>(count));
+                   for (int64_t j = 0; j < count; ++j) {
+                     const int64_t to = (o * count + j) * inner + i, at = entries[static_cast<size_t>(j)].at;
+                     values[to] = base[at * stride];
+                     indices[to] = at;
+                   }
+                 }
+               });
+}
+
+void sort_kernel(const Sort::Args& args, Outputs<Sort>& out) {
+  visit_dtype(args.input.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    sort_all<std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>, T>(args, out);
+  });
+}
+
+}  // namespace
+
+void register_sort_kernels();
+void register_sort_kernels() { register_kernel<Sort>(DeviceType::cpu, &sort_kernel); }
+
+}  // namespace farro

@@ -1,0 +1,54 @@
+#include <farro/kernels/index/sort.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/index/gather.h>
+#include <farro/kernels/index/sort.h>
+#include <farro/kernels/pointwise/factories.h>
+
+namespace farro {
+
+std::array<TensorSpec, 2> Sort::infer(const Args& args) {
+  const int dim = static_cast<int>(args.dim);
+  Shape sizes = args.input.sizes();
+  FARRO_CHECK(args.count >= 0 && args.count <= sizes[dim], ValueError, "topk: k must be at least 0 and at most ",
+              sizes[dim], " (the size of dimension ", dim, "), got ", args.count);
+  sizes[dim] = args.count;
+  return {TensorSpec(sizes, args.input), TensorSpec(sizes, DType::i64, args.input.device())};
+}
+Sort::Saved Sort::save(const Args& args, const std::array<Tensor, 2>& out, Need) {
+  return {args.input.sizes(), args.dim, SavedTensor::output(out[1], 1)};
+}
+Grads Sort::backward(const Saved& saved, const Grads& grads, Need) {
+  const Tensor& g = grads[0];
+  return {scatter_add(zeros(saved.input_sizes, {.dtype = g.dtype(), .device = g.device()}), saved.dim,
+                      saved.indices.get(), g)};
+}
+Cost Sort::cost(const Args& args) {
+  const double size = static_cast<double>(args.input.sizes()[static_cast<int>(args.dim)]);
+  const double kept = size ? static_cast<double>(args.count) / size : 0;
+  return {0,
+          static_cast<double>(args.input.nbytes()) * (1 + kept) + 8 * kept * static_cast<double>(args.input.numel())};
+}
+
+void register_sort_kernels();  // sort.cpp
+void register_sort();
+void register_sort() {
+  register_op<Sort>();
+  register_sort_kernels();
+}
+
+std::pair<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest) {
+  const int d = normalize_dim("topk", dim, input.dim());
+  auto out = call<Sort>({input.dim() ? input : input.reshape({1}), k, d, largest});
+  if (input.dim() == 0 && k == 1) return {out[0].reshape({}), out[1].reshape({})};
+  return {std::move(out[0]), std::move(out[1])};
+}
+
+std::pair<Tensor, Tensor> sort(const Tensor& input, int64_t dim, bool descending) {
+  const int d = normalize_dim("sort", dim, input.dim());
+  return topk(input, input.dim() ? input.sizes()[d] : 1, d, descending);
+}
+
+Tensor argsort(const Tensor& input, int64_t dim, bool descending) { return sort(input, dim, descending).second; }
+
+}  // namespace farro
