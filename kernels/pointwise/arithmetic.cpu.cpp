@@ -1,3 +1,4 @@
+#include <farro/kernels/cpu/wrapping.h>
 #include <farro/kernels/pointwise/arithmetic.op.h>
 #include <farro/kernels/pointwise/loops.h>
 
@@ -9,15 +10,26 @@ void register_arithmetic_cpu();
 void register_arithmetic_cpu() {
   register_pointwise<Add>([](const Add::Args& args) {
     return [alpha = args.alpha](auto a, auto b) {
-      // Fused explicitly: left to the compiler, a loop that hoists alpha * b would round once more than one that does not.
-      if constexpr (std::is_integral_v<decltype(a)>) return a + static_cast<decltype(a)>(alpha) * b;
-      else return alpha == 1 ? a + b : std::fma(static_cast<decltype(a)>(alpha), b, a);
+      using T = decltype(a);
+      // Fused explicitly: left to the compiler, a loop that hoists alpha * b would round once more than one that does
+      // not.
+      if constexpr (std::is_integral_v<T>)
+        return wrap_add(a, wrap_mul(number_as<T>(alpha), b));
+      else
+        return alpha == 1 ? a + b : std::fma(static_cast<T>(alpha), b, a);
     };
   });
-  register_pointwise<Sub>([](const Sub::Args&) { return [](auto a, auto b) { return a - b; }; });
-  register_pointwise<Mul>([](const Mul::Args&) { return [](auto a, auto b) { return a * b; }; });
+  register_pointwise<Sub>([](const Sub::Args&) { return [](auto a, auto b) { return wrap_sub(a, b); }; });
+  register_pointwise<Mul>([](const Mul::Args&) { return [](auto a, auto b) { return wrap_mul(a, b); }; });
   register_pointwise<Div>([](const Div::Args&) { return [](auto a, auto b) { return a / b; }; });
-  register_pointwise<Neg>([](const Neg::Args&) { return [](auto a) { return -a; }; });
+  register_pointwise<Neg>([](const Neg::Args&) {
+    return [](auto a) {
+      if constexpr (std::is_integral_v<decltype(a)>)
+        return wrap_sub(decltype(a){0}, a);
+      else
+        return -a;
+    };
+  });
 }
 
 }  // namespace farro::FARRO_ISA

@@ -1,5 +1,5 @@
-// Elementwise arithmetic. Shapes broadcast, dtypes promote (core/op/promotion.h). All throw ShapeError where the shapes do
-// not broadcast and DeviceError where the devices differ. Tensor's operators + - * / are these.
+// Elementwise arithmetic. Shapes broadcast, dtypes promote (core/op/promotion.h). All throw ShapeError where the shapes
+// do not broadcast and DeviceError where the devices differ. Tensor's operators + - * / are these.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>

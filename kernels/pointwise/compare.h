@@ -1,5 +1,5 @@
-// Elementwise comparisons and logic. The result is bool; shapes broadcast (ShapeError), dtypes promote, NaN compares as in
-// IEEE 754. Tensor's operators == != < <= > >= are these. None has a gradient.
+// Elementwise comparisons and logic. The result is bool; shapes broadcast (ShapeError), dtypes promote, NaN compares as
+// in IEEE 754. Tensor's operators == != < <= > >= are these. None has a gradient.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>

@@ -2,8 +2,9 @@
 //
 //     register_pointwise<Mul>([](const Mul::Args&) { return [](auto a, auto b) { return a * b; }; });
 //
-// The op names its inputs by `static auto inputs(const Args&)` (an array of const Tensor*) and its PointwiseKind by kKind.
-// Arithmetic and comparisons are instantiated for float, double and int64_t, floating kinds for float and double.
+// The op names its inputs by `static auto inputs(const Args&)` (an array of const Tensor*) and its PointwiseKind by
+// kKind. Arithmetic and comparisons are instantiated for float, double and int64_t, floating kinds for float and
+// double.
 #pragma once
 
 #include <farro/core/dtype/visit.h>
@@ -13,6 +14,31 @@
 #include <type_traits>
 
 namespace farro::FARRO_ISA {
+
+// A function that is fast for most values only says which (is_fast) and what to do for the others (slow); a block that
+// has one of the others takes the slow way.
+template <class F, class... T>
+inline constexpr bool kHasSlowValues = requires(const F& f, T... values) {
+  f.is_fast(values...);
+};
+
+// o[i] = f(values(i)...) where f has slow values.
+template <class R, class F, class... Values>
+void loop_with_slow_values(R* o, int64_t n, const F& f, Values... values) {
+  constexpr int64_t kBlock = 64;
+  for (int64_t at = 0; at < n; at += kBlock) {
+    const int64_t end = n - at < kBlock ? n : at + kBlock;
+    int slow = 0;
+    for (int64_t i = at; i < end; ++i) slow |= !f.is_fast(values(i)...);
+    if (slow) {
+      for (int64_t i = at; i < end; ++i)
+        o[i] = static_cast<R>(f.is_fast(values(i)...) ? f(values(i)...) : f.slow(values(i)...));
+    } else {
+#pragma GCC ivdep
+      for (int64_t i = at; i < end; ++i) o[i] = static_cast<R>(f(values(i)...));
+    }
+  }
+}
 
 template <class T, class R, class F>
 void unary_loop(void* out, const void* const* in, const bool* scalar, int64_t n, const void* functor) {
@@ -24,8 +50,12 @@ void unary_loop(void* out, const void* const* in, const bool* scalar, int64_t n,
     for (int64_t i = 0; i < n; ++i) o[i] = value;
     return;
   }
+  if constexpr (kHasSlowValues<F, T>) {
+    loop_with_slow_values(o, n, f, [a](int64_t i) { return a[i]; });
+  } else {
 #pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(a[i]));
+    for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(a[i]));
+  }
 }
 
 template <class T, class R, class F>
@@ -34,7 +64,11 @@ void binary_loop(void* out, const void* const* in, const bool* scalar, int64_t n
   R* o = static_cast<R*>(out);
   const T* a = static_cast<const T*>(in[0]);
   const T* b = static_cast<const T*>(in[1]);
-  if (!scalar[0] && !scalar[1]) {
+  if constexpr (kHasSlowValues<F, T, T>) {
+    const int64_t sa = !scalar[0], sb = !scalar[1];
+    loop_with_slow_values(
+        o, n, f, [a, sa](int64_t i) { return a[i * sa]; }, [b, sb](int64_t i) { return b[i * sb]; });
+  } else if (!scalar[0] && !scalar[1]) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(a[i], b[i]));
   } else if (!scalar[0]) {
@@ -70,16 +104,18 @@ void ternary_loop(void* out, const void* const* in, const bool* scalar, int64_t 
 
 template <class T, class R, int N, class F>
 constexpr PointwiseLoop loop_for() {
-  if constexpr (N == 1) return &unary_loop<T, R, F>;
-  else if constexpr (N == 2) return &binary_loop<T, R, F>;
-  else return &ternary_loop<T, R, F>;
+  if constexpr (N == 1)
+    return &unary_loop<T, R, F>;
+  else if constexpr (N == 2)
+    return &binary_loop<T, R, F>;
+  else
+    return &ternary_loop<T, R, F>;
 }
 
-template <class Op, class Make>
-void pointwise_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+// Runs an elementwise op with the function object `functor`; what a kernel does that chooses between several.
+template <class Op, class F>
+void run_pointwise_op(const typename Op::Args& args, Outputs<Op>& out, const F& functor) {
   constexpr bool kTests = Op::kKind == PointwiseKind::comparison || Op::kKind == PointwiseKind::logical;
-  const auto functor = Make{}(args);
-  using F = std::remove_const_t<decltype(functor)>;
   const auto inputs = Op::inputs(args);
   constexpr int kInputs = static_cast<int>(std::tuple_size_v<std::remove_const_t<decltype(inputs)>>);
   const DType compute = pointwise_compute(Op::kKind, inputs);
@@ -90,6 +126,11 @@ void pointwise_kernel(const typename Op::Args& args, Outputs<Op>& out) {
   if (compute == DType::f32) return run(TypeTag<float>{});
   if (compute == DType::f64) return run(TypeTag<double>{});
   if constexpr (Op::kKind != PointwiseKind::floating) run(TypeTag<int64_t>{});
+}
+
+template <class Op, class Make>
+void pointwise_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+  run_pointwise_op<Op>(args, out, Make{}(args));
 }
 
 // `make(args)` gives the function object; it must be a lambda without captures.

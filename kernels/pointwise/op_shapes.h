@@ -30,6 +30,22 @@ struct UnaryOp {
   static Cost cost(const Args& args) { return pointwise_cost({&args.a, 1}, Op::kFlops); }
 };
 
+// With a backward from the input, or from the output where that says enough: it is often kept anyway.
+template <class Op>
+struct UnaryFromInput : UnaryOp<Op> {
+  struct Saved {
+    SavedTensor a;
+  };
+  static Saved save(const UnaryArgs& args, const std::array<Tensor, 1>&, Need) { return {SavedTensor(args.a)}; }
+};
+template <class Op>
+struct UnaryFromOutput : UnaryOp<Op> {
+  struct Saved {
+    SavedTensor out;
+  };
+  static Saved save(const UnaryArgs&, const std::array<Tensor, 1>& out, Need) { return {SavedTensor::output(out[0])}; }
+};
+
 template <class Op>
 struct BinaryOp {
   using Args = BinaryArgs;

@@ -12,8 +12,8 @@ namespace farro {
 namespace {
 
 void check_mask(const char* op, const char* name, const Tensor& mask) {
-  FARRO_CHECK(mask.dtype() == DType::boolean, DTypeError, op, ": ", name, " must be bool, got ", mask.dtype(), " (", name,
-              ": ", mask, ")");
+  FARRO_CHECK(mask.dtype() == DType::boolean, DTypeError, op, ": ", name, " must be bool, got ", mask.dtype(), " (",
+              name, ": ", mask, ")");
 }
 
 // Of two inputs of an extremum: the chosen one gets the gradient, equal ones half of it each.
@@ -62,7 +62,7 @@ TensorSpec Clamp::infer(const Args& args) {
 }
 Grads Clamp::backward(const Saved& saved, const Grads& grads, Need) {
   const Tensor a = saved.a.get();
-  return {masked_fill(grads[0], logical_or(a < saved.low, a > saved.high), 0)};
+  return {masked_fill(grads[0], logical_or(a<saved.low, a> saved.high), 0)};
 }
 
 Grads Maximum::backward(const Saved& saved, const Grads& grads, Need need) {

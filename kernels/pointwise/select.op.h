@@ -61,7 +61,9 @@ struct Clamp {
   };
   static std::array<const Tensor*, 1> inputs(const Args& args) { return {&args.a}; }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Clamp>&, Need) { return {SavedTensor(args.a), args.low, args.high}; }
+  static Saved save(const Args& args, const Outputs<Clamp>&, Need) {
+    return {SavedTensor(args.a), args.low, args.high};
+  }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
   static Cost cost(const Args& args) { return pointwise_cost({&args.a, 1}, 2); }
 };
@@ -72,7 +74,9 @@ struct Maximum : BinaryOp<Maximum> {
   struct Saved {
     SavedTensor a, b;
   };
-  static Saved save(const Args& args, const Outputs<Maximum>&, Need) { return {SavedTensor(args.a), SavedTensor(args.b)}; }
+  static Saved save(const Args& args, const Outputs<Maximum>&, Need) {
+    return {SavedTensor(args.a), SavedTensor(args.b)};
+  }
   static Grads backward(const Saved& saved, const Grads& grads, Need need);
 };
 
@@ -80,7 +84,9 @@ struct Minimum : BinaryOp<Minimum> {
   static constexpr OpInfo info{.name = "minimum"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   using Saved = Maximum::Saved;
-  static Saved save(const Args& args, const Outputs<Minimum>&, Need) { return {SavedTensor(args.a), SavedTensor(args.b)}; }
+  static Saved save(const Args& args, const Outputs<Minimum>&, Need) {
+    return {SavedTensor(args.a), SavedTensor(args.b)};
+  }
   static Grads backward(const Saved& saved, const Grads& grads, Need need);
 };
 

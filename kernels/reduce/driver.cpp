@@ -12,10 +12,10 @@ namespace farro {
 
 namespace {
 
-constexpr int64_t kMaxWidth = 256;    // outputs of one block: their accumulators stay in the first-level cache
-constexpr int64_t kMaxChunks = 64;    // pieces one output's reduction is cut into
-constexpr int64_t kPiece = 32768;     // values of a piece, at least: what is worth a thread
-constexpr int64_t kBuffer = 1024;     // values converted at a time
+constexpr int64_t kMaxWidth = 256;  // outputs of one block: their accumulators stay in the first-level cache
+constexpr int64_t kMaxChunks = 64;  // pieces one output's reduction is cut into
+constexpr int64_t kPiece = 32768;   // values of a piece, at least: what is worth a thread
+constexpr int64_t kBuffer = 1024;   // values converted at a time
 
 struct Block {
   alignas(64) double values[kMaxWidth];
@@ -25,15 +25,19 @@ struct Block {
 class Reduction {
  public:
   Reduction(const Tensor& out, const Tensor* indices, const Tensor& input, uint32_t mask, const ReduceCall& call)
-      : call_(call), in_dtype_(input.dtype()), in_item_(int64_t(item_size(in_dtype_))), out_dtype_(out.dtype()),
-        kept_(reduce_sides(out, input, mask).kept), reduced_(reduce_sides(out, input, mask).reduced) {
+      : call_(call),
+        in_dtype_(input.dtype()),
+        in_item_(int64_t(item_size(in_dtype_))),
+        out_dtype_(out.dtype()),
+        sides_(reduce_sides(out, input, mask)) {
     data_ = static_cast<const char*>(input.raw_data());
     out_ = static_cast<char*>(out.raw_data());
     if (indices) indices_ = indices->data<int64_t>();
     length_ = reduced_.count();
     columns_ = kept_.in[kept_.rank - 1] < reduced_.in[reduced_.rank - 1];
     const int64_t inner = kept_.sizes[kept_.rank - 1];
-    width_ = std::min(inner, columns_ ? kMaxWidth : std::clamp<int64_t>(kPiece / std::max<int64_t>(length_, 1), 1, kMaxWidth));
+    width_ = std::min(inner,
+                      columns_ ? kMaxWidth : std::clamp<int64_t>(kPiece / std::max<int64_t>(length_, 1), 1, kMaxWidth));
     chunk_ = std::max(columns_ ? std::max<int64_t>(kPiece / std::max<int64_t>(width_, 1), 1) : kPiece,
                       (length_ + kMaxChunks - 1) / kMaxChunks);
     chunks_ = std::max<int64_t>((length_ + chunk_ - 1) / chunk_, 1);
@@ -161,7 +165,8 @@ class Reduction {
   const char* data_;
   char* out_;
   int64_t* indices_ = nullptr;
-  ReduceSide kept_, reduced_;
+  ReduceSides sides_;
+  const ReduceSide &kept_ = sides_.kept, &reduced_ = sides_.reduced;
   bool columns_;       // the smallest stride is that of a kept dimension
   int64_t length_;     // values per output
   int64_t width_;      // outputs per block

@@ -17,8 +17,8 @@ struct ReduceSlots {
   const void* first;
 };
 
-// Folds, into each of `outputs` accumulators, `n` values that stand at positions at, at + 1, ... of the reduction. Value i
-// of output j is in[j * pitch + i] for a rows loop and in[i * pitch + j] for a columns loop.
+// Folds, into each of `outputs` accumulators, `n` values that stand at positions at, at + 1, ... of the reduction.
+// Value i of output j is in[j * pitch + i] for a rows loop and in[i * pitch + j] for a columns loop.
 using ReduceLoop = void (*)(const ReduceSlots& slots, const void* in, int64_t pitch, int64_t outputs, int64_t n,
                             int64_t at, const void* params);
 
@@ -38,8 +38,8 @@ struct ReduceCall {
   const void* params = nullptr;  // of the op, handed to the loops
 };
 
-// Reduces `input` over the dimensions in `mask` (bit i: dimension i) into `out`, which has the other dimensions, with or
-// without those of size 1. `indices` (i64, like out) may be null; with it, one dimension is reduced.
+// Reduces `input` over the dimensions in `mask` (bit i: dimension i) into `out`, which has the other dimensions, with
+// or without those of size 1. `indices` (i64, like out) may be null; with it, one dimension is reduced.
 void run_reduce(const Tensor& out, const Tensor* indices, const Tensor& input, uint32_t mask, const ReduceCall& call);
 
 }  // namespace farro

@@ -68,7 +68,9 @@ inline auto fold_run(const T* in, int64_t n) {
 }
 
 template <class Fold>
-inline constexpr bool kMaps = requires { Fold::map(1.0, 1.0, nullptr); };
+inline constexpr bool kMaps = requires {
+  Fold::map(1.0, 1.0, nullptr);
+};
 
 template <class Fold, class T>
 struct FoldLoops {
@@ -115,8 +117,10 @@ struct FoldLoops {
     const T* row = static_cast<const T*>(in);
     [[maybe_unused]] const A* first = static_cast<const A*>(slots.first);
     const auto value = [&](const T* line, int64_t j) {
-      if constexpr (kMaps<Fold>) return static_cast<A>(Fold::map(line[j], first ? first[j] : A{}, params));
-      else return static_cast<A>(line[j]);
+      if constexpr (kMaps<Fold>)
+        return static_cast<A>(Fold::map(line[j], first ? first[j] : A{}, params));
+      else
+        return static_cast<A>(line[j]);
     };
     int64_t i = 0;
     // Four rows at a time: one load and store of the accumulators for four values.

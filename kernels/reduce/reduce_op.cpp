@@ -8,7 +8,8 @@ uint32_t reduced_dims(const char* op, const Tensor& input, const Dims& dims) {
   uint32_t mask = 0;
   for (const int64_t dim : dims) {
     const uint32_t bit = 1u << normalize_dim(op, dim, rank);
-    FARRO_CHECK(!(mask & bit), ValueError, op, ": dims must name each dimension once, got ", dims, " (input: ", input, ")");
+    FARRO_CHECK(!(mask & bit), ValueError, op, ": dims must name each dimension once, got ", dims, " (input: ", input,
+                ")");
     mask |= bit;
   }
   return mask;
@@ -17,8 +18,10 @@ uint32_t reduced_dims(const char* op, const Tensor& input, const Dims& dims) {
 Shape reduced_shape(const Shape& sizes, uint32_t mask, bool keepdim) {
   Shape out;
   for (int i = 0; i < sizes.size(); ++i) {
-    if (!(mask >> i & 1)) out.push_back(sizes[i]);
-    else if (keepdim) out.push_back(1);
+    if (!(mask >> i & 1))
+      out.push_back(sizes[i]);
+    else if (keepdim)
+      out.push_back(1);
   }
   return out;
 }

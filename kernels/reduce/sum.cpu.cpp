@@ -15,8 +15,10 @@ struct SumFold {
   }
   template <class A>
   static A step(A a, A x) {
-    if constexpr (std::is_same_v<A, int64_t>) return static_cast<A>(static_cast<uint64_t>(a) + static_cast<uint64_t>(x));
-    else return a + x;
+    if constexpr (std::is_same_v<A, int64_t>)
+      return static_cast<A>(static_cast<uint64_t>(a) + static_cast<uint64_t>(x));
+    else
+      return a + x;
   }
 };
 

@@ -1,5 +1,5 @@
-// Sums over dimensions. Empty `dims` means all. An empty reduction gives the neutral element: 0, 1, false, true; the mean
-// of nothing is NaN. All throw IndexError for a dimension out of range and ValueError for one given twice.
+// Sums over dimensions. Empty `dims` means all. An empty reduction gives the neutral element: 0, 1, false, true; the
+// mean of nothing is NaN. All throw IndexError for a dimension out of range and ValueError for one given twice.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>

@@ -1,0 +1,53 @@
+#include <farro/kernels/cpu/vector_math.h>
+#include <farro/kernels/cpu/wrapping.h>
+#include <farro/kernels/pointwise/loops.h>
+#include <farro/kernels/pointwise/power.op.h>
+
+#include <cmath>
+#include <concepts>
+
+namespace farro::FARRO_ISA {
+
+namespace {
+
+int64_t integer_power(int64_t base, int64_t exponent) {
+  if (exponent < 0) return base == 1 ? 1 : base == -1 ? (exponent % 2 ? -1 : 1) : 0;
+  int64_t result = 1;
+  for (; exponent; exponent >>= 1) {
+    if (exponent & 1) result = wrap_mul(result, base);
+    base = wrap_mul(base, base);
+  }
+  return result;
+}
+
+template <class T>
+T power(T base, T exponent) {
+  if constexpr (std::is_integral_v<T>)
+    return integer_power(base, exponent);
+  else
+    return vmath::pow(base, exponent);
+}
+
+struct PowFn {
+  bool is_fast(std::floating_point auto base, auto exponent) const { return vmath::has_fast_pow(base, exponent); }
+  auto slow(auto base, auto exponent) const { return std::pow(base, exponent); }
+  auto operator()(auto base, auto exponent) const { return power(base, exponent); }
+};
+struct PowScalarFn {
+  Scalar exponent;
+  bool is_fast(std::floating_point auto base) const {
+    return vmath::has_fast_pow(base, number_as<decltype(base)>(exponent));
+  }
+  auto slow(auto base) const { return std::pow(base, number_as<decltype(base)>(exponent)); }
+  auto operator()(auto base) const { return power(base, number_as<decltype(base)>(exponent)); }
+};
+
+}  // namespace
+
+void register_power_cpu();
+void register_power_cpu() {
+  register_pointwise<PowScalar>([](const PowScalar::Args& args) { return PowScalarFn{args.exponent}; });
+  register_pointwise<Pow>([](const Pow::Args&) { return PowFn(); });
+}
+
+}  // namespace farro::FARRO_ISA
