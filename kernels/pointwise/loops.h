@@ -22,6 +22,14 @@ inline constexpr bool kHasSlowValues = requires(const F& f, T... values) {
   f.is_fast(values...);
 };
 
+template <class F, class... T>
+auto evaluate(const F& f, T... values) {
+  if constexpr (kHasSlowValues<F, T...>)
+    return f.is_fast(values...) ? f(values...) : f.slow(values...);
+  else
+    return f(values...);
+}
+
 // o[i] = f(values(i)...) where f has slow values.
 template <class R, class F, class... Values>
 void loop_with_slow_values(R* o, int64_t n, const F& f, Values... values) {
@@ -31,8 +39,7 @@ void loop_with_slow_values(R* o, int64_t n, const F& f, Values... values) {
     int slow = 0;
     for (int64_t i = at; i < end; ++i) slow |= !f.is_fast(values(i)...);
     if (slow) {
-      for (int64_t i = at; i < end; ++i)
-        o[i] = static_cast<R>(f.is_fast(values(i)...) ? f(values(i)...) : f.slow(values(i)...));
+      for (int64_t i = at; i < end; ++i) o[i] = static_cast<R>(evaluate(f, values(i)...));
     } else {
 #pragma GCC ivdep
       for (int64_t i = at; i < end; ++i) o[i] = static_cast<R>(f(values(i)...));
@@ -46,11 +53,9 @@ void unary_loop(void* out, const void* const* in, const bool* scalar, int64_t n,
   R* o = static_cast<R*>(out);
   const T* a = static_cast<const T*>(in[0]);
   if (scalar[0]) {
-    const R value = static_cast<R>(f(*a));
+    const R value = static_cast<R>(evaluate(f, *a));
     for (int64_t i = 0; i < n; ++i) o[i] = value;
-    return;
-  }
-  if constexpr (kHasSlowValues<F, T>) {
+  } else if constexpr (kHasSlowValues<F, T>) {
     loop_with_slow_values(o, n, f, [a](int64_t i) { return a[i]; });
   } else {
 #pragma GCC ivdep

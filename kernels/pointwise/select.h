@@ -18,7 +18,7 @@ Tensor masked_fill(const Tensor& a, const Tensor& mask, Scalar value);
 
 // min(max(a, low), high); a missing bound does not bound. NaN stays NaN. An integer tensor with a floating bound
 // becomes the default dtype. ValueError without any bound, DTypeError for bool. The gradient passes where a lies within
-// the bounds.
+// the bounds; of clamp_, in place, strictly within.
 Tensor clamp(const Tensor& a, std::optional<Scalar> low, std::optional<Scalar> high);
 
 // NaN where either is; where both are equal each gets half of the gradient.

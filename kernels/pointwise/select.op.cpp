@@ -62,7 +62,9 @@ TensorSpec Clamp::infer(const Args& args) {
 }
 Grads Clamp::backward(const Saved& saved, const Grads& grads, Need) {
   const Tensor a = saved.a.get();
-  return {masked_fill(grads[0], logical_or(a<saved.low, a> saved.high), 0)};
+  const Tensor outside =
+      saved.from_output ? logical_or(a <= saved.low, a >= saved.high) : logical_or(a<saved.low, a> saved.high);
+  return {masked_fill(grads[0], outside, 0)};
 }
 
 Grads Maximum::backward(const Saved& saved, const Grads& grads, Need need) {

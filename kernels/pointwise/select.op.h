@@ -57,12 +57,15 @@ struct Clamp {
   };
   struct Saved {
     SavedTensor a;
+    bool from_output = false;
     Scalar low = 0, high = 0;
   };
   static std::array<const Tensor*, 1> inputs(const Args& args) { return {&args.a}; }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Clamp>&, Need) {
-    return {SavedTensor(args.a), args.low, args.high};
+  // In place the input is gone: the output says where the gradient passes, but for values that were equal to a bound.
+  static Saved save(const Args& args, const Outputs<Clamp>& out, Need) {
+    const bool in_place = out[0].is_same(args.a);
+    return {in_place ? SavedTensor::output(out[0]) : SavedTensor(args.a), in_place, args.low, args.high};
   }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
   static Cost cost(const Args& args) { return pointwise_cost({&args.a, 1}, 2); }

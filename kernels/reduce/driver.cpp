@@ -24,14 +24,16 @@ struct Block {
 
 class Reduction {
  public:
-  Reduction(const Tensor& out, const Tensor* indices, const Tensor& input, uint32_t mask, const ReduceCall& call)
+  Reduction(const Tensor* values, const Tensor* indices, const Tensor& input, uint32_t mask, const ReduceCall& call)
       : call_(call),
         in_dtype_(input.dtype()),
         in_item_(int64_t(item_size(in_dtype_))),
-        out_dtype_(out.dtype()),
-        sides_(reduce_sides(out, input, mask)) {
+        sides_(reduce_sides(values ? *values : *indices, input, mask)) {
     data_ = static_cast<const char*>(input.raw_data());
-    out_ = static_cast<char*>(out.raw_data());
+    if (values) {
+      values_ = static_cast<char*>(values->raw_data());
+      values_dtype_ = values->dtype();
+    }
     if (indices) indices_ = indices->data<int64_t>();
     length_ = reduced_.count();
     columns_ = kept_.in[kept_.rank - 1] < reduced_.in[reduced_.rank - 1];
@@ -80,7 +82,10 @@ class Reduction {
       first = last;
     }
     const int64_t stride = kept_.out[inner];
-    store_fn(accumulator_, out_dtype_)(out_ + out_at * int64_t(item_size(out_dtype_)), stride, last->values, width);
+    if (values_) {
+      char* target = values_ + out_at * int64_t(item_size(values_dtype_));
+      store_fn(accumulator_, values_dtype_)(target, stride, last->values, width);
+    }
     if (indices_) store_fn(DType::i64, DType::i64)(indices_ + out_at, stride, last->indices, width);
   }
 
@@ -160,24 +165,25 @@ class Reduction {
   const ReduceCall& call_;
   DType in_dtype_;
   int64_t in_item_;
-  DType out_dtype_;
   DType accumulator_;
   const char* data_;
-  char* out_;
+  char* values_ = nullptr;
+  DType values_dtype_ = DType::f32;
   int64_t* indices_ = nullptr;
   ReduceSides sides_;
   const ReduceSide &kept_ = sides_.kept, &reduced_ = sides_.reduced;
-  bool columns_;       // the smallest stride is that of a kept dimension
-  int64_t length_;     // values per output
-  int64_t width_;      // outputs per block
-  int64_t chunk_;      // positions per piece
+  bool columns_;    // the smallest stride is that of a kept dimension
+  int64_t length_;  // values per output
+  int64_t width_;   // outputs per block
+  int64_t chunk_;   // positions per piece
   int64_t chunks_;
 };
 
 }  // namespace
 
-void run_reduce(const Tensor& out, const Tensor* indices, const Tensor& input, uint32_t mask, const ReduceCall& call) {
-  Reduction(out, indices, input, mask, call).run();
+void run_reduce(const Tensor* values, const Tensor* indices, const Tensor& input, uint32_t mask,
+                const ReduceCall& call) {
+  Reduction(values, indices, input, mask, call).run();
 }
 
 }  // namespace farro

@@ -38,8 +38,9 @@ struct ReduceCall {
   const void* params = nullptr;  // of the op, handed to the loops
 };
 
-// Reduces `input` over the dimensions in `mask` (bit i: dimension i) into `out`, which has the other dimensions, with
-// or without those of size 1. `indices` (i64, like out) may be null; with it, one dimension is reduced.
-void run_reduce(const Tensor& out, const Tensor* indices, const Tensor& input, uint32_t mask, const ReduceCall& call);
+// Reduces `input` over the dimensions in `mask` (bit i: dimension i) into `values` and `indices` (i64), of which one
+// may be null. They have the other dimensions, with or without those of size 1. With indices, one dimension is reduced.
+void run_reduce(const Tensor* values, const Tensor* indices, const Tensor& input, uint32_t mask,
+                const ReduceCall& call);
 
 }  // namespace farro

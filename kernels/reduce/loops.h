@@ -85,7 +85,8 @@ struct FoldLoops {
     for (int64_t j = 0; j < outputs; ++j) acc[j] = Fold::template identity<A>();
   }
 
-  static A fold(A acc, const T* in, int64_t n) {
+  template <class E>
+  static A fold(A acc, const E* in, int64_t n) {
     if (n >= kLanes) return Fold::step(acc, static_cast<A>(fold_run<Fold>(in, n)));
     for (int64_t i = 0; i < n; ++i) acc = Fold::step(acc, static_cast<A>(in[i]));
     return acc;
@@ -98,8 +99,8 @@ struct FoldLoops {
       const T* row = static_cast<const T*>(in) + j * pitch;
       if constexpr (kMaps<Fold>) {
         constexpr int64_t kBlock = 256;
-        T mapped[kBlock];
         const A first = first_of(slots, j);
+        decltype(Fold::map(*row, first, params)) mapped[kBlock];
         for (int64_t i = 0; i < n; i += kBlock) {
           const int64_t count = n - i < kBlock ? n - i : kBlock;
           for (int64_t l = 0; l < count; ++l) mapped[l] = Fold::map(row[i + l], first, params);
@@ -154,12 +155,89 @@ struct FoldLoops {
   static constexpr ReduceLoops kLoops{&start, &rows, &columns, &merge, &finish};
 };
 
-// The loops of a fold for a compute type.
+// The loops of a fold for a compute type; of one that is for floating values only.
 template <class Fold>
 const ReduceLoops* fold_loops(DType compute) {
   if (compute == DType::f32) return &FoldLoops<Fold, float>::kLoops;
   if (compute == DType::f64) return &FoldLoops<Fold, double>::kLoops;
   return &FoldLoops<Fold, int64_t>::kLoops;
+}
+template <class Fold>
+const ReduceLoops* real_fold_loops(DType compute) {
+  return compute == DType::f64 ? &FoldLoops<Fold, double>::kLoops : &FoldLoops<Fold, float>::kLoops;
+}
+
+// Loops that also note where an extreme value stands: the first of equal ones, the first NaN before all. Fold::step
+// chooses the value, and Fold::better(x, a) says whether x goes before an a that stands ahead of it.
+template <class Fold, class T>
+struct IndexedLoops {
+  using A = Accumulator<T>;
+  using Plain = FoldLoops<Fold, T>;
+
+  static void start(const ReduceSlots& slots, int64_t outputs) {
+    Plain::start(slots, outputs);
+    for (int64_t j = 0; j < outputs; ++j) slots.indices[j] = -1;  // none yet
+  }
+
+  static void take(const ReduceSlots& slots, int64_t j, A value, int64_t index) {
+    A& acc = static_cast<A*>(slots.values)[j];
+    if (slots.indices[j] >= 0 && !Fold::better(value, acc)) return;
+    acc = value;
+    slots.indices[j] = index;
+  }
+
+  // Where `extreme`, or NaN, stands first.
+  static int64_t find(const T* in, int64_t n, T extreme) {
+    constexpr int64_t kBlock = 64;
+    int64_t i = 0;
+    for (; i + kBlock <= n; i += kBlock) {
+      int hit = 0;
+      for (int64_t l = 0; l < kBlock; ++l) hit |= (in[i + l] == extreme) | (in[i + l] != in[i + l]);
+      if (hit) break;
+    }
+    while (i < n && in[i] != extreme && in[i] == in[i]) ++i;
+    return i;
+  }
+
+  static void rows(const ReduceSlots& slots, const void* in, int64_t pitch, int64_t outputs, int64_t n, int64_t at,
+                   const void*) {
+    if (n == 0) return;
+    for (int64_t j = 0; j < outputs; ++j) {
+      const T* row = static_cast<const T*>(in) + j * pitch;
+      const A extreme = Plain::fold(Fold::template identity<A>(), row, n);
+      take(slots, j, extreme, at + find(row, n, static_cast<T>(extreme)));
+    }
+  }
+
+  static void columns(const ReduceSlots& slots, const void* in, int64_t pitch, int64_t outputs, int64_t n, int64_t at,
+                      const void*) {
+    A* acc = static_cast<A*>(slots.values);
+    int64_t* indices = slots.indices;
+    for (int64_t i = 0; i < n; ++i) {
+      const T* row = static_cast<const T*>(in) + i * pitch;
+#pragma GCC ivdep
+      for (int64_t j = 0; j < outputs; ++j) {
+        const A x = static_cast<A>(row[j]);
+        const bool takes = (indices[j] < 0) | Fold::better(x, acc[j]);
+        acc[j] = takes ? x : acc[j];
+        indices[j] = takes ? at + i : indices[j];
+      }
+    }
+  }
+
+  static void merge(const ReduceSlots& slots, const ReduceSlots& later, int64_t outputs) {
+    for (int64_t j = 0; j < outputs; ++j)
+      if (later.indices[j] >= 0) take(slots, j, static_cast<const A*>(later.values)[j], later.indices[j]);
+  }
+
+  static constexpr ReduceLoops kLoops{&start, &rows, &columns, &merge, nullptr};
+};
+
+template <class Fold>
+const ReduceLoops* indexed_loops(DType compute) {
+  if (compute == DType::f32) return &IndexedLoops<Fold, float>::kLoops;
+  if (compute == DType::f64) return &IndexedLoops<Fold, double>::kLoops;
+  return &IndexedLoops<Fold, int64_t>::kLoops;
 }
 
 }  // namespace farro::FARRO_ISA

@@ -33,6 +33,13 @@ struct ReducedFrom {
   ReducedFrom(const char* op, const Tensor& input, const Dims& dims)
       : sizes(input.sizes()), mask(reduced_dims(op, input, dims)) {}
   int64_t count() const { return reduced_count(sizes, mask); }
+  // The reduced dimensions; of a 0-dim tensor none, which a reduction takes for all.
+  Dims dims() const {
+    Dims reduced;
+    for (int i = 0; i < sizes.size(); ++i)
+      if (mask >> i & 1) reduced.push_back(i);
+    return reduced;
+  }
   // A result (or its gradient) with the reduced dimensions as size 1, so that it broadcasts against the input.
   Tensor keep(const Tensor& reduced) const { return reduced.reshape(reduced_shape(sizes, mask, true)); }
 };

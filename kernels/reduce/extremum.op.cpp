@@ -1,0 +1,100 @@
+#include <farro/kernels/reduce/extremum.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/pointwise/compare.h>
+#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/reduce/extremum.h>
+#include <farro/kernels/reduce/sum.h>
+
+namespace farro {
+
+namespace {
+
+void check_not_empty(const char* op, const Tensor& input, const Dims& dims) {
+  FARRO_CHECK(reduced_count(input.sizes(), reduced_dims(op, input, dims)) > 0, ShapeError, op,
+              ": input must have elements to choose from, got ", input.sizes(), " reduced over ",
+              dims.empty() ? std::string("all dimensions") : to_string(dims), " (input: ", input, ")");
+}
+
+}  // namespace
+
+template <class Op>
+TensorSpec Extremum<Op>::infer(const Args& args) {
+  check_not_empty(Op::info.name, args.input, args.dims);
+  return reduce_spec(Op::info.name, args.input, args.dims, args.keepdim, args.input.dtype());
+}
+template <class Op>
+Grads Extremum<Op>::backward(const Saved& saved, const Grads& grads, Need) {
+  const ReducedFrom& from = saved.from;
+  const Tensor chosen = saved.input.get() == from.keep(saved.out.get());
+  const Tensor ties = sum(chosen, from.dims(), true);
+  return {masked_fill(from.keep(grads[0]) / ties, logical_not(chosen), 0)};
+}
+
+template <class Op>
+std::array<TensorSpec, 2> IndexedExtremum<Op>::infer(const Args& args) {
+  const TensorSpec values = reduce_spec(Op::info.name, args.input, {args.dim}, args.keepdim, args.input.dtype());
+  check_not_empty(Op::info.name, args.input, {args.dim});
+  return {values, TensorSpec(values.sizes, DType::i64, values.device)};
+}
+template <class Op>
+Grads IndexedExtremum<Op>::backward(const Saved& saved, const Grads& grads, Need) {
+  const ReducedFrom& from = saved.from;
+  if (!grads[0].defined()) return Grads(1);
+  if (from.sizes.empty()) return {grads[0]};
+  Shape along = Dims::filled(from.sizes.size(), 1);
+  for (int i = 0; i < from.sizes.size(); ++i)
+    if (from.mask >> i & 1) along[i] = from.sizes[i];
+  const Tensor positions = arange(from.count(), {.device = grads[0].device()}).view(along);
+  return {masked_fill(from.keep(grads[0]), positions != from.keep(saved.indices.get()), 0)};
+}
+
+template <class Op>
+TensorSpec ArgExtremum<Op>::infer(const Args& args) {
+  const TensorSpec spec = reduce_spec(Op::info.name, args.input, {args.dim}, args.keepdim, DType::i64);
+  check_not_empty(Op::info.name, args.input, {args.dim});
+  return spec;
+}
+
+void register_extremum();
+void register_extremum() {
+  register_op<AMax>();
+  register_op<AMin>();
+  register_op<MaxDim>();
+  register_op<MinDim>();
+  register_op<ArgMax>();
+  register_op<ArgMin>();
+}
+
+namespace {
+
+template <class Op>
+std::pair<Tensor, Tensor> indexed(const Tensor& input, int64_t dim, bool keepdim) {
+  auto [values, indices] = call<Op>({input, dim, keepdim});
+  return {std::move(values), std::move(indices)};
+}
+
+}  // namespace
+
+Tensor amax(const Tensor& input, const Dims& dims, bool keepdim) { return call<AMax>({input, dims, keepdim}); }
+Tensor amin(const Tensor& input, const Dims& dims, bool keepdim) { return call<AMin>({input, dims, keepdim}); }
+Tensor max(const Tensor& input) { return amax(input); }
+Tensor min(const Tensor& input) { return amin(input); }
+std::pair<Tensor, Tensor> max(const Tensor& input, int64_t dim, bool keepdim) {
+  return indexed<MaxDim>(input, dim, keepdim);
+}
+std::pair<Tensor, Tensor> min(const Tensor& input, int64_t dim, bool keepdim) {
+  return indexed<MinDim>(input, dim, keepdim);
+}
+Tensor argmax(const Tensor& input, int64_t dim, bool keepdim) { return call<ArgMax>({input, dim, keepdim}); }
+Tensor argmin(const Tensor& input, int64_t dim, bool keepdim) { return call<ArgMin>({input, dim, keepdim}); }
+Tensor argmax(const Tensor& input) { return argmax(input.detach().flatten(), 0); }
+Tensor argmin(const Tensor& input) { return argmin(input.detach().flatten(), 0); }
+
+Tensor Tensor::max() const { return farro::max(*this); }
+Tensor Tensor::min() const { return farro::min(*this); }
+Tensor Tensor::argmax() const { return farro::argmax(*this); }
+Tensor Tensor::argmax(int64_t dim, bool keepdim) const { return farro::argmax(*this, dim, keepdim); }
+
+}  // namespace farro

@@ -1,0 +1,77 @@
+// The op structs of extremum.h, for its kernels.
+#pragma once
+
+#include <farro/autograd/node/saved_tensor.h>
+#include <farro/kernels/reduce/reduce_op.h>
+
+namespace farro {
+
+// The value alone.
+template <class Op>
+struct Extremum {
+  using Args = ReduceArgs;
+  struct Saved {
+    SavedTensor input, out;
+    ReducedFrom from;
+  };
+  static TensorSpec infer(const Args& args);
+  static Saved save(const Args& args, const std::array<Tensor, 1>& out, Need) {
+    return {SavedTensor(args.input), SavedTensor::output(out[0]), {Op::info.name, args.input, args.dims}};
+  }
+  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Cost cost(const Args& args) { return reduce_cost(args, 1); }
+};
+struct AMax : Extremum<AMax> {
+  static constexpr OpInfo info{.name = "amax"};
+};
+struct AMin : Extremum<AMin> {
+  static constexpr OpInfo info{.name = "amin"};
+};
+
+struct ReduceDimArgs {
+  const Tensor& input;
+  int64_t dim;
+  bool keepdim;
+  static constexpr std::array names{"input", "dim", "keepdim"};
+  auto fields() const { return std::tie(input, dim, keepdim); }
+};
+
+// The value and its index.
+template <class Op>
+struct IndexedExtremum {
+  using Args = ReduceDimArgs;
+  static constexpr int kOutputs = 2;
+  struct Saved {
+    SavedTensor indices;
+    ReducedFrom from;
+  };
+  static std::array<TensorSpec, 2> infer(const Args& args);
+  static Saved save(const Args& args, const std::array<Tensor, 2>& out, Need) {
+    return {SavedTensor::output(out[1], 1), {Op::info.name, args.input, {args.dim}}};
+  }
+  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Cost cost(const Args& args) { return reduce_cost({args.input, {args.dim}, args.keepdim}, 1); }
+};
+struct MaxDim : IndexedExtremum<MaxDim> {
+  static constexpr OpInfo info{.name = "max"};
+};
+struct MinDim : IndexedExtremum<MinDim> {
+  static constexpr OpInfo info{.name = "min"};
+};
+
+// The index alone.
+template <class Op>
+struct ArgExtremum {
+  using Args = ReduceDimArgs;
+  static constexpr const char* no_backward = "the result is an index";
+  static TensorSpec infer(const Args& args);
+  static Cost cost(const Args& args) { return reduce_cost({args.input, {args.dim}, args.keepdim}, 1); }
+};
+struct ArgMax : ArgExtremum<ArgMax> {
+  static constexpr OpInfo info{.name = "argmax"};
+};
+struct ArgMin : ArgExtremum<ArgMin> {
+  static constexpr OpInfo info{.name = "argmin"};
+};
+
+}  // namespace farro

@@ -1,0 +1,37 @@
+#include <farro/kernels/cpu/wrapping.h>
+#include <farro/kernels/reduce/loops.h>
+#include <farro/kernels/reduce/scan.op.h>
+
+namespace farro::FARRO_ISA {
+
+namespace {
+
+struct ProdFold {
+  // Unsigned lanes: integer products wrap.
+  template <class T>
+  using Lane = std::conditional_t<std::is_integral_v<T>, uint64_t, double>;
+  template <class L>
+  static constexpr L identity() {
+    return 1;
+  }
+  template <class A>
+  static A step(A a, A x) {
+    if constexpr (std::is_same_v<A, int64_t>)
+      return wrap_mul(a, x);
+    else
+      return a * x;
+  }
+};
+
+}  // namespace
+
+void register_prod_cpu();
+void register_prod_cpu() {
+  register_kernel<Prod>(DeviceType::cpu, [](const Prod::Args& args, Outputs<Prod>& out) {
+    const DType compute = compute_type(args.input.dtype());
+    run_reduce(&out[0], nullptr, args.input, reduced_dims("prod", args.input, args.dims),
+               {{fold_loops<ProdFold>(compute), nullptr}, compute});
+  });
+}
+
+}  // namespace farro::FARRO_ISA

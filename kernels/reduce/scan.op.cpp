@@ -1,0 +1,114 @@
+#include <farro/kernels/reduce/scan.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/reduce/scan.h>
+#include <farro/kernels/reduce/sum.h>
+
+namespace farro {
+
+namespace {
+
+Cost scan_cost(const Tensor& input, double flops) {
+  return {flops * static_cast<double>(input.numel()), 2 * static_cast<double>(input.nbytes())};
+}
+
+// Shape of the input; checks `dim`.
+TensorSpec scan_spec(const char* op, const Tensor& input, int64_t dim, DType dtype) {
+  normalize_dim(op, dim, input.dim());
+  return TensorSpec(input.sizes(), dtype, input.device());
+}
+
+void check_floating(const char* op, const Tensor& input) {
+  FARRO_CHECK(is_floating(input.dtype()), DTypeError, op, ": input must be floating, got ", input.dtype(),
+              " (input: ", input, ")");
+}
+
+}  // namespace
+
+TensorSpec Prod::infer(const Args& args) {
+  return reduce_spec(info.name, args.input, args.dims, args.keepdim, sum_dtype(args.input.dtype()));
+}
+Grads Prod::backward(const Saved& saved, const Grads& grads, Need) {
+  const Dims dims = saved.from.dims();
+  const Tensor input = saved.input.get();
+  if (dims.empty()) return {grads[0].reshape(saved.from.sizes)};
+  return {saved.from.keep(grads[0]) * prod_others(input, dims[0])};
+}
+
+TensorSpec CumSum::infer(const Args& args) {
+  return scan_spec(info.name, args.input, args.dim, sum_dtype(args.input.dtype()));
+}
+Grads CumSum::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<CumSum>({grads[0], saved.dim, !saved.reverse})};
+}
+Cost CumSum::cost(const Args& args) { return scan_cost(args.input, 1); }
+
+TensorSpec ProdOthers::infer(const Args& args) {
+  check_floating(info.name, args.input);
+  return scan_spec(info.name, args.input, args.dim, args.input.dtype());
+}
+Grads ProdOthers::backward(const Saved& saved, const Grads& grads, Need) {
+  return {prod_others_backward(grads[0], saved.input.get(), saved.dim)};
+}
+Cost ProdOthers::cost(const Args& args) { return scan_cost(args.input, 3); }
+
+TensorSpec ProdOthersBackward::infer(const Args& args) {
+  check_floating(info.name, args.input);
+  FARRO_CHECK(args.grad.sizes() == args.input.sizes(), ShapeError, info.name, ": grad must have the input's shape ",
+              args.input.sizes(), ", got ", args.grad);
+  return scan_spec(info.name, args.input, args.dim, args.input.dtype());
+}
+Cost ProdOthersBackward::cost(const Args& args) { return scan_cost(args.input, 8); }
+
+namespace {
+
+// With X[i][j] = x[j], but 1 where i == j, out[i] is the product of row i of X: the gradient of X, less the diagonal,
+// summed over the rows. Made of public ops.
+Tensor composed_gradient(const Tensor& grad, const Tensor& input, int64_t dim) {
+  const Tensor x = input.transpose(dim, -1), g = grad.transpose(dim, -1);
+  const int64_t n = x.size(-1);
+  const Tensor diagonal = eye(n, n, {.dtype = DType::boolean, .device = x.device()});
+  const Tensor rows = masked_fill(x.unsqueeze(-2), diagonal, 1);
+  return sum(masked_fill(g.unsqueeze(-1) * prod_others(rows, -1), diagonal, 0), {-2}).transpose(dim, -1);
+}
+
+}  // namespace
+
+void register_scan_kernels();  // scan.cpp
+void register_scan();
+void register_scan() {
+  register_op<Prod>();
+  register_op<CumSum>();
+  register_op<ProdOthers>();
+  register_op<ProdOthersBackward>();
+  register_scan_kernels();
+}
+
+Tensor prod(const Tensor& input, const Dims& dims, bool keepdim) {
+  const uint32_t mask = input.defined() ? reduced_dims(Prod::info.name, input, dims) : 0;
+  if (mask == 0 || (mask & (mask - 1)) == 0) return call<Prod>({input, dims, keepdim});
+  // Several dimensions: bring them to the end and make them one.
+  Dims order, kept;
+  for (int i = 0; i < input.dim(); ++i)
+    if (!(mask >> i & 1)) {
+      order.push_back(i);
+      kept.push_back(input.sizes()[i]);
+    }
+  for (int i = 0; i < input.dim(); ++i)
+    if (mask >> i & 1) order.push_back(i);
+  kept.push_back(reduced_count(input.sizes(), mask));
+  const Tensor joined = input.permute(order).reshape(kept);
+  const Tensor out = call<Prod>({joined, {-1}, false});
+  return keepdim ? out.reshape(reduced_shape(input.sizes(), mask, true)) : out;
+}
+Tensor cumsum(const Tensor& input, int64_t dim) { return call<CumSum>({input, dim, false}); }
+Tensor prod_others(const Tensor& input, int64_t dim) { return call<ProdOthers>({input, dim}); }
+Tensor prod_others_backward(const Tensor& grad, const Tensor& input, int64_t dim) {
+  const bool recorded = grad_enabled() && input.defined() && input.dim() > 0 && input.numel() > 0 &&
+                        (input.requires_grad() || (grad.defined() && grad.requires_grad()));
+  return recorded ? composed_gradient(grad, input, dim) : call<ProdOthersBackward>({grad, input, dim});
+}
+
+}  // namespace farro
