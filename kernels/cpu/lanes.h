@@ -27,6 +27,16 @@ inline T sum_lanes(int64_t n, Get get) {
   return reduce_lanes<T>(n, T{0}, get, [](T a, T b) { return a + b; });
 }
 
+// A long sum of values of T: blocks in lanes, the blocks in double.
+template <class T, class Get>
+inline double sum_blocks(int64_t n, Get get) {
+  constexpr int64_t kBlock = 2048;
+  double sum = 0;
+  for (int64_t at = 0; at < n; at += kBlock)
+    sum += static_cast<double>(sum_lanes<T>(n - at < kBlock ? n - at : kBlock, [&](int64_t i) { return get(at + i); }));
+  return sum;
+}
+
 // The largest of n >= 1 values; NaN only where all are (or the first is).
 template <class T>
 inline T max_lanes(const T* x, int64_t n) {

@@ -1,68 +1,201 @@
+// Splits products over threads, and widens half types.
 #include <farro/kernels/matmul/gemm.h>
 
 #include <farro/core/dtype/visit.h>
-
-#include <cblas.h>
+#include <farro/core/tensor/tensor.h>
+#include <farro/core/util/parallel.h>
+#include <farro/kernels/cpu/convert.h>
+#include <farro/kernels/matmul/gemm_loops.h>
 
 #include <algorithm>
-#include <vector>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
 
 namespace farro {
 
+GemmLoops gemm_loops = {};
+
 namespace {
 
-template <class T>
-using Wide = std::conditional_t<std::is_same_v<T, half> || std::is_same_v<T, bfloat16>, float,
-                                std::conditional_t<std::is_floating_point_v<T>, T, uint64_t>>;
+// Multiply-adds below which one thread does the work: waking a second costs a few microseconds.
+constexpr double kThreadWork = 1 << 18;
 
-// Any dtype and strides; integers wrap in 64 bits.
-template <class T>
-void plain(const Gemm& g) {
-  const T *a = static_cast<const T*>(g.a), *b = static_cast<const T*>(g.b), *bias = static_cast<const T*>(g.bias);
-  T* c = static_cast<T*>(g.c);
-  std::vector<Wide<T>> row(static_cast<size_t>(g.n));
-  for (int64_t i = 0; i < g.m; ++i) {
-    for (int64_t j = 0; j < g.n; ++j) row[static_cast<size_t>(j)] = bias ? static_cast<Wide<T>>(bias[j]) : Wide<T>{};
-    for (int64_t p = 0; p < g.k; ++p) {
-      const Wide<T> x = static_cast<Wide<T>>(a[i * g.a_row + p * g.a_col]);
-      for (int64_t j = 0; j < g.n; ++j)
-        row[static_cast<size_t>(j)] += x * static_cast<Wide<T>>(b[p * g.b_row + j * g.b_col]);
+// Work memory of the calling thread, kept for its next product.
+void* scratch_memory(size_t bytes) {
+  struct Free {
+    void operator()(void* p) const { std::free(p); }
+  };
+  thread_local std::unique_ptr<void, Free> memory;
+  thread_local size_t capacity = 0;
+  if (bytes > capacity) {
+    memory.reset();
+    capacity = (bytes + 4095) / 4096 * 4096;
+    memory.reset(std::aligned_alloc(64, capacity));
+    if (!memory) {
+      capacity = 0;
+      fail<OutOfMemoryError>("matmul: out of memory, asked for ", bytes, " bytes of work memory");
     }
-    for (int64_t j = 0; j < g.n; ++j) c[i * g.c_row + j] = static_cast<T>(row[static_cast<size_t>(j)]);
   }
+  return memory.get();
 }
 
+void run_block(DType dtype, const Gemm& g) {
+  const bool f64 = dtype == DType::f64;
+  const size_t bytes = f64 ? gemm_loops.scratch_f64(g) : gemm_loops.scratch_f32(g);
+  void* memory = bytes ? scratch_memory(bytes) : nullptr;
+  if (f64) gemm_loops.run_f64(g, memory);
+  else gemm_loops.run_f32(g, memory);
+}
+
+const void* moved(const void* data, int64_t elements, size_t item) {
+  return data ? static_cast<const char*>(data) + elements * static_cast<int64_t>(item) : nullptr;
+}
+
+// Rows [r0, r1) and columns [c0, c1) of the product.
+Gemm part_of(const Gemm& g, int64_t r0, int64_t r1, int64_t c0, int64_t c1, size_t item) {
+  Gemm part = g;
+  part.m = r1 - r0;
+  part.n = c1 - c0;
+  part.a = moved(g.a, r0 * g.a_row, item);
+  part.b = moved(g.b, c0 * g.b_col, item);
+  part.c = const_cast<void*>(moved(g.c, r0 * g.c_row + c0, item));
+  part.bias = moved(g.bias, c0, item);
+  return part;
+}
+
+// Into how many strips of rows and columns `threads` parts are best cut: each reads a strip of A and one of B, so the parts
+// should be near squares.
+struct Grid {
+  int64_t rows = 1, columns = 1;
+};
+Grid choose_grid(const Gemm& g, int64_t threads) {
+  const int64_t most_rows = std::max<int64_t>(g.m / gemm_loops.tile_rows, 1);
+  const int64_t most_columns = std::max<int64_t>(g.n / gemm_loops.tile_columns, 1);
+  Grid best;
+  double least = INFINITY;
+  for (int64_t rows = 1; rows <= threads; ++rows) {
+    const int64_t columns = threads / rows;
+    if (rows > most_rows || columns > most_columns) continue;
+    // The slowest part's share, then what is read.
+    const double share = std::ceil(static_cast<double>(g.m) / static_cast<double>(rows)) *
+                         std::ceil(static_cast<double>(g.n) / static_cast<double>(columns));
+    const double read = static_cast<double>(g.m) / static_cast<double>(rows) + static_cast<double>(g.n) / static_cast<double>(columns);
+    if (share * static_cast<double>(g.k) + read * 16 < least) {
+      least = share * static_cast<double>(g.k) + read * 16;
+      best = {rows, columns};
+    }
+  }
+  return best;
+}
+
+// Strip `i` of `count` of a length, cut at multiples of `tile`.
+int64_t cut(int64_t length, int64_t count, int64_t i, int64_t tile) {
+  return i == count ? length : length * i / count / tile * tile;
+}
+
+void run_floating(DType dtype, const Gemm& g) {
+  const double work = static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+  if (work < 2 * kThreadWork) return run_block(dtype, g);
+  const auto threads = static_cast<int64_t>(std::min<double>(num_threads(), work / kThreadWork));
+  const Grid grid = choose_grid(g, threads);
+  parallel_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t r = i / grid.columns, c = i % grid.columns;
+      const Gemm part = part_of(g, cut(g.m, grid.rows, r, gemm_loops.tile_rows), cut(g.m, grid.rows, r + 1, gemm_loops.tile_rows),
+                                cut(g.n, grid.columns, c, gemm_loops.tile_columns),
+                                cut(g.n, grid.columns, c + 1, gemm_loops.tile_columns), item_size(dtype));
+      if (part.m > 0 && part.n > 0) run_block(dtype, part);
+    }
+  });
+}
+
+// Vectors stand in columns of C: one column would leave them empty, so it is computed as a row.
+void run_column(DType dtype, const Gemm& g) {
+  Gemm row = g;
+  row.m = 1;
+  row.n = g.m;
+  row.a = g.b;
+  row.a_row = 0;
+  row.a_col = g.b_row;
+  row.b = g.a;
+  row.b_row = g.a_col;
+  row.b_col = g.a_row;
+  row.c_row = g.m;
+  row.bias = nullptr;
+  run_floating(dtype, row);
+  if (!g.bias) return;
+  visit_f32_f64("matmul", dtype, [&]<class T>(TypeTag<T>) {
+    const T bias = *static_cast<const T*>(g.bias);
+    for (int64_t i = 0; i < g.m; ++i) static_cast<T*>(g.c)[i] += bias;
+  });
+}
+
+// A dense f32 copy of rows x cols elements.
+Tensor widened(DType dtype, const void* data, int64_t rows, int64_t cols, int64_t row, int64_t col) {
+  const Tensor out = empty({rows, cols}, {.dtype = DType::f32, .device = Device::cpu()});
+  float* target = static_cast<float*>(out.raw_data());
+  const LoadFn load = load_fn(dtype, DType::f32);
+  parallel_for(rows, std::max<int64_t>(32768 / std::max<int64_t>(cols, 1), 1), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) load(target + i * cols, moved(data, i * row, item_size(dtype)), col, cols);
+  });
+  return out;
+}
+
+void run_half(DType dtype, const Gemm& g) {
+  const Tensor a = widened(dtype, g.a, g.m, g.k, g.a_row, g.a_col), b = widened(dtype, g.b, g.k, g.n, g.b_row, g.b_col);
+  const Tensor bias = g.bias ? widened(dtype, g.bias, 1, g.n, 0, 1) : Tensor();
+  const Tensor c = empty({g.m, g.n}, {.dtype = DType::f32, .device = Device::cpu()});
+  run_gemm(DType::f32, {g.m, g.n, g.k, a.raw_data(), g.k, 1, b.raw_data(), g.n, 1, c.raw_data(), g.n,
+                        g.bias ? bias.raw_data() : nullptr});
+  const float* from = static_cast<const float*>(c.raw_data());
+  const StoreFn store = store_fn(DType::f32, dtype);
+  for (int64_t i = 0; i < g.m; ++i)
+    store(const_cast<void*>(moved(g.c, i * g.c_row, item_size(dtype))), 1, from + i * g.n, g.n);
+}
+
+// Sums are kept modulo 2^64, which gives the low bits that wrapping in any narrower type would.
 template <class T>
-void blas(const Gemm& g) {
-  const auto unit = [](int64_t row, int64_t col, int64_t rows, int64_t cols) {
-    return (col == 1 || cols == 1) && (row >= cols || rows == 1);
-  };
-  const bool a_plain = unit(g.a_row, g.a_col, g.m, g.k), a_trans = unit(g.a_col, g.a_row, g.k, g.m);
-  const bool b_plain = unit(g.b_row, g.b_col, g.k, g.n), b_trans = unit(g.b_col, g.b_row, g.n, g.k);
-  if (!(a_plain || a_trans) || !(b_plain || b_trans) || g.k == 0) return plain<T>(g);
+void run_integer(const Gemm& g) {
+  const T *a = static_cast<const T*>(g.a), *b = static_cast<const T*>(g.b), *bias = static_cast<const T*>(g.bias);
   T* c = static_cast<T*>(g.c);
-  const T* bias = static_cast<const T*>(g.bias);
-  if (bias)
-    for (int64_t i = 0; i < g.m; ++i) std::copy_n(bias, g.n, c + i * g.c_row);
-  const auto call = [&](auto gemm) {
-    const auto i32 = [](int64_t v) { return static_cast<int>(v); };
-    gemm(CblasRowMajor, a_plain ? CblasNoTrans : CblasTrans, b_plain ? CblasNoTrans : CblasTrans, i32(g.m), i32(g.n),
-         i32(g.k), T{1}, static_cast<const T*>(g.a), i32(std::max(a_plain ? g.a_row : g.a_col, a_plain ? g.k : g.m)),
-         static_cast<const T*>(g.b), i32(std::max(b_plain ? g.b_row : g.b_col, b_plain ? g.n : g.k)), bias ? T{1} : T{0}, c,
-         i32(std::max(g.c_row, g.n)));
-  };
-  if constexpr (std::is_same_v<T, float>) call(cblas_sgemm);
-  else call(cblas_dgemm);
+  parallel_for(g.m, 1 + (1 << 16) / (g.n * g.k + 1), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      for (int64_t j = 0; j < g.n; ++j) {
+        uint64_t sum = bias ? static_cast<uint64_t>(bias[j]) : 0;
+        for (int64_t p = 0; p < g.k; ++p)
+          sum += static_cast<uint64_t>(a[i * g.a_row + p * g.a_col]) * static_cast<uint64_t>(b[p * g.b_row + j * g.b_col]);
+        c[i * g.c_row + j] = static_cast<T>(sum);
+      }
+  });
+}
+
+void fill_with_bias(DType dtype, const Gemm& g) {
+  const size_t item = item_size(dtype), bytes = static_cast<size_t>(g.n) * item;
+  for (int64_t i = 0; i < g.m; ++i) {
+    void* row = const_cast<void*>(moved(g.c, i * g.c_row, item));
+    if (g.bias) std::copy_n(static_cast<const char*>(g.bias), bytes, static_cast<char*>(row));
+    else std::fill_n(static_cast<char*>(row), bytes, char{0});
+  }
 }
 
 }  // namespace
 
-void run_gemm(DType dtype, const Gemm& gemm) {
-  visit_dtype(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (std::is_same_v<T, float> || std::is_same_v<T, double>) blas<T>(gemm);
-    else plain<T>(gemm);
-  });
+void run_gemm(DType dtype, const Gemm& g) {
+  if (g.m == 0 || g.n == 0) return;
+  if (g.k == 0) return fill_with_bias(dtype, g);
+  switch (dtype) {
+    case DType::f32:
+    case DType::f64:
+      if (g.n == 1 && g.m > 1 && g.c_row == 1) return run_column(dtype, g);
+      return run_floating(dtype, g);
+    case DType::f16:
+    case DType::bf16: return run_half(dtype, g);
+    default:
+      visit_dtype(dtype, [&]<class T>(TypeTag<T>) {
+        if constexpr (std::is_integral_v<T>) run_integer<T>(g);
+      });
+  }
 }
 
 }  // namespace farro

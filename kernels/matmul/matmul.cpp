@@ -122,8 +122,8 @@ void linear_cpu(const Linear::Args& args, Outputs<Linear>& outputs) {
 
 void register_matmul_kernels();
 void register_matmul_kernels() {
-  register_kernel<Matmul>(DeviceType::cpu, &matmul_cpu, Variant::library);
-  register_kernel<Linear>(DeviceType::cpu, &linear_cpu, Variant::library);
+  register_kernel<Matmul>(DeviceType::cpu, &matmul_cpu);
+  register_kernel<Linear>(DeviceType::cpu, &linear_cpu);
 }
 
 }  // namespace farro
