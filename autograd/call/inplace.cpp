@@ -1,6 +1,7 @@
 #include <farro/autograd/call/inplace.h>
 
 #include <farro/autograd/call/view.h>
+#include <farro/autograd/node/accumulate_grad.h>
 
 #include <algorithm>
 #include <array>
@@ -34,6 +35,7 @@ class ReplacePart final : public Node {
     Tensor base = geometry_.empty_base();
     base.copy_(grads[0]);
     Tensor part = geometry_.of(base);
+    const RunningNode running(op_.get());  // an output that the op saved belongs to the op's own history
     Grads results = op_->apply({part.clone()});
     if (results[0].defined()) {
       part.copy_(results[0]);
@@ -58,8 +60,8 @@ namespace detail {
 
 void check_inplace_target(const char* op, const Tensor& target, const TensorSpec& spec, bool records) {
   const TensorImpl& impl = *target.impl();
-  FARRO_CHECK(spec.sizes == impl.sizes, ShapeError, op, "_: the result must have the tensor's shape ", impl.sizes, ", got ",
-              spec.sizes);
+  FARRO_CHECK(spec.sizes == impl.sizes, ShapeError, op, "_: the result must have the tensor's shape ", impl.sizes,
+              ", got ", spec.sizes);
   FARRO_CHECK(category(spec.dtype) <= category(impl.dtype), DTypeError, op, "_: a result of dtype ", spec.dtype,
               " must not be written to a tensor of a lower kind, got ", target);
   FARRO_CHECK(spec.device == impl.device, DeviceError, op, "_: the result must be on the tensor's device ", impl.device,
@@ -74,6 +76,12 @@ void check_inplace_target(const char* op, const Tensor& target, const TensorSpec
   FARRO_CHECK(!(impl.base && impl.base->requires_grad && !impl.base->grad_fn), AutogradError, op,
               "_: a view of a leaf that requires a gradient must not be changed in place, got ", target,
               "; wrap the change in no_grad");
+  FARRO_CHECK(!impl.no_grad_view, AutogradError, op,
+              "_: a view made under no_grad must not be changed in place while recording, got ", target,
+              "; make the view outside no_grad");
+  FARRO_CHECK(!impl.inference, AutogradError, op,
+              "_: a tensor made under inference_mode must not be changed in place while recording, got ", target,
+              "; clone() it first");
 }
 
 bool overlaps_partially(const Tensor& a, const Tensor& b) noexcept {
@@ -91,8 +99,10 @@ void rebase_history(const Tensor& target, const Ref<Node>& node) {
     // The view's own history is derived from the base again at the next use: its version is about to differ.
     set_history(*impl.base, Ref<Node>::adopt(new ReplacePart(impl, node)), 0);
     impl.grad_fn.reset();
+    if (impl.base->retains_grad) attach_retain_hook(*impl.base);
   } else {
     set_history(impl, node, 0);
+    if (impl.retains_grad) attach_retain_hook(impl);
   }
 }
 

@@ -9,6 +9,7 @@ namespace detail {
 void attach_base(TensorImpl& view, const Tensor& input) noexcept {
   view.base = input.impl()->base ? input.impl()->base : Ref<TensorImpl>::share(input.impl());
   view.view_version = view.storage->version();
+  view.no_grad_view = input.impl()->no_grad_view;
 }
 
 ViewGeometry::ViewGeometry(const TensorImpl& view)
@@ -67,18 +68,20 @@ void refresh_view_history(TensorImpl& view) {
   view.view_version = view.storage->version();
   if (!view.base->grad_fn && !view.base->requires_grad) return;
   set_history(view, Ref<Node>::adopt(new ViewOfBase(view)), 0);
+  if (view.retains_grad) attach_retain_hook(view);
 }
 
 Tensor Tensor::as_strided(const Shape& sizes, const Strides& strides, int64_t offset) const {
-  FARRO_CHECK(sizes.size() == strides.size(), ShapeError, "as_strided: strides must have as many entries as sizes, got ",
-              strides, " for sizes ", sizes);
+  FARRO_CHECK(sizes.size() == strides.size(), ShapeError,
+              "as_strided: strides must have as many entries as sizes, got ", strides, " for sizes ", sizes);
   FARRO_CHECK(offset >= 0, IndexError, "as_strided: offset must not be negative, got ", offset);
   int64_t last = offset;
   for (int i = 0; i < sizes.size(); ++i) {
     FARRO_CHECK(strides[i] >= 0, ValueError, "as_strided: strides must not be negative, got ", strides);
     int64_t span = 0;
     FARRO_CHECK(!__builtin_mul_overflow(sizes[i] - 1, strides[i], &span) && !__builtin_add_overflow(last, span, &last),
-                ShapeError, "as_strided: sizes and strides must stay below 2^63 elements, got ", sizes, " and ", strides);
+                ShapeError, "as_strided: sizes and strides must stay below 2^63 elements, got ", sizes, " and ",
+                strides);
   }
   const int64_t held = static_cast<int64_t>(storage()->bytes() / item_size(dtype()));
   FARRO_CHECK(checked_numel("as_strided", sizes) == 0 || last < held, IndexError,
@@ -87,6 +90,8 @@ Tensor Tensor::as_strided(const Shape& sizes, const Strides& strides, int64_t of
   if (grad_enabled()) {
     detail::attach_base(*out.impl(), *this);
     refresh_view_history(*out.impl());
+  } else {
+    out.impl()->no_grad_view = true;
   }
   return out;
 }

@@ -1,5 +1,5 @@
-// Views: tensors that share another's storage. call_view<Op>() makes and records one; a view remembers its base, so that an
-// in-place change of either is seen by the gradients of both.
+// Views: tensors that share another's storage. call_view<Op>() makes and records one; a view remembers its base, so
+// that an in-place change of either is seen by the gradients of both.
 #pragma once
 
 #include <farro/autograd/call/call.h>
@@ -43,6 +43,8 @@ Tensor call_view(const typename Op::Args& args) {
   if (grad_enabled()) {
     detail::attach_base(*out[0].impl(), args.input);
     if (need.any()) detail::record<Op>(args, out, need);
+  } else {
+    out[0].impl()->no_grad_view = true;
   }
   return std::move(out[0]);
 }

@@ -2,12 +2,8 @@
 // and by users for functions of their own. A function must be smooth around its inputs: keep them away from kinks.
 #pragma once
 
+#include <farro/autograd/engine/engine.h>
 #include <farro/core/error/error.h>
-#include <farro/core/tensor/tensor.h>
-
-#include <functional>
-#include <span>
-#include <vector>
 
 namespace farro {
 
@@ -35,9 +31,7 @@ struct GradcheckOptions {
   double atol = 1e-5;
 };
 
-// The function under test. It must not depend on anything that changes between calls (reseed generators inside).
-using TensorFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>& inputs)>;
-
+// `function` must not depend on anything that changes between calls (reseed generators inside).
 // Compares d(outputs)/d(input) for every f64 input with requires_grad() and every floating output. Throws
 // GradcheckError at the first difference; ValueError unless some input is f64 and requires a gradient; AutogradError
 // where no output does.

@@ -3,14 +3,18 @@
 
 #include <farro/core/tensor/tensor.h>
 
+#include <functional>
 #include <span>
 #include <vector>
 
 namespace farro {
 
-// Sum of d(output_i)/d(leaf) * gradients_i into every leaf's grad(). An undefined gradient stands for 1 and needs an output
-// with one element. Throws AutogradError where an output has no graph or the graph was freed; ShapeError, DTypeError and
-// DeviceError where a gradient does not fit.
+// A function of tensors, for checkpoint() and gradcheck().
+using TensorFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>& inputs)>;
+
+// Sum of d(output_i)/d(leaf) * gradients_i into every leaf's grad(). An undefined gradient stands for 1 and needs an
+// output with one element. Throws AutogradError where an output has no graph or the graph was freed; ShapeError and
+// DeviceError where a gradient does not fit (its dtype is converted).
 void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients = {}, BackwardOptions options = {});
 
 struct GradOptions {
@@ -24,8 +28,8 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
                          std::span<const Tensor> gradients = {}, GradOptions options = {});
 Tensor grad(const Tensor& output, const Tensor& input, GradOptions options = {});
 
-// While it lives, backward() on this thread stops at the first node that produces NaN, naming the op and the module path
-// where it was recorded.
+// While it lives, backward() on this thread stops at the first node that produces NaN, naming the op and the module
+// path where it was recorded.
 class AnomalyGuard {
  public:
   AnomalyGuard() noexcept;

@@ -6,6 +6,21 @@
 
 namespace farro {
 
+namespace {
+
+// A gradient lies in memory like its leaf, so that optimizers walk both alike.
+Strides gradient_strides(const TensorImpl& leaf) noexcept {
+  return is_channels_last(leaf.sizes, leaf.strides) ? leaf.strides : contiguous_strides(leaf.sizes);
+}
+
+// Whether nobody else sees the tensor, nor does it hold more memory than its elements.
+bool may_keep(const TensorImpl& grad, const TensorImpl& leaf) noexcept {
+  return grad.use_count() == 1 && grad.storage->use_count() == 1 && grad.strides == gradient_strides(leaf) &&
+         grad.storage->bytes() == static_cast<size_t>(grad.numel) * item_size(grad.dtype);
+}
+
+}  // namespace
+
 AccumulateGrad::AccumulateGrad(TensorImpl& leaf) : leaf_(&leaf), output_(leaf) {
   bind({}, {&output_, 1});
   set_sequence(UINT64_MAX);  // runs as soon as it is ready: gradients are reduced and memory is freed early
@@ -30,10 +45,10 @@ Grads AccumulateGrad::apply(Grads&& grads) {
   if (!slot) {
     // Keep the tensor itself where nobody else can see it; a gradient that something else shares is copied, since
     // optimizers and later backward() calls change grad() in place.
-    const TensorImpl& impl = *grad.impl();
-    const bool sole_owner = impl.use_count() == 1 && impl.storage->use_count() == 1;
-    if (!grad_enabled() && !(sole_owner && impl.strides == leaf_->strides)) {
-      Tensor copy = empty_like(Tensor(Ref<TensorImpl>::share(leaf_)));
+    if (!grad_enabled() && !may_keep(*grad.impl(), *leaf_)) {
+      // The leaf is described, not shared: another thread may be letting go of it right now.
+      Tensor copy =
+          empty_strided(leaf_->sizes, gradient_strides(*leaf_), {.dtype = leaf_->dtype, .device = leaf_->device});
       copy.copy_(grad);
       grad = copy;
     }

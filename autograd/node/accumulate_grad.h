@@ -1,5 +1,5 @@
-// The node at the end of every path: adds the gradient that arrives to a leaf's grad(). A leaf has one for its lifetime,
-// made when it is told to require a gradient; its post-hooks are where data-parallel training attaches.
+// The node at the end of every path: adds the gradient that arrives to a leaf's grad(). A leaf has one for its
+// lifetime, made when it is told to require a gradient; its post-hooks are where data-parallel training attaches.
 #pragma once
 
 #include <farro/autograd/node/node.h>
@@ -24,6 +24,9 @@ class AccumulateGrad final : public Node {
 };
 
 AccumulateGrad& accumulator_of(TensorImpl& leaf);
+
+// Hangs the hook of retain_grad() onto the tensor's present history; the one on an earlier history dies.
+void attach_retain_hook(TensorImpl& tensor);
 
 // A view whose storage was changed in place after it was taken derives its history from its base again.
 void refresh_view_history(TensorImpl& view);

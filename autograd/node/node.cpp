@@ -37,48 +37,4 @@ void throw_graph_freed(const Node& node) {
                       " whose saved tensors were freed; pass {.retain_graph = true} to the first backward()");
 }
 
-SavedTensor::SavedTensor(const Tensor& input) {
-  if (!input.defined()) return;
-  FARRO_CHECK(!input.impl()->inference, AutogradError,
-              "autograd: a tensor saved for backward must not come from inference_mode, got ", input,
-              "; clone() it outside inference_mode first");
-  const TensorImpl& impl = *input.impl();
-  version_ = impl.storage->version();
-  if (inplace_recording_target() != &impl) [[likely]] {
-    impl_ = Ref<TensorImpl>::share(input.impl());
-    return;
-  }
-  // The op overwrote this input and the tensor's history is about to be the node that saves it: a record without history
-  // avoids the cycle. get() will fail, for the value is gone.
-  impl_ = Ref<TensorImpl>::adopt(
-      new TensorImpl(impl.storage, impl.offset, impl.sizes, impl.strides, impl.numel, impl.dtype));
-}
-
-SavedTensor SavedTensor::output(const Tensor& output, int output_nr) {
-  const TensorImpl& from = *output.impl();
-  SavedTensor saved;
-  saved.impl_ = Ref<TensorImpl>::adopt(
-      new TensorImpl(from.storage, from.offset, from.sizes, from.strides, from.numel, from.dtype));
-  saved.version_ = from.storage->version() + (inplace_recording_target() == &from);
-  saved.output_nr_ = output_nr;
-  return saved;
-}
-
-Tensor SavedTensor::get() const {
-  if (!impl_) return {};
-  if (impl_->storage->version() != version_) [[unlikely]] {
-    const Node* node = running_node();
-    const ScopeGuard scope(node ? node->scope() : current_scope());
-    fail<AutogradError>(node ? node->name() : "autograd", ": a tensor saved for backward must not change, got ",
-                        Tensor(impl_), " at version ", impl_->storage->version(), " where version ", version_,
-                        " was saved; an in-place operation changed it: use the out-of-place form, or clone() it before");
-  }
-  if (output_nr_ < 0) return Tensor(impl_);
-  Tensor out(Ref<TensorImpl>::adopt(
-      new TensorImpl(impl_->storage, impl_->offset, impl_->sizes, impl_->strides, impl_->numel, impl_->dtype)));
-  if (grad_enabled() && running_node())
-    set_history(*out.impl(), Ref<Node>::share(running_node()), static_cast<uint32_t>(output_nr_));
-  return out;
-}
-
 }  // namespace farro

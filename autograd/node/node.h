@@ -40,6 +40,7 @@ struct NodeHooks {
     Tensor::Hook hook;
   };
   std::vector<Pre> pre;
+  std::vector<Pre> retain;  // of retain_grad(): they see what the others leave
   // After the node ran: where DDP attaches to the accumulators of leaves.
   struct Post {
     uint64_t id;
@@ -115,11 +116,12 @@ const TensorImpl* inplace_recording_target() noexcept;
 template <class Op>
 class OpNode final : public Node {
   static constexpr int kInputs = kStaticInputs<typename Op::Args>;
-  using EdgeArray = std::conditional_t<kInputs >= 0, std::array<Edge, kInputs < 0 ? 0 : kInputs>, std::vector<Edge>>;
+  static constexpr bool kAnyNumber = kInputs < 0;
+  using EdgeArray = std::conditional_t<kAnyNumber, std::vector<Edge>, std::array<Edge, kAnyNumber ? 0 : kInputs>>;
 
  public:
   OpNode(const typename Op::Args& args, const Outputs<Op>& out, Need need) : saved_(Op::save(args, out, need)) {
-    if constexpr (kInputs < 0) {
+    if constexpr (kAnyNumber) {
       int count = 0;
       for_each_input(args, [&](int, const Tensor&) { ++count; });
       edges_.resize(static_cast<size_t>(count));
@@ -140,9 +142,12 @@ class OpNode final : public Node {
       if (edges_[i].node) need.set(static_cast<int>(i));
     return Op::backward(saved_, grads, need);
   }
+  // A node that saved only numbers can be walked again.
   void release_saved() noexcept override {
-    saved_ = {};
-    released_ = true;
+    if constexpr (!std::is_trivially_destructible_v<typename Op::Saved>) {
+      saved_ = {};
+      released_ = true;
+    }
   }
 
  private:

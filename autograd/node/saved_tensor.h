@@ -1,10 +1,37 @@
 // A tensor kept for backward. It notices when the data changed meanwhile, and an output is kept without its history, so
-// that a node never owns itself.
+// that a node never owns itself. Within checkpoint() the tensor is not kept at all but made again when it is needed.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
+
+class SavedTensor;
+
+namespace detail {
+
+// Stands for a tensor that is made when it is asked for.
+class DeferredTensor : public RefCounted, public Pooled {
+ public:
+  virtual ~DeferredTensor() = default;
+  virtual Tensor get() = 0;
+};
+
+// While one is installed on a thread, it sees every tensor that is saved there.
+class SavingScope {
+ public:
+  SavingScope() noexcept;
+  virtual ~SavingScope();
+  SavingScope(const SavingScope&) = delete;
+  SavingScope& operator=(const SavingScope&) = delete;
+  // Null: keep it as it is. Otherwise the SavedTensor holds only what is returned.
+  virtual Ref<DeferredTensor> saving(const SavedTensor& saved) = 0;
+
+ private:
+  SavingScope* previous_;
+};
+
+}  // namespace detail
 
 class SavedTensor {
  public:
@@ -17,10 +44,18 @@ class SavedTensor {
   // The tensor, with its history. Throws AutogradError if it was changed by an in-place operation since; called while
   // the node that saved it runs.
   Tensor get() const;
-  bool defined() const noexcept { return static_cast<bool>(impl_); }
+  bool defined() const noexcept { return impl_ || deferred_; }
+
+  // For SavingScopes: what is kept, whether it is an output, and a copy without history.
+  const Ref<TensorImpl>& record() const noexcept { return impl_; }
+  bool is_output() const noexcept { return output_nr_ >= 0; }
+  SavedTensor without_history() const;
 
  private:
+  void offer_to_scope();
+
   Ref<TensorImpl> impl_;
+  Ref<detail::DeferredTensor> deferred_;  // instead of impl_
   uint32_t version_ = 0;
   int32_t output_nr_ = -1;  // of an output; negative for an input
 };

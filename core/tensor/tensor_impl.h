@@ -32,6 +32,7 @@ struct TensorImpl : RefCounted, Pooled {
   bool wrapped_number = false;   // a C++ scalar: takes part in promotion by category only
   bool inference = false;        // made under inference_mode: may never be saved for backward
   bool retains_grad = false;
+  bool no_grad_view = false;     // a view made while nothing was recorded: its base would not see a recorded change
   uint32_t output_nr = 0;        // which output of grad_fn this is
   uint32_t view_version = 0;     // storage version at which a view's grad_fn was recorded
   Ref<Storage> storage;
