@@ -1,7 +1,7 @@
 #include <farro/data/loader/loader.h>
 
 #include <farro/core/random/generator.h>
-#include <farro/data/loader/pipeline.h>
+#include <farro/data/loader/detail/pipeline.h>
 
 #include <chrono>
 #include <mutex>

@@ -1,7 +1,7 @@
 #include <farro/nn/layers/conv.h>
 
 #include <farro/kernels/conv/conv.h>
-#include <farro/nn/layers/default_init.h>
+#include <farro/nn/layers/detail/default_init.h>
 
 namespace farro::nn {
 

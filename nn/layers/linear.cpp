@@ -1,7 +1,7 @@
 #include <farro/nn/layers/linear.h>
 
 #include <farro/kernels/matmul/matmul.h>
-#include <farro/nn/layers/default_init.h>
+#include <farro/nn/layers/detail/default_init.h>
 
 namespace farro::nn {
 

@@ -1,6 +1,6 @@
 #include <farro/nn/module/module.h>
 
-#include <farro/nn/module/module_impl.h>
+#include <farro/nn/module/detail/module_impl.h>
 
 #include <cxxabi.h>
 #include <algorithm>

@@ -2,7 +2,7 @@
 
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/core/random/generator.h>
-#include <farro/nn/module/replace_data.h>
+#include <farro/nn/module/detail/replace_data.h>
 
 #include <algorithm>
 #include <array>

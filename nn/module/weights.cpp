@@ -1,7 +1,7 @@
 // Module: moving and exchanging weights.
 #include <farro/autograd/node/grad_mode.h>
-#include <farro/nn/module/module_impl.h>
-#include <farro/nn/module/replace_data.h>
+#include <farro/nn/module/detail/module_impl.h>
+#include <farro/nn/module/detail/replace_data.h>
 
 #include <algorithm>
 #include <unordered_set>

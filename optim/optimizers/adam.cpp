@@ -1,7 +1,7 @@
 #include <farro/optim/optimizers/adam.h>
 
 #include <farro/kernels/optim/optim.h>
-#include <farro/optim/optimizers/param_groups.h>
+#include <farro/optim/optimizers/detail/param_groups.h>
 
 namespace farro::optim {
 

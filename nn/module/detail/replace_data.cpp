@@ -1,4 +1,4 @@
-#include <farro/nn/module/replace_data.h>
+#include <farro/nn/module/detail/replace_data.h>
 
 #include <farro/autograd/node/accumulate_grad.h>
 #include <farro/autograd/node/grad_mode.h>
