@@ -33,5 +33,8 @@ Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllLossOpti
 // dtype.
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);  // (a - b)^2
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);   // |a - b|
+// max(x, 0) - x t + log(1 + exp(-|x|)): the cross entropy of sigmoid(logits) and target, safe for any logit.
+Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target,
+                                        Reduction reduction = Reduction::mean);
 
 }  // namespace farro

@@ -1,6 +1,7 @@
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/cpu/lanes.h>
 #include <farro/kernels/cpu/operand.h>
+#include <farro/kernels/cpu/vector_math.h>
 #include <farro/kernels/loss/pair_loss.op.h>
 
 #include <algorithm>
@@ -16,7 +17,8 @@ constexpr int64_t kBlock = 8192;
 template <PairLossKind kKind, class T>
 inline T element_loss(T a, T b) {
   if constexpr (kKind == PairLossKind::squared) return (a - b) * (a - b);
-  else return std::abs(a - b);
+  else if constexpr (kKind == PairLossKind::absolute) return std::abs(a - b);
+  else return (a < 0 ? T{0} : a) - a * b + vmath::log1p(vmath::exp(-std::abs(a)));
 }
 
 template <PairLossKind kKind, class T>
@@ -69,6 +71,7 @@ void register_pair_loss_cpu();
 void register_pair_loss_cpu() {
   register_kernel<MseLoss>(DeviceType::cpu, &pair_loss_kernel<PairLossKind::squared>);
   register_kernel<L1Loss>(DeviceType::cpu, &pair_loss_kernel<PairLossKind::absolute>);
+  register_kernel<BceWithLogitsLoss>(DeviceType::cpu, &pair_loss_kernel<PairLossKind::logistic>);
 }
 
 }  // namespace farro::FARRO_ISA

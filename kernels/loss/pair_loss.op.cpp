@@ -33,6 +33,11 @@ Grads PairLoss<kKind>::backward(const Saved& saved, const Grads& grads, Need nee
   const Tensor a = saved.input.get(), b = saved.target.get();
   const Tensor g = element_gradient(grads[0], saved.reduction, a.numel(), kKind == PairLossKind::squared ? 2 : 1);
   Grads out(2);
+  if constexpr (kKind == PairLossKind::logistic) {
+    if (need[0]) out[0] = (a.sigmoid() - b) * g;
+    if (need[1]) out[1] = -(a * g);
+    return out;
+  }
   Tensor slope;
   if constexpr (kKind == PairLossKind::squared) slope = (a - b) * g;
   else slope = where(gt(a, b), g, where(lt(a, b), -g, g * (a - b)));  // 0, or NaN where an operand is
@@ -45,16 +50,18 @@ template <PairLossKind kKind>
 Cost PairLoss<kKind>::cost(const Args& args) {
   const double n = static_cast<double>(args.input.numel());
   const double written = args.reduction == Reduction::none ? n : 1;
-  return {3 * n, (2 * n + written) * static_cast<double>(item_size(args.input.dtype()))};
+  return {(kKind == PairLossKind::logistic ? 8 : 3) * n, (2 * n + written) * static_cast<double>(item_size(args.input.dtype()))};
 }
 
 template struct PairLoss<PairLossKind::squared>;
 template struct PairLoss<PairLossKind::absolute>;
+template struct PairLoss<PairLossKind::logistic>;
 
 void register_pair_loss();
 void register_pair_loss() {
   register_op<MseLoss>();
   register_op<L1Loss>();
+  register_op<BceWithLogitsLoss>();
 }
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
@@ -62,6 +69,9 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
 }
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
   return call<L1Loss>({input, target, reduction});
+}
+Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target, Reduction reduction) {
+  return call<BceWithLogitsLoss>({logits, target, reduction});
 }
 
 }  // namespace farro

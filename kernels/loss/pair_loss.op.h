@@ -8,11 +8,13 @@
 
 namespace farro {
 
-enum class PairLossKind { squared, absolute };
+enum class PairLossKind { squared, absolute, logistic };
 
 template <PairLossKind kKind>
 struct PairLoss {
-  static constexpr OpInfo info{.name = kKind == PairLossKind::squared ? "mse_loss" : "l1_loss",
+  static constexpr OpInfo info{.name = kKind == PairLossKind::squared    ? "mse_loss"
+                                       : kKind == PairLossKind::absolute ? "l1_loss"
+                                                                         : "binary_cross_entropy_with_logits",
                                .autocast = Autocast::full};
   struct Args {
     const Tensor& input;
@@ -35,5 +37,6 @@ struct PairLoss {
 
 using MseLoss = PairLoss<PairLossKind::squared>;
 using L1Loss = PairLoss<PairLossKind::absolute>;
+using BceWithLogitsLoss = PairLoss<PairLossKind::logistic>;
 
 }  // namespace farro

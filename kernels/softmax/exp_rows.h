@@ -3,6 +3,7 @@
 #pragma once
 
 #include <farro/kernels/cpu/lanes.h>
+#include <farro/kernels/cpu/vector_math.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,7 +13,7 @@ namespace farro::FARRO_ISA {
 template <class T>
 inline void exp_run(T* x, int64_t n) {
 #pragma GCC ivdep
-  for (int64_t i = 0; i < n; ++i) x[i] = std::exp(x[i]);
+  for (int64_t i = 0; i < n; ++i) x[i] = vmath::exp(x[i]);
 }
 
 inline constexpr int64_t kExpBlock = 1024;  // values in a block of rows: stays in the first-level cache

@@ -51,8 +51,7 @@ Cost LogSoftmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
 
 TensorSpec LogSoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
 Grads LogSoftmaxBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  // The output's softmax is its exponential: exp(output) already sums to 1.
-  const Tensor p = softmax(saved.output.get(), saved.dim), &gg = grads[0];
+  const Tensor p = saved.output.get().exp(), &gg = grads[0];
   Grads out(2);
   if (need[0]) out[0] = gg - sum_over(gg * p, saved.dim);
   if (need[1]) out[1] = -(gg * p * sum_over(saved.grad.get(), saved.dim));

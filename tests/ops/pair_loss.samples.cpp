@@ -57,6 +57,9 @@ void samples_pair_loss(SampleSink& sink) {
   add_loss(sink, "mse_loss", mse_loss, [](auto a, auto b) { return (a - b) * (a - b); }, in({}), in({}));
   // Apart from each other: the slope jumps where they meet.
   add_loss(sink, "l1_loss", l1_loss, [](auto a, auto b) { return std::abs(a - b); }, in({}), in({}).away_from(0, 3));
+  add_loss(sink, "binary_cross_entropy_with_logits", binary_cross_entropy_with_logits,
+           [](auto x, auto t) { return (x < 0 ? 0 : x) - x * t + std::log1p(std::exp(-std::abs(x))); },
+           in({}).range(-6, 6).away_from(0), in({}).range(0, 1));
 }
 
 }  // namespace farro::opcheck
