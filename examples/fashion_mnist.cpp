@@ -78,18 +78,9 @@ void train(const RunOptions& options, const std::string& data_folder) {
                                                         .total_steps = options.epochs * loader.batches(),
                                                         .cycle_momentum = false}));
   TrainingState state{net, adamw, schedule, loader};
-  std::string folder;
-  if (!options.resume.empty()) {
-    const FoundCheckpoint found = find_checkpoint(options.resume);
-    state.load(found.content, found.path);
-    folder = options.out.empty() ? found.run_folder : options.out;
-  } else {
-    folder = choose_run_folder(options.out, "fashion_mnist");
-  }
-  RunFolder run = options.resume.empty() ? RunFolder::create(folder, "images")
-                                         : RunFolder::resume(folder, "images", state.step);
+  RunFolder run = open_run(options, state, "fashion_mnist", "images");
   std::printf("fashion_mnist: %lld parameters on %s, run in %s\n", static_cast<long long>(net.num_parameters()),
-              to_string(device).c_str(), folder.c_str());
+              to_string(device).c_str(), run.path().c_str());
 
   const int64_t last_step = options.epochs * loader.batches();
   const int64_t stop_at = options.max_steps ? std::min(options.max_steps, last_step) : last_step;
@@ -136,7 +127,7 @@ void train(const RunOptions& options, const std::string& data_folder) {
                      {"test accuracy", score.accuracy}});
     run.record(EpochRecord{.step = state.step, .epoch = epoch + 1, .test_loss = score.loss, .test_accuracy = score.accuracy});
     state.save(run.checkpoints());
-    io::save_safetensors(folder + "/model.safetensors", net.state_dict().entries(), {{"format", "pt"}});
+    io::save_safetensors(run.path() + "/model.safetensors", net.state_dict().entries(), {{"format", "pt"}});
   }
   std::printf("fashion_mnist: %lld steps in %.1f s, %.1f s of them waiting for input\n",
               static_cast<long long>(state.step), seconds_since(start), loader.input_wait_seconds());

@@ -77,6 +77,14 @@ void TrainingState::load(const io::LoadedTensors& checkpoint, const std::string&
   }
 }
 
+namespace {
+
+struct FoundCheckpoint {
+  io::LoadedTensors content;
+  std::string path;
+  std::string run_folder;  // the folder above checkpoints/
+};
+
 FoundCheckpoint find_checkpoint(const std::string& path) {
   if (!fs::is_directory(path)) {
     const fs::path folder = fs::path(path).parent_path();
@@ -84,11 +92,21 @@ FoundCheckpoint find_checkpoint(const std::string& path) {
             (folder.filename() == "checkpoints" ? folder.parent_path() : folder).string()};
   }
   const std::string folder = path + "/checkpoints";
-  FARRO_CHECK(fs::is_directory(folder), IoError, "--resume: folder must be a run's, with checkpoints in it, got '", path, "'");
+  FARRO_CHECK(fs::is_directory(folder), IoError, "--resume: folder must be a run's, with checkpoints in it, got '", path,
+              "'");
   const io::CheckpointFolder checkpoints(folder);
   auto latest = checkpoints.load_latest();
   FARRO_CHECK(latest, IoError, "--resume: folder must hold a checkpoint, got none in '", folder, "'");
   return {{std::move(latest->tensors), std::move(latest->metadata)}, checkpoints.path(latest->step), path};
+}
+
+}  // namespace
+
+RunFolder open_run(const RunOptions& options, TrainingState& state, const std::string& program, const std::string& unit) {
+  if (options.resume.empty()) return RunFolder::create(choose_run_folder(options.out, program), unit);
+  const FoundCheckpoint found = find_checkpoint(options.resume);
+  state.load(found.content, found.path);
+  return RunFolder::resume(options.out.empty() ? found.run_folder : options.out, unit, state.step);
 }
 
 }  // namespace farro::examples

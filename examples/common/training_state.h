@@ -4,6 +4,8 @@
 
 #include <farro/core/io/checkpoint.h>
 #include <farro/data/loader/loader.h>
+#include <farro/examples/common/program.h>
+#include <farro/examples/common/run_folder.h>
 #include <farro/nn/module/module.h>
 #include <farro/optim/schedule/schedule.h>
 
@@ -26,12 +28,9 @@ struct TrainingState {
   void load(const io::LoadedTensors& checkpoint, const std::string& path);
 };
 
-// A checkpoint file, or the newest intact one of a run's folder. IoError where there is none.
-struct FoundCheckpoint {
-  io::LoadedTensors content;
-  std::string path;
-  std::string run_folder;  // the folder above checkpoints/
-};
-FoundCheckpoint find_checkpoint(const std::string& path);
+// The folder of a run. With options.resume `state` goes on from that checkpoint (a file, or the newest intact one of a run's
+// folder), and so do the folder's records; otherwise the run is a new one. Nothing is created before all that can be wrong
+// with the options has been found: ValueError, IoError.
+RunFolder open_run(const RunOptions& options, TrainingState& state, const std::string& program, const std::string& unit);
 
 }  // namespace farro::examples
