@@ -1,6 +1,7 @@
 // From uniform words to uniform and normal numbers, for CPU loops and CUDA kernels alike. Only + - * /, sqrt and
 // integer operations, each rounded on its own, so that every instruction set and device gives the same bits: sources
-// that include this are compiled with -ffp-contract=off (device code: -fmad=false).
+// that include this are compiled with -ffp-contract=off (device code: -fmad=false). constexpr, so that nvcc takes them for
+// device functions.
 #pragma once
 
 #include <farro/core/random/philox.h>
@@ -68,7 +69,7 @@ template <class T, int N>
 
 // ln u for normal u in (0, 1]; at most 0. With u = 2^k (1 + f) and s = f / (2 + f): ln(1 + f) = f - s (f - R(s^2)).
 template <class T>
-[[gnu::always_inline]] inline T log_unit(T u) {
+[[gnu::always_inline]] inline constexpr T log_unit(T u) {
   using M = Math<T>;
   using Bits = typename M::Bits;
   constexpr Bits kOne = Bits{M::kBias} << M::kMantissa;
@@ -85,7 +86,7 @@ template <class T>
 
 // (cos t, sin t) for t = 2 pi (quadrant + fraction) / 4 with `angle` = fraction * pi / 2 in [-pi/4, pi/4).
 template <class T>
-[[gnu::always_inline]] inline Pair<T> cos_sin(T angle, uint32_t quadrant) {
+[[gnu::always_inline]] inline constexpr Pair<T> cos_sin(T angle, uint32_t quadrant) {
   using M = Math<T>;
   const T z = angle * angle;
   const T sine = angle + angle * z * polynomial(M::kSin, z);
@@ -96,7 +97,7 @@ template <class T>
 }
 
 // Two normals from two words. u has 31 bits and is at least 2^-32: values reach 6.66 standard deviations.
-[[gnu::always_inline]] inline Pair<float> normal_f32(uint32_t a, uint32_t b) {
+[[gnu::always_inline]] inline constexpr Pair<float> normal_f32(uint32_t a, uint32_t b) {
   const float u = (static_cast<float>(static_cast<int32_t>(a >> 1)) + 0.5f) * 0x1p-31f;
   const float radius = std::sqrt(-2.0f * log_unit(u));
   // The upper two bits name the quadrant, the others, read as a signed number, the place around its middle axis.
@@ -106,7 +107,7 @@ template <class T>
 }
 
 // Two normals from a block: 63 bits for u (9.4 standard deviations), 64 for the angle.
-[[gnu::always_inline]] inline Pair<double> normal_f64(const PhiloxBlock& block) {
+[[gnu::always_inline]] inline constexpr Pair<double> normal_f64(const PhiloxBlock& block) {
   const uint64_t a = uint64_t{block.v[1]} << 32 | block.v[0], b = uint64_t{block.v[3]} << 32 | block.v[2];
   const double u = (static_cast<double>(static_cast<int64_t>(a >> 1)) + 0.5) * 0x1p-63;
   const double radius = std::sqrt(-2.0 * log_unit(u));

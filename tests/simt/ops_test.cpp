@@ -6,6 +6,8 @@
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/random/dropout.h>
+#include <farro/kernels/random/random.h>
 #include <farro/kernels/reduce/sum.h>
 
 #include <cmath>
@@ -128,6 +130,32 @@ TEST(DeviceReduce, OfNothing) {
   expect_same(sum(x, {0}), zeros({3}));
   expect_same(sum(x, {1}), zeros({0}));
   EXPECT_TRUE(std::isnan(mean(x).item()));
+}
+
+// An element's value depends on the generator and its index alone, not on the device.
+TEST(DeviceRandom, HasTheBitsOfTheCpu) {
+  under_schedules([] {
+    const auto draw = [](DType dtype, Device device) {
+      const TensorOptions options{.dtype = dtype, .device = device};
+      manual_seed(7);
+      std::vector<Tensor> values{rand({1001}, options), randn({1001}, options), zeros({7, 9}, options)};
+      values[2].t().normal_(3, 2);
+      values.push_back(dropout(ones({77}, options), 0.3));
+      values.push_back(bernoulli(full({99}, 0.25, options)));
+      return values;
+    };
+    for (const DType dtype : kFloating) {
+      const std::vector<Tensor> device = draw(dtype, kDevice), host = draw(dtype, Device::cpu());
+      for (size_t i = 0; i < device.size(); ++i) expect_same(device[i], host[i]);
+    }
+    const auto integers = [](Device device) {
+      manual_seed(9);
+      return std::pair(randint(-5, 12, {333}, {.device = device}),
+                       randint(0, int64_t{1} << 40, {333}, {.device = device}));
+    };
+    expect_same(integers(kDevice).first, integers(Device::cpu()).first);
+    expect_same(integers(kDevice).second, integers(Device::cpu()).second);
+  });
 }
 
 TEST(DeviceAutograd, BroadcastGradientsAreSummed) {

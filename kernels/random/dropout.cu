@@ -1,0 +1,49 @@
+#include <farro/autograd/node/grad_mode.h>
+#include <farro/kernels/pointwise/device_loops.h>
+#include <farro/kernels/random/dropout.op.h>
+#include <farro/kernels/random/random.op.h>
+
+namespace farro {
+
+namespace {
+
+constexpr int kThreads = 256;
+
+// One Philox block, so four elements, per thread; C is float, or double for f64.
+template <class C>
+__global__ void drop(const void* x, void* out, DType dtype, int64_t numel, C scale, uint32_t threshold,
+                     PhiloxState random) {
+  const int64_t first = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * 4;
+  if (first >= numel) return;
+  const PhiloxBlock block = philox_block(random, static_cast<uint64_t>(first / 4));
+  for (int i = 0; i < 4 && first + i < numel; ++i) {
+    const C kept = device::load_as<C>(x, first + i, dtype) * scale;
+    device::store_as(out, first + i, dtype, block.v[i] < threshold ? C(0) : kept);
+  }
+}
+
+void dropout_kernel(const Dropout::Args& args, Outputs<Dropout>& out) {
+  const no_grad guard;
+  const uint64_t threshold = probability_threshold(args.p);
+  if (threshold >> 32) {
+    out[0].zero_();
+    return;
+  }
+  const Tensor x = args.x.contiguous();
+  const auto run = [&]<class C>(C scale) {
+    simt::launch(drop<C>,
+                 {.name = "dropout", .grid = simt::blocks_for((x.numel() + 3) / 4, kThreads), .block = kThreads},
+                 cuda_backend().current_stream(x.device().index), x.raw_data(), out[0].raw_data(), x.dtype(), x.numel(),
+                 scale, static_cast<uint32_t>(threshold), args.random);
+  };
+  const double scale = 1 / (1 - args.p);
+  if (x.dtype() == DType::f64) return run(scale);
+  run(static_cast<float>(scale));
+}
+
+}  // namespace
+
+void register_dropout_cuda();
+void register_dropout_cuda() { register_kernel<Dropout>(DeviceType::cuda, &dropout_kernel); }
+
+}  // namespace farro
