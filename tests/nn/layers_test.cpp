@@ -2,9 +2,11 @@
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
+#include <farro/nn/layers/activation.h>
 #include <farro/nn/layers/conv.h>
 #include <farro/nn/layers/dropout.h>
 #include <farro/nn/layers/linear.h>
+#include <farro/nn/layers/norm.h>
 #include <farro/nn/layers/pool.h>
 #include <farro/nn/module/containers.h>
 
@@ -76,6 +78,32 @@ TEST(Layers, DropoutActsInTrainingOnly) {
   drop.eval();
   EXPECT_EQ(drop(x).to_vector<double>(), std::vector<double>(1000, 1));
   EXPECT_THROW(Dropout(root, "drop", {.p = 2}), ValueError);
+}
+
+TEST(Layers, ActivationsInASequence) {
+  Sequential net;
+  net.add<ReLU>();
+  net.add<LeakyReLU>({.negative_slope = 0.5});
+  net.add<SiLU>("silu");
+  net.add<GELU>({.approximation = GeluApproximation::tanh});
+  net.add<Tanh>();
+  net.add<Sigmoid>();
+  net.add<Softmax>({.dim = 0});
+  EXPECT_NEAR(net(tensor({-1, 0, 2})).sum().item(), 1, 1e-6);
+  LeakyReLU leaky(root, "leaky", {.negative_slope = 0.5});
+  EXPECT_EQ(leaky(tensor({-1, 0, 2})).to_vector<double>(), (std::vector<double>{-0.5, 0, 2}));
+}
+
+TEST(Layers, NormsOfTheTrailingDimensions) {
+  LayerNorm norm(root, "norm", {.normalized_shape = {2, 3}});
+  EXPECT_EQ(shapes(norm), "weight[2, 3] bias[2, 3] ");
+  const Tensor y = norm(randn({4, 2, 3}));
+  EXPECT_NEAR(y[1].mean().item(), 0, 1e-6);
+  EXPECT_NEAR((y[1] * y[1]).mean().item(), 1, 1e-3);
+  RMSNorm rms(root, "norm", {.normalized_shape = 3});
+  EXPECT_EQ(shapes(rms), "weight[3] ");
+  EXPECT_NEAR((rms(tensor({3, 4, 12}))).to_vector<double>()[2], 12 / std::sqrt(169.0 / 3), 1e-5);
+  EXPECT_THROW(LayerNorm(root, "norm", {}), ValueError);
 }
 
 TEST(Layers, ErrorsCarryThePath) {

@@ -236,6 +236,15 @@ TEST(Clip, NormIsThatOfAllGradients) {
   EXPECT_THROW(clip_grad_norm_(params, 1, {.error_if_nonfinite = true}), ValueError);
 }
 
+TEST(Clip, ValuesAreClamped) {
+  Tensor p = parameter({0, 0, 0});
+  p.set_grad(tensor(std::vector<double>{-3, 0.5, 7}));
+  const std::vector<Tensor> params{p};
+  clip_grad_value_(params, 1);
+  EXPECT_EQ(values(p.grad()), (std::vector<double>{-1, 0.5, 1}));
+  EXPECT_THROW(clip_grad_value_(params, -1), ValueError);
+}
+
 // Values of torch.optim.lr_scheduler (2.x), by its closed forms.
 TEST(Schedule, FollowsPyTorch) {
   const auto lrs = [](const Schedule& schedule, int count) {

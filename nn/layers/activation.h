@@ -1,0 +1,73 @@
+// Activation functions as modules, for Sequential. Formulas: farro/kernels/pointwise/activation.h.
+#pragma once
+
+#include <farro/kernels/pointwise/activation.h>
+#include <farro/kernels/softmax/softmax.h>
+#include <farro/nn/module/module.h>
+
+namespace farro::nn {
+
+// A module around a function of one tensor.
+template <Tensor (*kFunction)(const Tensor&)>
+class Activation : public Module {
+ public:
+  using Module::Module;
+  Tensor forward(const Tensor& x) override { return kFunction(x); }
+};
+
+class ReLU final : public Activation<&relu> {
+  using Activation::Activation;
+};
+class SiLU final : public Activation<&silu> {
+  using Activation::Activation;
+};
+class Sigmoid final : public Activation<&sigmoid> {
+  using Activation::Activation;
+};
+class Tanh final : public Activation<&tanh> {
+  using Activation::Activation;
+};
+
+struct LeakyReLUOptions {
+  double negative_slope = 0.01;
+};
+
+class LeakyReLU final : public Module {
+ public:
+  using Options = LeakyReLUOptions;
+  LeakyReLU(Parent parent, std::string_view name, const LeakyReLUOptions& options = {})
+      : Module(parent, name), negative_slope(options.negative_slope) {}
+  Tensor forward(const Tensor& x) override { return leaky_relu(x, negative_slope); }
+
+  const double negative_slope;
+};
+
+struct GELUOptions {
+  GeluApproximation approximation = GeluApproximation::none;
+};
+
+class GELU final : public Module {
+ public:
+  using Options = GELUOptions;
+  GELU(Parent parent, std::string_view name, const GELUOptions& options = {})
+      : Module(parent, name), approximation(options.approximation) {}
+  Tensor forward(const Tensor& x) override { return gelu(x, approximation); }
+
+  const GeluApproximation approximation;
+};
+
+struct SoftmaxOptions {
+  int64_t dim = -1;
+};
+
+class Softmax final : public Module {
+ public:
+  using Options = SoftmaxOptions;
+  Softmax(Parent parent, std::string_view name, const SoftmaxOptions& options = {})
+      : Module(parent, name), dim(options.dim) {}
+  Tensor forward(const Tensor& x) override { return softmax(x, dim); }
+
+  const int64_t dim;
+};
+
+}  // namespace farro::nn

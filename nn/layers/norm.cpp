@@ -1,0 +1,38 @@
+#include <farro/nn/layers/norm.h>
+
+#include <farro/kernels/norm/layer_norm.h>
+#include <farro/kernels/pointwise/factories.h>
+
+namespace farro::nn {
+
+namespace {
+
+Tensor filled(bool wanted, const Shape& sizes, double value) { return wanted ? full(sizes, value) : Tensor(); }
+
+template <class Options>
+const Options& checked_shape(const char* layer, const Options& o) {
+  FARRO_CHECK(!o.normalized_shape.empty(), ValueError, layer,
+              ": normalized_shape must have at least one size, got none");
+  return o;
+}
+
+}  // namespace
+
+LayerNorm::LayerNorm(Parent parent, std::string_view name, const LayerNormOptions& options_)
+    : Module(parent, name),
+      options(checked_shape("LayerNorm", options_)),
+      weight(*this, "weight", filled(options.affine, options.normalized_shape, 1)),
+      bias(*this, "bias", filled(options.affine && options.bias, options.normalized_shape, 0)) {}
+
+Tensor LayerNorm::forward(const Tensor& x) {
+  return layer_norm(x, options.normalized_shape, weight, bias, options.eps);
+}
+
+RMSNorm::RMSNorm(Parent parent, std::string_view name, const RMSNormOptions& options_)
+    : Module(parent, name),
+      options(checked_shape("RMSNorm", options_)),
+      weight(*this, "weight", filled(options.affine, options.normalized_shape, 1)) {}
+
+Tensor RMSNorm::forward(const Tensor& x) { return rms_norm(x, options.normalized_shape, weight, options.eps); }
+
+}  // namespace farro::nn

@@ -1,0 +1,44 @@
+// Normalisation of each sample: farro/kernels/norm/layer_norm.h with weights.
+#pragma once
+
+#include <farro/nn/layers/extents.h>
+#include <farro/nn/module/module.h>
+
+namespace farro::nn {
+
+struct LayerNormOptions {
+  Extents normalized_shape = {};  // sizes of the trailing dimensions
+  double eps = 1e-5;
+  bool affine = true;  // weight and bias
+  bool bias = true;
+};
+
+class LayerNorm final : public Module {
+ public:
+  using Options = LayerNormOptions;
+  // ValueError where normalized_shape is empty.
+  LayerNorm(Parent parent, std::string_view name, const LayerNormOptions& options);
+  Tensor forward(const Tensor& x) override;
+
+  const LayerNormOptions options;
+  Parameter weight;
+  Parameter bias;
+};
+
+struct RMSNormOptions {
+  Extents normalized_shape = {};
+  double eps = 1e-5;
+  bool affine = true;  // weight
+};
+
+class RMSNorm final : public Module {
+ public:
+  using Options = RMSNormOptions;
+  RMSNorm(Parent parent, std::string_view name, const RMSNormOptions& options);
+  Tensor forward(const Tensor& x) override;
+
+  const RMSNormOptions options;
+  Parameter weight;
+};
+
+}  // namespace farro::nn
