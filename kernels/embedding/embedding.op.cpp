@@ -1,0 +1,67 @@
+#include <farro/kernels/embedding/embedding.op.h>
+
+#include <farro/autograd/call/call.h>
+#include <farro/kernels/embedding/embedding.h>
+
+namespace farro {
+
+TensorSpec Embedding::infer(const Args& args) {
+  FARRO_CHECK(args.weight.dim() == 2, ShapeError, "embedding: weight must have 2 dimensions, got ", args.weight);
+  FARRO_CHECK(args.indices.dtype() == DType::i64, DTypeError, "embedding: indices must be i64, got ", args.indices.dtype(),
+              " (indices: ", args.indices, ")");
+  FARRO_CHECK(args.padding_idx < args.weight.sizes()[0], ValueError, "embedding: padding_idx must be below weight's ",
+              args.weight.sizes()[0], " rows, got ", args.padding_idx);
+  Shape sizes = args.indices.sizes();
+  sizes.push_back(args.weight.sizes()[1]);
+  return TensorSpec(sizes, args.weight);
+}
+Embedding::Saved Embedding::save(const Args& args, const Outputs<Embedding>&, Need) {
+  return {SavedTensor(args.indices), args.weight.sizes()[0], args.padding_idx};
+}
+Grads Embedding::backward(const Saved& saved, const Grads& grads, Need) {
+  return {call<EmbeddingBackward>({grads[0], saved.indices.get(), saved.rows, saved.padding_idx}), Tensor()};
+}
+Cost Embedding::cost(const Args& args) {
+  const double moved = static_cast<double>(args.indices.numel()) * static_cast<double>(args.weight.sizes()[1]) *
+                       static_cast<double>(item_size(args.weight.dtype()));
+  return {0, 2 * moved + static_cast<double>(args.indices.nbytes())};
+}
+
+TensorSpec EmbeddingBackward::infer(const Args& args) {
+  Shape sizes = args.indices.sizes();
+  FARRO_CHECK(args.grad.dim() == sizes.size() + 1, ShapeError,
+              "embedding_backward: grad must have one dimension more than indices, got ", args.grad, " (indices: ",
+              args.indices, ")");
+  sizes.push_back(args.grad.sizes().back());
+  FARRO_CHECK(args.grad.sizes() == sizes, ShapeError, "embedding_backward: grad must have shape ", sizes, ", got ", args.grad);
+  return TensorSpec({args.rows, args.grad.sizes().back()}, args.grad);
+}
+EmbeddingBackward::Saved EmbeddingBackward::save(const Args& args, const Outputs<EmbeddingBackward>&, Need) {
+  return {SavedTensor(args.indices), args.padding_idx};
+}
+Grads EmbeddingBackward::backward(const Saved& saved, const Grads& grads, Need) {
+  Tensor table = grads[0];
+  if (saved.padding_idx >= 0) {
+    table = table.clone();
+    table.select(0, saved.padding_idx).zero_();
+  }
+  return {call<Embedding>({table, saved.indices.get(), saved.padding_idx}), Tensor()};
+}
+Cost EmbeddingBackward::cost(const Args& args) {
+  const double row = static_cast<double>(args.grad.sizes().back()) * static_cast<double>(item_size(args.grad.dtype()));
+  return {static_cast<double>(args.grad.numel()), static_cast<double>(args.grad.nbytes()) + static_cast<double>(args.rows) * row};
+}
+
+void register_embedding_kernels();  // embedding.cpp
+void register_embedding();
+void register_embedding() {
+  register_op<Embedding>();
+  register_op<EmbeddingBackward>();
+  register_embedding_kernels();
+}
+
+Tensor embedding(const Tensor& weight, const Tensor& indices, const EmbeddingOptions& options) {
+  return call<Embedding>({weight, indices, options.padding_idx});
+}
+
+}  // namespace farro
