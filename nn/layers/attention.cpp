@@ -1,0 +1,85 @@
+#include <farro/nn/layers/attention.h>
+
+#include <farro/kernels/matmul/matmul.h>
+#include <farro/kernels/pointwise/compare.h>
+#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/random/dropout.h>
+#include <farro/kernels/softmax/softmax.h>
+#include <farro/nn/init/init.h>
+
+#include <cmath>
+#include <limits>
+
+namespace farro::nn {
+
+namespace {
+
+const MultiheadAttentionOptions& checked(const MultiheadAttentionOptions& o) {
+  FARRO_CHECK(o.num_heads > 0 && o.embed_dim > 0 && o.embed_dim % o.num_heads == 0, ValueError,
+              "MultiheadAttention: embed_dim must be a positive multiple of num_heads, got ", o.embed_dim, " and ",
+              o.num_heads);
+  return o;
+}
+
+constexpr double kNever = -std::numeric_limits<double>::infinity();
+
+// softmax(q k^T / sqrt(D) + mask) v, with a part p of the weights dropped.
+Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionInputs& inputs, double p) {
+  Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(static_cast<double>(q.size(-1)));
+  const Tensor& mask = inputs.mask;
+  if (mask.defined())
+    scores = mask.dtype() == DType::boolean ? masked_fill(scores, logical_not(mask), kNever) : scores + mask;
+  if (inputs.causal) {
+    const TensorOptions on{.device = q.device()};
+    const Tensor later = arange(k.size(-2), on) > arange(q.size(-2), on).unsqueeze(1);
+    scores = masked_fill(scores, later, kNever);
+  }
+  return matmul(dropout(softmax(scores, -1), p), v);
+}
+
+}  // namespace
+
+MultiheadAttention::MultiheadAttention(Parent parent, std::string_view name, const MultiheadAttentionOptions& options_)
+    : Module(parent, name),
+      options(checked(options_)),
+      in_proj_weight(*this, "in_proj_weight", init::xavier_uniform_(empty({3 * options.embed_dim, options.embed_dim}))),
+      in_proj_bias(*this, "in_proj_bias", options.bias ? zeros({3 * options.embed_dim}) : Tensor()),
+      out_proj(*this, "out_proj",
+               {.in_features = options.embed_dim, .out_features = options.embed_dim, .bias = options.bias}) {
+  if (options.bias) init::constant_(out_proj.bias, 0);
+}
+
+Tensor MultiheadAttention::operator()(const Tensor& query, const Tensor& key, const Tensor& value,
+                                      const AttentionInputs& inputs) {
+  return invoke(query, [&](const Tensor& q) {
+    // A hook may have replaced the query: where all three were one, they stay one.
+    return query.is_same(key) && query.is_same(value) ? attend(q, q, q, inputs) : attend(q, key, value, inputs);
+  });
+}
+
+Tensor MultiheadAttention::project(const Tensor& x, int64_t from, int64_t count) {
+  const int64_t e = options.embed_dim, heads = options.num_heads;
+  FARRO_CHECK(x.dim() == 3 && x.size(2) == e, ShapeError, "MultiheadAttention: inputs must be [B, L, ", e, "], got ",
+              x);
+  const bool whole = count == 3;
+  const Tensor weight = whole ? Tensor(in_proj_weight) : in_proj_weight.narrow(0, from * e, count * e);
+  const Tensor bias = whole || !options.bias ? Tensor(in_proj_bias) : in_proj_bias.narrow(0, from * e, count * e);
+  const Tensor all = linear(x, weight, bias).view({x.size(0), x.size(1), count, heads, e / heads});
+  return all.permute({2, 0, 3, 1, 4});
+}
+
+Tensor MultiheadAttention::attend(const Tensor& query, const Tensor& key, const Tensor& value,
+                                  const AttentionInputs& inputs) {
+  Tensor q, k, v;
+  if (query.is_same(key) && query.is_same(value)) {
+    const Tensor all = project(query, 0, 3);
+    q = all[0], k = all[1], v = all[2];
+  } else {
+    q = project(query, 0, 1)[0], k = project(key, 1, 1)[0], v = project(value, 2, 1)[0];
+  }
+  const Tensor heads = attention(q, k, v, inputs, is_training() ? options.dropout : 0);
+  return out_proj(heads.transpose(1, 2).reshape({query.size(0), query.size(1), options.embed_dim}));
+}
+
+}  // namespace farro::nn
