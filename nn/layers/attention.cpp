@@ -1,5 +1,6 @@
 #include <farro/nn/layers/attention.h>
 
+#include <farro/kernels/attention/attention.h>
 #include <farro/kernels/matmul/matmul.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
@@ -24,8 +25,9 @@ const MultiheadAttentionOptions& checked(const MultiheadAttentionOptions& o) {
 
 constexpr double kNever = -std::numeric_limits<double>::infinity();
 
-// softmax(q k^T / sqrt(D) + mask) v, with a part p of the weights dropped.
-Tensor attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionInputs& inputs, double p) {
+// The plain formula, which has weights to drop a part p of; the fused kernel never holds them.
+Tensor attention_with_dropout(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionInputs& inputs,
+                              double p) {
   Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(static_cast<double>(q.size(-1)));
   const Tensor& mask = inputs.mask;
   if (mask.defined())
@@ -78,7 +80,9 @@ Tensor MultiheadAttention::attend(const Tensor& query, const Tensor& key, const 
   } else {
     q = project(query, 0, 1)[0], k = project(key, 1, 1)[0], v = project(value, 2, 1)[0];
   }
-  const Tensor heads = attention(q, k, v, inputs, is_training() ? options.dropout : 0);
+  const Tensor heads = is_training() && options.dropout > 0
+                           ? attention_with_dropout(q, k, v, inputs, options.dropout)
+                           : scaled_dot_product_attention(q, k, v, {.mask = inputs.mask, .causal = inputs.causal});
   return out_proj(heads.transpose(1, 2).reshape({query.size(0), query.size(1), options.embed_dim}));
 }
 

@@ -1,6 +1,6 @@
 #include <farro/nn/layers/embedding.h>
 
-#include <farro/kernels/index/gather.h>
+#include <farro/kernels/embedding/embedding.h>
 #include <farro/nn/init/init.h>
 
 namespace farro::nn {
@@ -28,9 +28,7 @@ Embedding::Embedding(Parent parent, std::string_view name, const EmbeddingOption
     : Module(parent, name), options(checked(options_)), weight(*this, "weight", table(options)) {}
 
 Tensor Embedding::forward(const Tensor& indices) {
-  Shape sizes = indices.sizes();
-  sizes.push_back(options.embedding_dim);
-  return index_select(weight, 0, indices.flatten()).view(sizes);
+  return embedding(weight, indices, {.padding_idx = options.padding_idx});
 }
 
 }  // namespace farro::nn

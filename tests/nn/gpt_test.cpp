@@ -54,6 +54,19 @@ TEST_F(Attention, ACausalPositionSeesNothingLater) {
   EXPECT_THAT(values(attention(x, {.mask = may_attend})), Pointwise(DoubleNear(1e-12), values(a)));
 }
 
+TEST_F(Attention, TheFormulaWithDropoutIsTheKernels) {
+  manual_seed(5);
+  // So little dropout that nothing is dropped.
+  MultiheadAttention attention(root, "attn", {.embed_dim = 4, .num_heads = 2, .dropout = 1e-12});
+  const Tensor x = randn({2, 6, 4}), mask = randn({6, 6});
+  for (const AttentionInputs& inputs : {AttentionInputs{.causal = true}, AttentionInputs{.mask = mask}}) {
+    attention.train();
+    const std::vector<double> formula = values(attention(x, inputs));
+    attention.eval();
+    EXPECT_THAT(values(attention(x, inputs)), Pointwise(DoubleNear(1e-10), formula));
+  }
+}
+
 TEST_F(Attention, DropoutActsInTrainingOnly) {
   manual_seed(3);
   MultiheadAttention attention(root, "attn", {.embed_dim = 4, .num_heads = 2, .dropout = 0.5});
@@ -72,6 +85,14 @@ TEST(Embedding, LooksUpRows) {
   rows.sum().backward();
   EXPECT_EQ(values(table.weight.grad()), (std::vector<double>{1, 1, 1, 1, 0, 0, 2, 2}));
   EXPECT_THROW(Embedding(root, "table", {.num_embeddings = 4}), ValueError);
+}
+
+TEST(Embedding, ThePaddingRowStaysZero) {
+  Embedding table(root, "table", {.num_embeddings = 3, .embedding_dim = 2, .padding_idx = 1});
+  const Tensor rows = table(tensor(std::vector<int64_t>{1, 2}));
+  EXPECT_EQ(values(rows[0]), (std::vector<double>{0, 0}));
+  rows.sum().backward();
+  EXPECT_EQ(values(table.weight.grad()), (std::vector<double>{0, 0, 0, 0, 1, 1}));
 }
 
 TEST(GPT, LearnsASequenceByHeart) {
