@@ -69,8 +69,16 @@ bool same_layout(const Shape& sizes, const Strides& strides, const Strides& expe
 }
 }  // namespace
 
+// As same_layout() with contiguous_strides(), without making them: this runs on every op.
 bool is_contiguous(const Shape& sizes, const Strides& strides) noexcept {
-  return same_layout(sizes, strides, contiguous_strides(sizes));
+  int64_t step = 1;
+  bool dense = true;
+  for (int i = sizes.size() - 1; i >= 0; --i) {
+    if (sizes[i] == 0) return true;
+    dense = dense && (sizes[i] == 1 || strides[i] == step);
+    step *= sizes[i];
+  }
+  return dense;
 }
 
 bool is_channels_last(const Shape& sizes, const Strides& strides) noexcept {

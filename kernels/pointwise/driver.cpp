@@ -112,10 +112,9 @@ bool run_dense(const TensorImpl& out, std::span<const Tensor* const> inputs, con
     const TensorImpl& impl = *inputs[k]->impl();
     if (impl.dtype != call.compute) return false;
     scalar[k] = impl.numel == 1 && out.numel != 1;
-    if (!scalar[k] && !(impl.contiguous && impl.sizes == out.sizes)) {
-      if (!(impl.numel == 1 && out.numel == 1)) return false;
-    }
-    in[k] = inputs[k]->raw_data();
+    // An input that broadcasts to the output and has as many elements has its shape, but for leading ones.
+    if (!scalar[k] && !(impl.contiguous && impl.numel == out.numel)) return false;
+    in[k] = static_cast<const char*>(impl.storage->data()) + size_t(impl.offset) * item_size(impl.dtype);
   }
   char* data = static_cast<char*>(out.storage->data()) + size_t(out.offset) * item_size(out.dtype);
   if (out.numel <= kPointwiseGrain) {

@@ -50,9 +50,9 @@ DType pointwise_dtype(PointwiseKind kind, TensorList inputs) noexcept {
 }
 
 DType pointwise_compute(PointwiseKind kind, std::span<const Tensor* const> inputs) noexcept {
-  const DType dtype = inputs[0]->dtype();
+  const DType dtype = inputs[0]->impl()->dtype;
   bool same = kind != PointwiseKind::floating || is_floating(dtype);
-  for (const Tensor* input : inputs) same = same && input->dtype() == dtype;
+  for (const Tensor* input : inputs) same = same && input->impl()->dtype == dtype;
   if (same) [[likely]]
     return compute_type(dtype);
   std::array<Tensor, kMaxPointwiseInputs> tensors;
