@@ -90,9 +90,15 @@ Attention::Saved Attention::save(const Args& args, const Outputs<Attention>& out
 }
 Grads Attention::backward(const Saved& saved, const Grads& grads, Need need) {
   const Tensor q = saved.q.get(), k = saved.k.get(), v = saved.v.get(), mask = saved.mask.get();
-  if (grad_enabled() || need[3]) return composed_backward(grads[0], q, k, v, mask, saved.causal, saved.scale, need);
-  auto out = call<AttentionBackward>({grads[0], q, k, v, mask, saved.out.get(), saved.lse.get(), saved.causal, saved.scale});
+  if (grad_enabled()) return composed_backward(grads[0], q, k, v, mask, saved.causal, saved.scale, need);
   Grads wanted(4);
+  if (need[3]) {  // the scores' gradient, which the kernel never stores
+    Need mask_only;
+    mask_only.set(3);
+    wanted = composed_backward(grads[0], q, k, v, mask, saved.causal, saved.scale, mask_only);
+    if (!need[0] && !need[1] && !need[2]) return wanted;
+  }
+  auto out = call<AttentionBackward>({grads[0], q, k, v, mask, saved.out.get(), saved.lse.get(), saved.causal, saved.scale});
   for (int i = 0; i < 3; ++i)
     if (need[i]) wanted[static_cast<size_t>(i)] = std::move(out[static_cast<size_t>(i)]);
   return wanted;
