@@ -31,6 +31,10 @@ void set_history(TensorImpl& tensor, const Ref<Node>& node, uint32_t output) noe
   tensor.output_nr = output;
 }
 
+// For core/tensor/print.cpp, which does not know nodes.
+const char* graph_node_name(const GraphNode& node) noexcept;
+const char* graph_node_name(const GraphNode& node) noexcept { return static_cast<const Node&>(node).name(); }
+
 void throw_graph_freed(const Node& node) {
   const ScopeGuard scope(node.scope());
   fail<AutogradError>("backward: the graph must not be walked twice, got a second walk through ", node.name(),
