@@ -2,8 +2,8 @@
 // the compiler vectorises; row-major is the same code with blocks of one. Every result element is computed by one
 // thread in a fixed order: gradients are gathered by input position, so overlapping windows need no zeroing and no
 // atomics.
-#include <farro/core/dtype/half.h>
 #include <farro/core/util/parallel.h>
+#include <farro/kernels/cpu/packs.h>
 #include <farro/kernels/pool/pool_windows.h>
 
 #include <algorithm>
@@ -14,24 +14,16 @@ namespace farro::FARRO_ISA {
 
 namespace {
 
-template <class T>
-using Accumulator = std::conditional_t<std::is_same_v<T, double>, double, float>;
-
 // Elements a thread should at least get.
 constexpr int64_t kGrain = 16384;
-constexpr int kBlock = 64;  // channels at a time
 
-// Calls fn(block begin, count) over the inner dimension. Whole blocks get a compile-time count.
-template <bool kRowMajor, class Fn>
-inline void for_blocks(int64_t inner, Fn&& fn) {
-  if constexpr (kRowMajor) {
-    fn(int64_t{0}, std::integral_constant<int, 1>{});
-  } else {
-    int64_t at = 0;
-    for (; at + kBlock <= inner; at += kBlock) fn(at, std::integral_constant<int, kBlock>{});
-    for (; at + 16 <= inner; at += 16) fn(at, std::integral_constant<int, 16>{});
-    if (at < inner) fn(at, static_cast<int>(inner - at));
-  }
+// Row-major memory (inner == 1) needs no blocks; known at compile time, it costs nothing.
+template <class T, bool kRowMajor, class Fn>
+inline void for_inner(int64_t inner, Fn&& fn) {
+  if constexpr (kRowMajor)
+    fn.template operator()<Pack<T, 1>, 1>(int64_t{0});
+  else
+    for_packs<T>(inner, fn);
 }
 
 // Calls fn(outer, i0, i1) for all rows of a [outer, n0, n1] grid, in parallel.
@@ -57,20 +49,47 @@ inline void for_window(const PoolAxis* axis, int64_t o0, int64_t o1, int64_t o2,
   }
 }
 
-// Calls fn(output position, tap number, o0, o1, o2) for every window that holds input (i0, i1, i2).
-template <class Fn>
-inline void for_cover(const PoolAxis* axis, int64_t i0, int64_t i1, int64_t i2, Fn&& fn) {
-  for (int32_t j0 = axis[0].cover_at[i0]; j0 < axis[0].cover_at[i0 + 1]; ++j0) {
-    for (int32_t j1 = axis[1].cover_at[i1]; j1 < axis[1].cover_at[i1 + 1]; ++j1) {
-      const int64_t o0 = axis[0].cover_out[j0], o1 = axis[1].cover_out[j1];
-      const int64_t row = (o0 * axis[1].out + o1) * axis[2].out;
-      const int64_t tap1 = (axis[0].cover_tap[j0] * axis[1].window + axis[1].cover_tap[j1]) * axis[2].window;
-      for (int32_t j2 = axis[2].cover_at[i2]; j2 < axis[2].cover_at[i2 + 1]; ++j2) {
-        const int64_t o2 = axis[2].cover_out[j2];
-        fn(row + o2, static_cast<int32_t>(tap1 + axis[2].cover_tap[j2]), o0, o1, o2);
+// The windows that hold the inputs of one row (i0, i1, *). It keeps what is the same along the row in registers: looked
+// up for each input, the tables took most of the time of a backward pass.
+class RowCover {
+ public:
+  RowCover(const PoolAxis* axis, int64_t i0, int64_t i1)
+      : a0_(axis[0]),
+        a1_(axis[1]),
+        a2_(axis[2]),
+        begin0_(a0_.cover_at[i0]),
+        end0_(a0_.cover_at[i0 + 1]),
+        begin1_(a1_.cover_at[i1]),
+        end1_(a1_.cover_at[i1 + 1]) {}
+
+  // Calls fn(output position, tap number, o0, o1, o2) for every window that holds input i2 of the row.
+  template <class Fn>
+  void each(int64_t i2, Fn&& fn) const {
+    const int32_t begin2 = a2_.cover_at[i2], end2 = a2_.cover_at[i2 + 1];
+    for (int32_t j0 = begin0_; j0 < end0_; ++j0) {
+      for (int32_t j1 = begin1_; j1 < end1_; ++j1) {
+        const int64_t o0 = a0_.cover_out[j0], o1 = a1_.cover_out[j1];
+        const int64_t row = (o0 * a1_.out + o1) * a2_.out;
+        const int64_t tap1 = (a0_.cover_tap[j0] * a1_.window + a1_.cover_tap[j1]) * a2_.window;
+        for (int32_t j2 = begin2; j2 < end2; ++j2) {
+          const int64_t o2 = a2_.cover_out[j2];
+          fn(row + o2, static_cast<int32_t>(tap1 + a2_.cover_tap[j2]), o0, o1, o2);
+        }
       }
     }
   }
+
+ private:
+  const PoolAxis a0_, a1_, a2_;
+  const int32_t begin0_, end0_, begin1_, end1_;
+};
+
+// A window in the padding alone may count nothing: its sum of 0 is divided by 1.
+template <class Number>
+Number divisor_of(const PoolAxis* axis, int64_t o0, int64_t o1, int64_t o2) {
+  const Number product = static_cast<Number>(axis[0].divisor[o0]) * static_cast<Number>(axis[1].divisor[o1]) *
+                         static_cast<Number>(axis[2].divisor[o2]);
+  return product > 0 ? product : Number{1};
 }
 
 int64_t in_volume(const PoolAxis* axis) { return axis[0].in * axis[1].in * axis[2].in; }
@@ -78,33 +97,39 @@ int64_t out_volume(const PoolAxis* axis) { return axis[0].out * axis[1].out * ax
 
 template <class T, class I, bool kRowMajor>
 void max_forward(const PoolCall& call, const T* x, T* out, I* indices) {
-  using A = Accumulator<T>;
   const PoolAxis* axis = call.axis;
   const int64_t inner = call.inner;
   for_rows(call.outer, axis[0].out, axis[1].out, axis[2].out * inner, [&](int64_t n, int64_t o0, int64_t o1) {
     const T* plane = x + n * in_volume(axis) * inner;
     for (int64_t o2 = 0; o2 < axis[2].out; ++o2) {
       const int64_t to = (((n * axis[0].out + o0) * axis[1].out + o1) * axis[2].out + o2) * inner;
-      const int32_t first = static_cast<int32_t>(
-          (axis[0].begin[o0] * axis[1].window + axis[1].begin[o1]) * axis[2].window + axis[2].begin[o2]);
-      for_blocks<kRowMajor>(inner, [&](int64_t at, auto count) {
-        A best[kBlock];
-        int32_t which[kBlock];
-        for (int j = 0; j < count; ++j) {
-          best[j] = -std::numeric_limits<A>::infinity();
-          which[j] = first;
+      const int64_t first =
+          (axis[0].begin[o0] * axis[1].window + axis[1].begin[o1]) * axis[2].window + axis[2].begin[o2];
+      for_inner<T, kRowMajor>(inner, [&]<class P, int kCount>(int64_t at) {
+        using Value = typename P::Value;
+        using Integer = typename P::Integer;
+        Value best[kCount];
+        Integer which[kCount];
+#pragma GCC unroll 4
+        for (int j = 0; j < kCount; ++j) {
+          best[j] = Value{} - std::numeric_limits<float>::infinity();
+          which[j] = Integer{} + static_cast<typename P::Lane>(first);
         }
         for_window(axis, o0, o1, o2, [&](int64_t from, int32_t tap) {
           const T* source = plane + from * inner + at;
-          for (int j = 0; j < count; ++j) {
-            const A value = static_cast<A>(source[j]);
-            const bool take = (value > best[j]) | (value != value);
+#pragma GCC unroll 4
+          for (int j = 0; j < kCount; ++j) {
+            const Value value = P::load(source + j * P::kWidth);
+            const auto take = (value > best[j]) | (value != value);
             best[j] = take ? value : best[j];
-            which[j] = take ? tap : which[j];
+            which[j] = take ? Integer{} + static_cast<typename P::Lane>(tap) : which[j];
           }
         });
-        for (int j = 0; j < count; ++j) out[to + at + j] = static_cast<T>(best[j]);
-        for (int j = 0; j < count; ++j) indices[to + at + j] = static_cast<I>(which[j]);
+#pragma GCC unroll 4
+        for (int j = 0; j < kCount; ++j) {
+          P::store(out + to + at + j * P::kWidth, best[j]);
+          P::store_integers(indices + to + at + j * P::kWidth, which[j]);
+        }
       });
     }
   });
@@ -112,22 +137,26 @@ void max_forward(const PoolCall& call, const T* x, T* out, I* indices) {
 
 template <class T, class I, bool kRowMajor>
 void max_backward(const PoolCall& call, const T* grad, const I* indices, T* grad_x) {
-  using A = Accumulator<T>;
   const PoolAxis* axis = call.axis;
   const int64_t inner = call.inner;
   for_rows(call.outer, axis[0].in, axis[1].in, axis[2].in * inner, [&](int64_t n, int64_t i0, int64_t i1) {
     const int64_t plane = n * out_volume(axis) * inner;
-    for (int64_t i2 = 0; i2 < axis[2].in; ++i2) {
+    const RowCover cover(axis, i0, i1);
+    for (int64_t i2 = 0, in2 = axis[2].in; i2 < in2; ++i2) {
       T* to = grad_x + (((n * axis[0].in + i0) * axis[1].in + i1) * axis[2].in + i2) * inner;
-      for_blocks<kRowMajor>(inner, [&](int64_t at, auto count) {
-        A sum[kBlock];
-        for (int j = 0; j < count; ++j) sum[j] = 0;
-        for_cover(axis, i0, i1, i2, [&](int64_t from, int32_t tap, int64_t, int64_t, int64_t) {
-          const T* g = grad + plane + from * inner + at;
-          const I* which = indices + plane + from * inner + at;
-          for (int j = 0; j < count; ++j) sum[j] += static_cast<int32_t>(which[j]) == tap ? static_cast<A>(g[j]) : A(0);
+      for_inner<T, kRowMajor>(inner, [&]<class P, int kCount>(int64_t at) {
+        using Value = typename P::Value;
+        Value sum[kCount] = {};
+        cover.each(i2, [&](int64_t from, int32_t tap, int64_t, int64_t, int64_t) {
+          const int64_t source = plane + from * inner + at;
+#pragma GCC unroll 4
+          for (int j = 0; j < kCount; ++j) {
+            const auto here = P::load_integers(indices + source + j * P::kWidth) == static_cast<typename P::Lane>(tap);
+            sum[j] += here ? P::load(grad + source + j * P::kWidth) : Value{};
+          }
         });
-        for (int j = 0; j < count; ++j) to[at + j] = static_cast<T>(sum[j]);
+#pragma GCC unroll 4
+        for (int j = 0; j < kCount; ++j) P::store(to + at + j * P::kWidth, sum[j]);
       });
     }
   });
@@ -152,26 +181,23 @@ void max_gather(const PoolCall& call, const T* x, const I* indices, T* out) {
 
 template <class T, bool kRowMajor>
 void avg_forward(const PoolCall& call, const T* x, T* out) {
-  using A = Accumulator<T>;
+  using Number = typename Pack<T, 1>::Value;
   const PoolAxis* axis = call.axis;
   const int64_t inner = call.inner;
   for_rows(call.outer, axis[0].out, axis[1].out, axis[2].out * inner, [&](int64_t n, int64_t o0, int64_t o1) {
     const T* plane = x + n * in_volume(axis) * inner;
     for (int64_t o2 = 0; o2 < axis[2].out; ++o2) {
       T* to = out + (((n * axis[0].out + o0) * axis[1].out + o1) * axis[2].out + o2) * inner;
-      const A divisor = static_cast<A>(axis[0].divisor[o0]) * static_cast<A>(axis[1].divisor[o1]) *
-                        static_cast<A>(axis[2].divisor[o2]);
-      for_blocks<kRowMajor>(inner, [&](int64_t at, auto count) {
-        A sum[kBlock];
-        for (int j = 0; j < count; ++j) sum[j] = 0;
-        bool any = false;
+      const Number divisor = divisor_of<Number>(axis, o0, o1, o2);
+      for_inner<T, kRowMajor>(inner, [&]<class P, int kCount>(int64_t at) {
+        typename P::Value sum[kCount] = {};
         for_window(axis, o0, o1, o2, [&](int64_t from, int32_t) {
           const T* source = plane + from * inner + at;
-          any = true;
-          for (int j = 0; j < count; ++j) sum[j] += static_cast<A>(source[j]);
+#pragma GCC unroll 4
+          for (int j = 0; j < kCount; ++j) sum[j] += P::load(source + j * P::kWidth);
         });
-        const A by = any ? divisor : A(1);  // a window in the padding alone may count nothing
-        for (int j = 0; j < count; ++j) to[at + j] = static_cast<T>(sum[j] / by);
+#pragma GCC unroll 4
+        for (int j = 0; j < kCount; ++j) P::store(to + at + j * P::kWidth, sum[j] / divisor);
       });
     }
   });
@@ -179,23 +205,24 @@ void avg_forward(const PoolCall& call, const T* x, T* out) {
 
 template <class T, bool kRowMajor>
 void avg_backward(const PoolCall& call, const T* grad, T* grad_x) {
-  using A = Accumulator<T>;
+  using Number = typename Pack<T, 1>::Value;
   const PoolAxis* axis = call.axis;
   const int64_t inner = call.inner;
   for_rows(call.outer, axis[0].in, axis[1].in, axis[2].in * inner, [&](int64_t n, int64_t i0, int64_t i1) {
     const T* plane = grad + n * out_volume(axis) * inner;
-    for (int64_t i2 = 0; i2 < axis[2].in; ++i2) {
+    const RowCover cover(axis, i0, i1);
+    for (int64_t i2 = 0, in2 = axis[2].in; i2 < in2; ++i2) {
       T* to = grad_x + (((n * axis[0].in + i0) * axis[1].in + i1) * axis[2].in + i2) * inner;
-      for_blocks<kRowMajor>(inner, [&](int64_t at, auto count) {
-        A sum[kBlock];
-        for (int j = 0; j < count; ++j) sum[j] = 0;
-        for_cover(axis, i0, i1, i2, [&](int64_t from, int32_t, int64_t o0, int64_t o1, int64_t o2) {
-          const T* g = plane + from * inner + at;
-          const A divisor = static_cast<A>(axis[0].divisor[o0]) * static_cast<A>(axis[1].divisor[o1]) *
-                            static_cast<A>(axis[2].divisor[o2]);
-          for (int j = 0; j < count; ++j) sum[j] += static_cast<A>(g[j]) / divisor;
+      for_inner<T, kRowMajor>(inner, [&]<class P, int kCount>(int64_t at) {
+        typename P::Value sum[kCount] = {};
+        cover.each(i2, [&](int64_t from, int32_t, int64_t o0, int64_t o1, int64_t o2) {
+          const T* source = plane + from * inner + at;
+          const Number divisor = divisor_of<Number>(axis, o0, o1, o2);
+#pragma GCC unroll 4
+          for (int j = 0; j < kCount; ++j) sum[j] += P::load(source + j * P::kWidth) / divisor;
         });
-        for (int j = 0; j < count; ++j) to[at + j] = static_cast<T>(sum[j]);
+#pragma GCC unroll 4
+        for (int j = 0; j < kCount; ++j) P::store(to + at + j * P::kWidth, sum[j]);
       });
     }
   });
