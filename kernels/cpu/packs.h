@@ -37,6 +37,7 @@ struct Pack {
     typedef T Unaligned __attribute__((vector_size(kWidth_ * sizeof(T)), aligned(alignof(T)), may_alias));
     return *reinterpret_cast<const Unaligned*>(p);
   }
+  static T lane(Value value, int i) { return value[i]; }
   static void store(T* p, Value value) {
     typedef T Unaligned __attribute__((vector_size(kWidth_ * sizeof(T)), aligned(alignof(T)), may_alias));
     *reinterpret_cast<Unaligned*>(p) = value;
@@ -72,6 +73,7 @@ struct Pack<T, 1> {
   using Integer = Lane;
 
   static Value load(const T* p) { return static_cast<Value>(*p); }
+  static Value lane(Value value, int) { return value; }
   static void store(T* p, Value value) { *p = static_cast<T>(value); }
   template <class I>
   static Integer load_integers(const I* p) {

@@ -1,0 +1,145 @@
+// The CPU kernels of batch normalisation: layouts, per-channel coefficients in f64, and the calls of the loops.
+#include <farro/autograd/call/inplace.h>
+#include <farro/core/dtype/visit.h>
+#include <farro/kernels/norm/batch_norm.op.h>
+#include <farro/kernels/norm/batch_norm_loops.h>
+
+#include <cmath>
+#include <vector>
+
+namespace farro {
+
+const BatchNormLoops* batch_norm_loops = nullptr;
+
+namespace {
+
+// The memory of x and of everything shaped like it: channels-last where x is, or where there is only one position.
+struct Layout {
+  MemoryFormat format = MemoryFormat::contiguous;
+  ChannelCall call;
+
+  explicit Layout(const Tensor& x) {
+    const int64_t n = x.size(0), channels = x.size(1);
+    const bool last = !x.is_contiguous() && x.is_contiguous(MemoryFormat::channels_last);
+    if (last) format = MemoryFormat::channels_last;
+    const int64_t positions = x.numel() / (n * channels);
+    call = {x.dtype() == DType::f64 ? DType::f64 : DType::f32, last ? n * positions : n, channels,
+            last ? 1 : positions};
+  }
+  Tensor dense(const Tensor& t) const { return t.to(call.dtype).contiguous(format); }
+};
+
+// Half precision is computed in f32 and copied into the result.
+class Result {
+ public:
+  Result(const Tensor& out, const Layout& layout) : out_(out), work_(out) {
+    if (out.dtype() != layout.call.dtype)
+      work_ = empty_strided(out.sizes(), out.strides(), {.dtype = layout.call.dtype, .device = out.device()});
+  }
+  void* data() const { return work_.raw_data(); }
+  void finish() const {
+    if (!work_.is_same(out_)) detail::copy_data(out_, work_);
+  }
+
+ private:
+  const Tensor& out_;
+  Tensor work_;
+};
+
+using Values = std::vector<double>;
+
+Values values_of(const Tensor& tensor, size_t channels, double absent) {
+  return tensor.defined() ? tensor.to_vector<double>() : Values(channels, absent);
+}
+Tensor tensor_of(const Values& values, DType dtype) {
+  Tensor out = empty({static_cast<int64_t>(values.size())}, {.dtype = dtype, .device = Device::cpu()});
+  visit_f32_f64("batch_norm", dtype, [&]<class T>(TypeTag<T>) {
+    T* data = out.data<T>();
+    for (size_t i = 0; i < values.size(); ++i) data[i] = static_cast<T>(values[i]);
+  });
+  return out;
+}
+
+void normalize(const Layout& layout, const Tensor& x, const Tensor& weight, const Tensor& bias, const Values& mean,
+               const Values& var, double eps, const Tensor& y) {
+  const size_t channels = mean.size();
+  Values scale = values_of(weight, channels, 1);
+  for (size_t c = 0; c < channels; ++c) scale[c] /= std::sqrt(var[c] + eps);
+  const DType dtype = layout.call.dtype;
+  const Tensor middle = tensor_of(mean, dtype), scales = tensor_of(scale, dtype),
+               shifts = tensor_of(values_of(bias, channels, 0), dtype);
+  const Result result(y, layout);
+  batch_norm_loops->normalize(layout.call, x.raw_data(), middle.raw_data(), scales.raw_data(), shifts.raw_data(),
+                              result.data());
+  result.finish();
+}
+
+void batch_norm_cpu(const BatchNorm::Args& args, Outputs<BatchNorm>& out) {
+  if (args.x.numel() == 0) return;
+  const no_grad guard;
+  const Layout layout(args.x);
+  const Tensor x = layout.dense(args.x);
+  const size_t channels = static_cast<size_t>(layout.call.channels);
+  const size_t rows = static_cast<size_t>(batch_norm_loops->parts(layout.call)) * channels;
+  Values partial(2 * rows), mean(channels), var(channels);
+  const Tensor centres = empty({static_cast<int64_t>(rows)}, {.dtype = layout.call.dtype, .device = Device::cpu()});
+  batch_norm_loops->statistics(layout.call, x.raw_data(), partial.data(), centres.raw_data(), mean.data(), var.data());
+  detail::copy_data(out[1], tensor_of(mean, layout.call.dtype));
+  detail::copy_data(out[2], tensor_of(var, layout.call.dtype));
+  // What backward will see: the statistics as they are returned.
+  normalize(layout, x, args.weight, args.bias, out[1].to_vector<double>(), out[2].to_vector<double>(), args.eps,
+            out[0]);
+}
+
+void batch_norm_eval_cpu(const BatchNormEval::Args& args, Outputs<BatchNormEval>& out) {
+  if (args.x.numel() == 0) return;
+  const no_grad guard;
+  const Layout layout(args.x);
+  normalize(layout, layout.dense(args.x), args.weight, args.bias, args.mean.to_vector<double>(),
+            args.var.to_vector<double>(), args.eps, out[0]);
+}
+
+void batch_norm_backward_cpu(const BatchNormBackward::Args& args, Outputs<BatchNormBackward>& out) {
+  if (args.x.numel() == 0) {
+    for (int i : {1, 2}) out[static_cast<size_t>(i)].zero_();
+    return;
+  }
+  const no_grad guard;
+  const Layout layout(args.x);
+  const DType dtype = layout.call.dtype;
+  const size_t channels = static_cast<size_t>(layout.call.channels);
+  const double count = static_cast<double>(args.x.numel()) / static_cast<double>(channels);
+  const Tensor x = layout.dense(args.x), grad = layout.dense(args.grad), mean = args.mean.to(dtype).contiguous();
+  Values partial(2 * static_cast<size_t>(batch_norm_loops->parts(layout.call)) * channels), sums(2 * channels);
+  batch_norm_loops->gradient_sums(layout.call, grad.raw_data(), x.raw_data(), mean.raw_data(), partial.data(),
+                                  sums.data());
+  const Values var = args.var.to_vector<double>();
+  Values scale = values_of(args.weight, channels, 1), slope(channels), shift(channels), grad_weight(channels);
+  for (size_t c = 0; c < channels; ++c) {
+    const double r = 1 / std::sqrt(var[c] + args.eps);
+    grad_weight[c] = sums[channels + c] * r;
+    scale[c] *= r;
+    if (!args.batch_statistics) continue;
+    shift[c] = scale[c] * sums[c] / count;
+    slope[c] = scale[c] * r * grad_weight[c] / count;
+  }
+  detail::copy_data(out[1], tensor_of(grad_weight, dtype));
+  detail::copy_data(out[2], tensor_of(Values(sums.begin(), sums.begin() + static_cast<int64_t>(channels)), dtype));
+  if (!args.need_x) return;
+  const Tensor scales = tensor_of(scale, dtype), slopes = tensor_of(slope, dtype), shifts = tensor_of(shift, dtype);
+  const Result result(out[0], layout);
+  batch_norm_loops->gradient(layout.call, grad.raw_data(), x.raw_data(), mean.raw_data(), scales.raw_data(),
+                             slopes.raw_data(), shifts.raw_data(), result.data());
+  result.finish();
+}
+
+}  // namespace
+
+void register_batch_norm_kernels();
+void register_batch_norm_kernels() {
+  register_kernel<BatchNorm>(DeviceType::cpu, &batch_norm_cpu);
+  register_kernel<BatchNormEval>(DeviceType::cpu, &batch_norm_eval_cpu);
+  register_kernel<BatchNormBackward>(DeviceType::cpu, &batch_norm_backward_cpu);
+}
+
+}  // namespace farro
