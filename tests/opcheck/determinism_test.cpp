@@ -32,7 +32,9 @@ TEST_P(Determinism, TwoRunsAreEqual) {
       for (const Sample& sample : samples())
         for (DType dtype : list(sample.dtypes & dtype_set({DType::f32, DType::i64}))) {
           SCOPED_TRACE(str(describe(op_name(), sample, dtype, device, Layout::contiguous), " ", variant));
-          EXPECT_EQ(difference(everything(sample, dtype, device), everything(sample, dtype, device)), "");
+          if_supported([&] {
+            EXPECT_EQ(difference(everything(sample, dtype, device), everything(sample, dtype, device)), "");
+          });
         }
     });
 }

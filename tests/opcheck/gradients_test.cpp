@@ -52,11 +52,14 @@ TEST_P(Gradients, AreWhatDifferencesSay) {
         SCOPED_TRACE(str(describe(op_name(), sample, DType::f64, device, Layout::contiguous), " ", variant));
         const Tensors leaves = with_gradients(sample, make_inputs(sample, DType::f64, device).tensors);
         const TensorFunction function = [&](const Tensors& in) { return sample.run(in); };
-        EXPECT_NO_THROW(gradcheck(function, leaves));
-        if (sample.grad == Grad::second) {
-          EXPECT_NO_THROW(gradgradcheck(function, leaves));
-        }
-        ++checked;
+        if_supported([&] {
+          static_cast<void>(function(leaves));
+          EXPECT_NO_THROW(gradcheck(function, leaves));
+          if (sample.grad == Grad::second) {
+            EXPECT_NO_THROW(gradgradcheck(function, leaves));
+          }
+          ++checked;
+        });
       }
     });
   if (!op().no_backward) {

@@ -32,7 +32,7 @@ inline std::vector<Device> devices_of(const OpEntry& op) {
 }
 
 // Runs fn() once as the op is, and, where there are several variants, once with each forced; `fn` gets the variant's
-// name. A variant that does not support a call is passed over.
+// name.
 template <class Fn>
 void for_each_variant(const OpEntry& op, Device device, Fn&& fn) {
   fn("auto");
@@ -45,11 +45,17 @@ void for_each_variant(const OpEntry& op, Device device, Fn&& fn) {
   for (Variant variant : variants) {
     const Lift lift{op};
     op.force_variant(static_cast<int>(variant));
-    try {
-      fn(farro::name(variant));
-    } catch (const NotImplementedError& error) {
-      if (std::string_view(error.what()).find("some variant must support") == std::string_view::npos) throw;
-    }
+    fn(farro::name(variant));
+  }
+}
+
+// Runs fn(), which makes one call. A call that the forced variant does not support is passed over.
+template <class Fn>
+void if_supported(Fn&& fn) {
+  try {
+    fn();
+  } catch (const NotImplementedError& error) {
+    if (std::string_view(error.what()).find("some variant must support") == std::string_view::npos) throw;
   }
 }
 

@@ -28,7 +28,7 @@ TEST_P(Values, MatchTheReference) {
         for (DType dtype : list(sample.dtypes)) {
           SCOPED_TRACE(str(describe(op_name(), sample, dtype, device, Layout::contiguous), " ", variant));
           EXPECT_TRUE(sample.reference || sample.check) << "a sample needs a reference or a check";
-          check_values(sample, oracle, dtype, device);
+          if_supported([&] { check_values(sample, oracle, dtype, device); });
         }
       });
   }
