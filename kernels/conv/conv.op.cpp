@@ -69,21 +69,18 @@ TensorSpec Conv::infer(const Args& args) {
   return activation_spec(s.out_sizes(), args.x);
 }
 Conv::Saved Conv::save(const Args& args, const Outputs<Conv>&, Need need) {
-  return {need[1] ? SavedTensor(args.x) : SavedTensor(), need[0] ? SavedTensor(args.weight) : SavedTensor(),
+  return {need[1] || need[2] ? SavedTensor(args.x) : SavedTensor(), need[0] ? SavedTensor(args.weight) : SavedTensor(),
           args.x.sizes(), args.weight.sizes(), args.params};
 }
 Grads Conv::backward(const Saved& saved, const Grads& grads, Need need) {
   const Tensor& grad = grads[0];
   Grads result(3);
   if (need[0]) result[0] = call<ConvBackwardData>({grad, saved.weight.get(), saved.x_sizes, saved.params});
-  if (need[1]) {
+  // The bias too when it is wanted alone: its bits must not depend on what else is wanted.
+  if (need[1] || need[2]) {
     auto [weight, bias] = call<ConvBackwardFilter>({grad, saved.x.get(), saved.weight_sizes, need[2], saved.params});
-    result[1] = std::move(weight);
+    if (need[1]) result[1] = std::move(weight);
     if (need[2]) result[2] = std::move(bias);
-  } else if (need[2]) {
-    Dims all_but_channels{0};
-    for (int i = 2; i < grad.dim(); ++i) all_but_channels.push_back(i);
-    result[2] = grad.sum(all_but_channels);
   }
   return result;
 }

@@ -4,6 +4,7 @@
 #include <farro/kernels/norm/batch_norm.op.h>
 #include <farro/kernels/norm/batch_norm_loops.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -80,10 +81,20 @@ void batch_norm_cpu(const BatchNorm::Args& args, Outputs<BatchNorm>& out) {
   const Layout layout(args.x);
   const Tensor x = layout.dense(args.x);
   const size_t channels = static_cast<size_t>(layout.call.channels);
-  const size_t rows = static_cast<size_t>(batch_norm_loops->parts(layout.call)) * channels;
-  Values partial(2 * rows), mean(channels), var(channels);
-  const Tensor centres = empty({static_cast<int64_t>(rows)}, {.dtype = layout.call.dtype, .device = Device::cpu()});
-  batch_norm_loops->statistics(layout.call, x.raw_data(), partial.data(), centres.raw_data(), mean.data(), var.data());
+  // Deviations from some value of the channel: then the square of the mean does not swallow the variance.
+  Values centre(channels), sums(2 * channels), var(channels);
+  visit_f32_f64("batch_norm", layout.call.dtype, [&]<class T>(TypeTag<T>) {
+    for (size_t c = 0; c < channels; ++c)
+      centre[c] = static_cast<double>(x.data<T>()[static_cast<int64_t>(c) * layout.call.inner]);
+  });
+  Values partial(static_cast<size_t>(batch_norm_loops->parts(layout.call)) * 2 * channels), mean = centre;
+  batch_norm_loops->moments(layout.call, x.raw_data(), centre.data(), partial.data(), sums.data());
+  const double count = static_cast<double>(x.numel()) / static_cast<double>(channels);
+  for (size_t c = 0; c < channels; ++c) {
+    const double off = sums[c] / count;
+    mean[c] += off;
+    var[c] = std::max(sums[channels + c] / count - off * off, 0.0);
+  }
   detail::copy_data(out[1], tensor_of(mean, layout.call.dtype));
   detail::copy_data(out[2], tensor_of(var, layout.call.dtype));
   // What backward will see: the statistics as they are returned.
@@ -110,9 +121,9 @@ void batch_norm_backward_cpu(const BatchNormBackward::Args& args, Outputs<BatchN
   const size_t channels = static_cast<size_t>(layout.call.channels);
   const double count = static_cast<double>(args.x.numel()) / static_cast<double>(channels);
   const Tensor x = layout.dense(args.x), grad = layout.dense(args.grad), mean = args.mean.to(dtype).contiguous();
-  Values partial(2 * static_cast<size_t>(batch_norm_loops->parts(layout.call)) * channels), sums(2 * channels);
-  batch_norm_loops->gradient_sums(layout.call, grad.raw_data(), x.raw_data(), mean.raw_data(), partial.data(),
-                                  sums.data());
+  Values partial(static_cast<size_t>(batch_norm_loops->parts(layout.call)) * 2 * channels), sums(2 * channels);
+  batch_norm_loops->gradient_sums(layout.call, grad.raw_data(), x.raw_data(), mean.to_vector<double>().data(),
+                                  partial.data(), sums.data());
   const Values var = args.var.to_vector<double>();
   Values scale = values_of(args.weight, channels, 1), slope(channels), shift(channels), grad_weight(channels);
   for (size_t c = 0; c < channels; ++c) {

@@ -1,6 +1,6 @@
 // What batch_norm.cpp calls in the instruction-set builds (batch_norm.cpu.cpp). Memory is [outer, C, inner] in
-// row-major order; channels-last has inner == 1. It is cut into parts that depend on the shape alone; sums go to one
-// row of C values per part in f64, and are combined in the order of the parts: the number of threads does not show.
+// row-major order; channels-last has inner == 1. Sums are accumulated in f64, in parts that depend on the shape alone
+// and are added in order: the number of threads does not show, and of f32 values neither does the layout.
 #pragma once
 
 #include <farro/core/dtype/dtype.h>
@@ -15,12 +15,12 @@ struct ChannelCall {
 };
 
 struct BatchNormLoops {
-  // Rows of the partial sums below.
+  // Rows of 2 * C values that the sums below need as scratch.
   int64_t (*parts)(const ChannelCall& call);
-  // mean and biased variance of each channel; `partial` has 2 * parts * C values, `centres` parts * C of the dtype.
-  void (*statistics)(const ChannelCall& call, const void* x, double* partial, void* centres, double* mean, double* var);
+  // sums[c] = sum of x - centre[c], sums[C + c] = sum of its squares.
+  void (*moments)(const ChannelCall& call, const void* x, const double* centre, double* partial, double* sums);
   // sums[c] = sum of g, sums[C + c] = sum of g * (x - mean[c]).
-  void (*gradient_sums)(const ChannelCall& call, const void* grad, const void* x, const void* mean, double* partial,
+  void (*gradient_sums)(const ChannelCall& call, const void* grad, const void* x, const double* mean, double* partial,
                         double* sums);
   // y = (x - mean) * scale + shift; coefficients per channel.
   void (*normalize)(const ChannelCall& call, const void* x, const void* mean, const void* scale, const void* shift,

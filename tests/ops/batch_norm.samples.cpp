@@ -139,7 +139,8 @@ void samples_batch_norm(SampleSink& sink) {
       {"signals", {2, 3, 7}},
       {"volumes", {1, 2, 2, 3, 2}},
       {"one channel", {4, 1, 2, 2}},
-      {"two values a channel", {2, 3, 1, 1}},
+      // Of two values one becomes 1 and the other -1: the gradient cancels to almost nothing.
+      {"two values a channel", {2, 3, 1, 1}, true, Grad::none},
       {"many channels", {3, 83, 2, 2}, true, Grad::none},
       {"long runs", {2, 3, 40, 50}, true, Grad::none},
       {"many rows", {700, 5}, true, Grad::none},

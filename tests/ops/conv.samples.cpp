@@ -129,7 +129,8 @@ const std::vector<Problem>& problems() {
   return list;
 }
 
-// Whole vectors of channels and several parts of a batch; too many values to take gradients one by one.
+// Whole vectors of channels and several parts of a batch, for the fast variants: too many values to take gradients one by
+// one, and f64 has the plain loops only.
 const std::vector<Problem>& large_problems() {
   static const std::vector<Problem> list = {
       {"wide", {2, 32, 8, 8}, {64, 32, 3, 3}, {.padding = {1}}},
@@ -153,7 +154,10 @@ void samples_conv(SampleSink& sink) {
   }
   for (const Problem& p : large_problems()) {
     Sample forward = forward_sample(p), data = backward_data_sample(p), filter = backward_filter_sample(p, true);
-    forward.grad = data.grad = filter.grad = Grad::none;
+    for (Sample* sample : {&forward, &data, &filter}) {
+      sample->grad = Grad::none;
+      sample->dtypes = dtype_set({DType::f32, DType::bf16});
+    }
     sink.add("conv", forward);
     sink.add("conv_backward_data", data);
     sink.add("conv_backward_filter", filter);
