@@ -3,6 +3,7 @@
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 #include <farro/nn/layers/activation.h>
+#include <farro/nn/layers/batch_norm.h>
 #include <farro/nn/layers/conv.h>
 #include <farro/nn/layers/dropout.h>
 #include <farro/nn/layers/linear.h>
@@ -92,6 +93,34 @@ TEST(Layers, ActivationsInASequence) {
   EXPECT_NEAR(net(tensor({-1, 0, 2})).sum().item(), 1, 1e-6);
   LeakyReLU leaky(root, "leaky", {.negative_slope = 0.5});
   EXPECT_EQ(leaky(tensor({-1, 0, 2})).to_vector<double>(), (std::vector<double>{-0.5, 0, 2}));
+}
+
+TEST(Layers, BatchNormKeepsRunningStatistics) {
+  const DefaultDTypeGuard guard(DType::f64);
+  manual_seed(6);
+  BatchNorm2d norm(root, "bn", {.num_features = 3});
+  EXPECT_EQ(shapes(norm), "weight[3] bias[3] running_mean[3] running_var[3] num_batches_tracked[] ");
+  const Tensor x = randn({4, 3, 5, 5}) * 2 + 1;
+  const Tensor y = norm(x);
+  EXPECT_NEAR(y.mean().item(), 0, 1e-10);
+  EXPECT_NEAR(norm.running_mean[0].item(), 0.1 * x.select(1, 0).mean().item(), 1e-10);
+  EXPECT_EQ(norm.num_batches_tracked.item<int64_t>(), 1);
+  norm.eval();
+  const double mean = norm.running_mean[0].item(), var = norm.running_var[0].item();
+  const double expected = (x[0][0][0][0].item() - mean) / std::sqrt(var + 1e-5);
+  EXPECT_NEAR(norm(x)[0][0][0][0].item(), expected, 1e-10);
+  EXPECT_EQ(norm.num_batches_tracked.item<int64_t>(), 1);
+  EXPECT_THROW(norm(randn({4, 3})), ShapeError);
+
+  // Without momentum the running mean is that of all batches.
+  BatchNorm1d average(root, "bn", {.num_features = 2, .momentum = std::nullopt});
+  average(full({3, 2}, 1.0));
+  average(full({3, 2}, 4.0));
+  EXPECT_NEAR(average.running_mean[1].item(), 2.5, 1e-10);
+  BatchNorm1d bare(root, "bn", {.num_features = 2, .affine = false, .track_running_stats = false});
+  EXPECT_EQ(shapes(bare), "");
+  bare.eval();
+  EXPECT_NEAR(bare(randn({9, 2})).mean().item(), 0, 1e-10);
 }
 
 TEST(Layers, NormsOfTheTrailingDimensions) {

@@ -1,0 +1,46 @@
+#include <farro/nn/layers/batch_norm.h>
+
+#include <farro/kernels/norm/batch_norm.h>
+#include <farro/kernels/pointwise/factories.h>
+
+namespace farro::nn {
+
+namespace {
+
+Tensor filled(bool wanted, const Shape& sizes, double value) { return wanted ? full(sizes, value) : Tensor(); }
+
+const BatchNormOptions& checked(const BatchNormOptions& o) {
+  FARRO_CHECK(o.num_features > 0, ValueError, "BatchNorm: num_features must be positive, got ", o.num_features);
+  return o;
+}
+
+}  // namespace
+
+BatchNorm::BatchNorm(Parent parent, std::string_view name, const BatchNormOptions& options_, int min_rank, int max_rank)
+    : Module(parent, name),
+      options(checked(options_)),
+      weight(*this, "weight", filled(options.affine, {options.num_features}, 1)),
+      bias(*this, "bias", filled(options.affine, {options.num_features}, 0)),
+      running_mean(*this, "running_mean", filled(options.track_running_stats, {options.num_features}, 0)),
+      running_var(*this, "running_var", filled(options.track_running_stats, {options.num_features}, 1)),
+      num_batches_tracked(*this, "num_batches_tracked",
+                          options.track_running_stats ? zeros({}, {.dtype = DType::i64}) : Tensor()),
+      min_rank_(min_rank),
+      max_rank_(max_rank) {}
+
+// What the batch's statistics count for in the running ones.
+double BatchNorm::new_share() {
+  if (!options.track_running_stats) return 0;
+  num_batches_tracked.add_(1);
+  return options.momentum ? *options.momentum : 1 / num_batches_tracked.item();
+}
+
+Tensor BatchNorm::forward(const Tensor& x) {
+  FARRO_CHECK(x.dim() >= min_rank_ && x.dim() <= max_rank_, ShapeError, type_name(), ": x must have ",
+              min_rank_ == max_rank_ ? str(max_rank_) : str(min_rank_, " or ", max_rank_), " dimensions, got ", x);
+  const bool of_batch = is_training() || !options.track_running_stats;
+  const double share = is_training() ? new_share() : 0;
+  return batch_norm(x, weight, bias, running_mean, running_var, of_batch, share, options.eps);
+}
+
+}  // namespace farro::nn
