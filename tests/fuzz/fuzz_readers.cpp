@@ -175,6 +175,7 @@ int run(const std::string& name, const Reader& reader, uint64_t first, uint64_t 
 }
 
 int main(int argc, char** argv) {
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
   const char* full = std::getenv("FARRO_TEST_FULL");
   const uint64_t first = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 0;
   const uint64_t standard = full && std::strcmp(full, "1") == 0 ? 1'000'000 : 20'000;
