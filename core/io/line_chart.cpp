@@ -2,7 +2,7 @@
 
 #include <farro/core/error/error.h>
 #include <farro/core/io/atomic_file.h>
-#include <farro/core/io/chart_axis.h>
+#include <farro/core/io/detail/chart_axis.h>
 
 #include <algorithm>
 #include <array>

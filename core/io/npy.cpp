@@ -1,7 +1,7 @@
 #include <farro/core/io/npy.h>
 
-#include <farro/core/io/array_data.h>
 #include <farro/core/io/atomic_file.h>
+#include <farro/core/io/detail/array_data.h>
 #include <farro/core/io/file.h>
 #include <farro/core/io/file_error.h>
 

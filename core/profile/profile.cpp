@@ -3,7 +3,7 @@
 #include <farro/core/profile/op_ranges.h>
 
 #include <farro/core/error/error.h>
-#include <farro/core/profile/trace_writer.h>
+#include <farro/core/profile/detail/trace_writer.h>
 #include <farro/core/scope/scope.h>
 
 #include <unistd.h>

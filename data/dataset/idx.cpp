@@ -1,6 +1,6 @@
 #include <farro/data/dataset/idx.h>
 
-#include <farro/core/io/array_data.h>
+#include <farro/core/io/detail/array_data.h>
 #include <farro/core/io/file_error.h>
 #include <farro/core/io/gzip.h>
 

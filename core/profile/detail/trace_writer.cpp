@@ -1,4 +1,4 @@
-#include <farro/core/profile/trace_writer.h>
+#include <farro/core/profile/detail/trace_writer.h>
 
 #include <farro/core/io/file_error.h>
 

@@ -1,6 +1,6 @@
-#include <farro/core/io/safetensors_header.h>
+#include <farro/core/io/detail/safetensors_header.h>
 
-#include <farro/core/io/array_data.h>
+#include <farro/core/io/detail/array_data.h>
 #include <farro/core/io/file_error.h>
 
 #include <nlohmann/json.hpp>

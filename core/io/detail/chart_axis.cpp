@@ -1,4 +1,4 @@
-#include <farro/core/io/chart_axis.h>
+#include <farro/core/io/detail/chart_axis.h>
 
 #include <algorithm>
 #include <array>

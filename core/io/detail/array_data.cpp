@@ -1,4 +1,4 @@
-#include <farro/core/io/array_data.h>
+#include <farro/core/io/detail/array_data.h>
 
 #include <farro/core/io/file_error.h>
 
