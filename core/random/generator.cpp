@@ -65,12 +65,16 @@ uint64_t RandomSequence::next64() noexcept {
   return uint64_t{next32()} << 32 | low;
 }
 
+// The upper half of value * bound is uniform once those values are drawn again whose lower half is among the first
+// 2^64 mod bound (Lemire, "Fast random integer generation in an interval", 2019); most calls divide nothing.
 uint64_t RandomSequence::below(uint64_t bound) noexcept {
-  // Values under 2^64 mod bound would favour the small residues: they are drawn again.
-  const uint64_t rejected = (0 - bound) % bound;
-  uint64_t value = next64();
-  while (value < rejected) value = next64();
-  return value % bound;
+  __extension__ using Wide = unsigned __int128;
+  Wide product = Wide{next64()} * bound;
+  if (static_cast<uint64_t>(product) < bound) {
+    const uint64_t rejected = (0 - bound) % bound;
+    while (static_cast<uint64_t>(product) < rejected) product = Wide{next64()} * bound;
+  }
+  return static_cast<uint64_t>(product >> 64);
 }
 
 std::string to_string(const PhiloxState& state) {

@@ -6,6 +6,7 @@
 #include <farro/kernels/index/indexing.op.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/reduce/sum.h>
+#include <farro/kernels/view/reshape.h>
 
 namespace farro {
 
@@ -67,12 +68,26 @@ class Expression {
 
   void apply_mask(const Tensor& mask) {
     if (mask.dim() == 0) view_ = view_.unsqueeze(dim_);  // keeps all or nothing
-    const Tensor flat = mask.dim() ? mask : mask.reshape({1});
-    for (int d = 0; d < flat.dim(); ++d)
-      FARRO_CHECK(flat.sizes()[d] == view_.sizes()[dim_ + d], IndexError, op_,
+    const Tensor covering = mask.dim() ? mask : mask.reshape({1});
+    for (int d = 0; d < covering.dim(); ++d)
+      FARRO_CHECK(covering.sizes()[d] == view_.sizes()[dim_ + d], IndexError, op_,
                   ": a mask must have the sizes of the dimensions it covers, got ", mask.sizes(), " for dimensions ",
-                  dim_, " to ", dim_ + flat.dim() - 1, " of ", view_.sizes());
-    for (const Tensor& coordinate : nonzero(flat).unbind(1)) add(coordinate);
+                  dim_, " to ", dim_ + covering.dim() - 1, " of ", view_.sizes());
+    if (merge_covered(covering.dim())) return add(nonzero(covering.reshape({-1})).select(1, 0));
+    for (const Tensor& coordinate : nonzero(covering).unbind(1)) add(coordinate);
+  }
+
+  // Makes one dimension of those that a mask covers, where strides allow: one list of places is less work than several.
+  bool merge_covered(int count) {
+    if (count == 1) return true;
+    Shape sizes = view_.sizes();
+    for (int d = 1; d < count; ++d) {
+      sizes[dim_] *= sizes[dim_ + 1];
+      sizes.erase(dim_ + 1);
+    }
+    if (!view_strides(view_.sizes(), view_.strides(), sizes)) return false;
+    view_ = view_.view(sizes);
+    return true;
   }
 
   void add(const Tensor& index) {
@@ -95,7 +110,28 @@ Tensor index(const Tensor& input, std::span<const TensorIndex> indices) {
   return call<Index>({expression.view(), expression.indices(), expression.dims()});
 }
 
+namespace {
+
+// t[mask] = number, without a list of places; false where it is anything else.
+bool fill_masked(const Tensor& target, std::span<const TensorIndex> indices, const Tensor& value) {
+  if (indices.size() != 1 || value.numel() != 1 || !value.is_cpu() || value.requires_grad()) return false;
+  const Tensor* mask = std::get_if<Tensor>(&indices[0].value);
+  if (!mask || mask->dtype() != DType::boolean || mask->dim() == 0 || mask->device() != target.device()) return false;
+  Shape sizes = mask->sizes();
+  for (int d = 0; d < target.dim(); ++d) {
+    if (d < sizes.size() && sizes[d] != target.sizes()[d]) return false;
+    if (d >= sizes.size()) sizes.push_back(1);
+  }
+  if (sizes.size() != target.dim()) return false;
+  const Scalar number = is_floating(value.dtype()) ? Scalar(value.item<double>()) : Scalar(value.item<int64_t>());
+  Tensor(target).masked_fill_(mask->reshape(sizes), number);
+  return true;
+}
+
+}  // namespace
+
 Tensor& index_put_(Tensor& target, std::span<const TensorIndex> indices, const Tensor& values, bool accumulate) {
+  if (!accumulate && fill_masked(target, indices, values)) return target;
   const Expression expression("index_put_", target, indices);
   Tensor part = expression.view();
   const Tensor converted = values.to(target.device(), target.dtype());

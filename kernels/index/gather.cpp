@@ -13,45 +13,54 @@ namespace {
 void gather_kernel(const Gather::Args& args, Outputs<Gather>& out) {
   const int dim = static_cast<int>(args.dim);
   const Tensor index = checked_index("gather", args.index, 0, args.input.sizes()[dim], dim);
-  const Shape& sizes = index.sizes();
-  const Surroundings around(sizes, args.input.strides(), dim, dim + 1);
-  const int64_t stride = args.input.strides()[dim], entries = sizes[dim], inner = around.inner_size();
-  const int64_t* at = index.data<int64_t>();
+  const Surroundings around(index.sizes(), args.input.strides(), dim, dim + 1);
+  const int64_t stride = args.input.strides()[dim], entries = index.sizes()[dim], inner = around.inner.count();
+  if (index.numel() == 0) return;
   visit_item_size(item_size(args.input.dtype()), [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T* from = static_cast<const T*>(args.input.raw_data());
-    T* to = static_cast<T*>(out[0].raw_data());
-    parallel_for(around.outer_size() * entries, std::max<int64_t>(kIndexGrain / std::max<int64_t>(inner, 1), 1),
+    parallel_for(around.outer.count() * entries, std::max<int64_t>(kIndexGrain / inner, 1),
                  [&](int64_t begin, int64_t end) {
-                   for (int64_t row = begin; row < end; ++row) {
-                     const T* base = from + around.outer[static_cast<size_t>(row / entries)];
-                     for (int64_t i = 0; i < inner; ++i)
-                       to[row * inner + i] = base[at[row * inner + i] * stride + around.inner[static_cast<size_t>(i)]];
-                   }
+                   for_each_segment(begin, end, entries, [&](int64_t o, int64_t first, int64_t last) {
+                     const T* base = from + around.outer[o];
+                     const int64_t* at = index.data<int64_t>() + o * entries * inner;
+                     T* to = static_cast<T*>(out[0].raw_data()) + o * entries * inner;
+                     if (inner == 1) {
+                       for (int64_t j = first; j < last; ++j) to[j] = base[at[j] * stride];
+                     } else {
+                       for (int64_t j = first; j < last; ++j)
+                         for (int64_t i = 0; i < inner; ++i)
+                           to[j * inner + i] = base[at[j * inner + i] * stride + around.inner[i]];
+                     }
+                   });
                  });
   });
 }
 
 void scatter_add_kernel(const ScatterAdd::Args& args, Outputs<ScatterAdd>& out) {
   const int dim = static_cast<int>(args.dim);
-  const Tensor index = checked_index("scatter_add", args.index, 0, args.input.sizes()[dim], dim);
+  const int64_t slots = args.input.sizes()[dim];
+  const Tensor index = checked_index("scatter_add", args.index, 0, slots, dim);
   const Accumulator sum(out[0], args.input);
   const Tensor src = sum.as_addend(args.src);
   const Surroundings around(index.sizes(), sum.tensor().strides(), dim, dim + 1);
-  const int64_t stride = sum.tensor().strides()[dim], entries = index.sizes()[dim], inner = around.inner_size();
-  const int64_t* at = index.data<int64_t>();
+  const int64_t stride = sum.tensor().strides()[dim], entries = index.sizes()[dim], inner = around.inner.count();
   sum.visit([&](auto tag) {
     using T = typename decltype(tag)::type;
-    const T* from = src.data<T>();
-    T* to = sum.tensor().data<T>();
-    for_each_region(around, entries, args.input.sizes()[dim],
+    for_each_region(around, entries, slots,
                     [&](int64_t o, int64_t begin, int64_t end, int64_t slot_begin, int64_t slot_end) {
-                      T* base = to + around.outer[static_cast<size_t>(o)];
+                      const int64_t* at = index.data<int64_t>() + o * entries * inner;
+                      const T* from = src.data<T>() + o * entries * inner;
+                      T* base = sum.tensor().data<T>() + around.outer[o];
+                      if (inner == 1 && slot_begin == 0 && slot_end == slots) {
+                        for (int64_t j = 0; j < entries; ++j) base[at[j] * stride] += from[j];
+                        return;
+                      }
                       for (int64_t j = 0; j < entries; ++j)
                         for (int64_t i = begin; i < end; ++i) {
-                          const int64_t entry = (o * entries + j) * inner + i, slot = at[entry];
-                          if (slot < slot_begin || slot >= slot_end) continue;
-                          base[slot * stride + around.inner[static_cast<size_t>(i)]] += from[entry];
+                          const int64_t slot = at[j * inner + i];
+                          if (slot >= slot_begin && slot < slot_end)
+                            base[slot * stride + around.inner[i]] += from[j * inner + i];
                         }
                     });
   });

@@ -1,27 +1,31 @@
 #include <farro/kernels/index/index_map.h>
 
+#include <farro/kernels/view/reshape.h>
+
+#include <atomic>
+
 namespace farro {
 
-std::vector<int64_t> offsets_of(std::span<const int64_t> sizes, std::span<const int64_t> strides) {
-  size_t count = 1;
-  for (int64_t size : sizes) count *= static_cast<size_t>(size);
-  std::vector<int64_t> offsets(count);
-  if (count == 0) return offsets;
+Offsets::Offsets(std::span<const int64_t> sizes, std::span<const int64_t> strides) {
+  for (int64_t size : sizes) count_ *= size;
+  if (count_ <= 1) return;
+  if (const auto merged = view_strides(Shape(sizes), Strides(strides), {count_})) {
+    stride_ = (*merged)[0];
+    return;
+  }
+  list_.resize(static_cast<size_t>(count_));
   // From the last dimension on, each repeats what is there so far, one stride further every time.
   size_t done = 1;
   for (size_t d = sizes.size(); d-- > 0;) {
     for (int64_t i = 1; i < sizes[d]; ++i)
-      for (size_t k = 0; k < done; ++k) offsets[static_cast<size_t>(i) * done + k] = offsets[k] + i * strides[d];
+      for (size_t k = 0; k < done; ++k) list_[static_cast<size_t>(i) * done + k] = list_[k] + i * strides[d];
     done *= static_cast<size_t>(sizes[d]);
   }
-  return offsets;
 }
 
 Surroundings::Surroundings(std::span<const int64_t> sizes, std::span<const int64_t> strides, int first, int last)
-    : outer(offsets_of(sizes.first(static_cast<size_t>(first)), strides.first(static_cast<size_t>(first)))),
-      inner(offsets_of(sizes.subspan(static_cast<size_t>(last)), strides.subspan(static_cast<size_t>(last)))) {
-  for (size_t i = 0; dense_inner && i < inner.size(); ++i) dense_inner = inner[i] == static_cast<int64_t>(i);
-}
+    : outer(sizes.first(static_cast<size_t>(first)), strides.first(static_cast<size_t>(first))),
+      inner(sizes.subspan(static_cast<size_t>(last)), strides.subspan(static_cast<size_t>(last))) {}
 
 namespace {
 
@@ -41,9 +45,17 @@ namespace {
 Tensor checked_index(const char* op, const Tensor& index, int64_t low, int64_t high, int64_t dim) {
   const Tensor dense = index.detach().to(DType::i64).contiguous();
   const int64_t* values = dense.data<int64_t>();
-  const int64_t numel = dense.numel();
-  bool bad = false;
-  for (int64_t i = 0; i < numel; ++i) bad |= values[i] < low || values[i] >= high;
+  // Either difference is negative for a value outside; in this form the loop vectorises.
+  std::atomic<bool> bad{false};
+  const uint64_t first = static_cast<uint64_t>(low), last = static_cast<uint64_t>(high) - 1;
+  parallel_for(dense.numel(), kIndexGrain, [&](int64_t begin, int64_t end) {
+    uint64_t signs = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      const uint64_t value = static_cast<uint64_t>(values[i]);
+      signs |= (value - first) | (last - value);
+    }
+    if (signs >> 63) bad.store(true, std::memory_order_relaxed);
+  });
   for (int64_t i = 0; bad; ++i)
     if (values[i] < low || values[i] >= high) fail_at(op, index, i, values[i], low, high, dim);
   return dense;

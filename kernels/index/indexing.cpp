@@ -30,64 +30,65 @@ Surroundings surroundings(const Tensor& tensor, const Dims& dims) {
   return Surroundings(sizes, strides, 0, dims.size());
 }
 
-// Dense, checked and broadcast: every index tensor of a call.
-std::vector<Tensor> checked_indices(const char* op, const Tensor& tensor, TensorList indices, const Dims& dims) {
+// The rows that the index tensors name, once these are checked and broadcast. Slots are offsets into the tensor.
+RowMap map_rows(const char* op, const Tensor& tensor, TensorList indices, const Dims& dims) {
   Shape places = indices[0].sizes();
   for (const Tensor& index : indices) places = broadcast_shapes(op, places, index.sizes());
-  std::vector<Tensor> checked;
-  for (size_t k = 0; k < indices.size(); ++k) {
-    const int64_t dim = dims[static_cast<int>(k)], size = tensor.sizes()[static_cast<int>(dim)];
-    checked.push_back(checked_index(op, indices[k], -size, size, dim).expand(places).contiguous());
-  }
-  return checked;
-}
-
-RowMap map_rows(const Tensor& tensor, const std::vector<Tensor>& indices, const Dims& dims) {
-  const size_t entries = static_cast<size_t>(indices[0].numel());
-  RowMap rows{surroundings(tensor, dims), std::vector<int64_t>(entries), std::vector<int64_t>(entries), 1};
+  RowMap rows{surroundings(tensor, dims), empty(places, {.dtype = DType::i64, .device = tensor.device()}), 1, 1};
+  int64_t* slots = rows.slots.data<int64_t>();
+  const int64_t entries = rows.slots.numel();
   for (size_t k = 0; k < indices.size(); ++k) {
     const int dim = static_cast<int>(dims[static_cast<int>(k)]);
     const int64_t size = tensor.sizes()[dim], stride = tensor.strides()[dim];
-    const int64_t* at = indices[k].data<int64_t>();
-    for (size_t j = 0; j < entries; ++j) {
-      const int64_t place = at[j] < 0 ? at[j] + size : at[j];
-      rows.offset[j] += place * stride;
-      rows.slot[j] = rows.slot[j] * size + place;
-    }
-    rows.slots *= size;
+    const Tensor index = checked_index(op, indices[k], -size, size, dim).expand(places).contiguous();
+    const int64_t* at = index.data<int64_t>();
+    rows.num_slots += std::max<int64_t>(size - 1, 0) * stride;
+    parallel_for(entries, kIndexGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t j = begin; j < end; ++j) slots[j] = (k ? slots[j] : 0) + (at[j] + (at[j] < 0 ? size : 0)) * stride;
+    });
   }
   return rows;
 }
 
 void index_kernel(const Index::Args& args, Outputs<Index>& out) {
-  take_rows(out[0], args.input,
-            map_rows(args.input, checked_indices("index", args.input, args.indices, args.dims), args.dims));
+  take_rows(out[0], args.input, map_rows("index", args.input, args.indices, args.dims));
 }
 
 void index_put_kernel(const IndexPut::Args& args, Outputs<IndexPut>& out) {
-  const std::vector<Tensor> indices = checked_indices("index_put_", args.target, args.indices, args.dims);
-  const Tensor values = args.values.detach()
-                            .expand(indexed_shape("index_put_", args.target.sizes(), args.indices, args.dims))
-                            .contiguous();
+  constexpr const char* op = "index_put_";
+  const Tensor values =
+      args.values.detach().expand(indexed_shape(op, args.target.sizes(), args.indices, args.dims)).contiguous();
   if (args.accumulate) {
     const Accumulator sum(out[0], args.target);
-    add_rows(sum, sum.as_addend(values), map_rows(sum.tensor(), indices, args.dims));
+    add_rows(sum, sum.as_addend(values), map_rows(op, sum.tensor(), args.indices, args.dims));
     sum.finish();
   } else {
+    const RowMap rows = map_rows(op, out[0], args.indices, args.dims);
     if (!out[0].is_same(args.target)) copy_elements(out[0], args.target);
-    put_rows(out[0], values, map_rows(out[0], indices, args.dims));
+    put_rows(out[0], values, rows);
   }
+}
+
+// The flat places of the true elements of `mask`; returns how many. Written without a branch: a random mask would be
+// mispredicted half of the time.
+int64_t collect(const bool* mask, int64_t first, int64_t last, int64_t* places) noexcept {
+  int64_t count = 0;
+  for (int64_t i = first; i < last; ++i) {
+    places[count] = i;
+    count += mask[i];
+  }
+  return count;
 }
 
 // Two passes over chunks of fixed size: count, then write each chunk's places behind those of the chunks before it.
 void nonzero_kernel(const Nonzero::Args& args, Outputs<Nonzero>& out) {
-  constexpr int64_t kChunk = 1 << 16;
+  constexpr int64_t kChunk = 4096;
   const Tensor mask = args.mask.contiguous();
   const bool* data = mask.data<bool>();
   const Shape& sizes = mask.sizes();
-  const int64_t numel = mask.numel(), chunks = (numel + kChunk - 1) / kChunk;
+  const int64_t numel = mask.numel(), chunks = (numel + kChunk - 1) / kChunk, rank = sizes.size();
   std::vector<int64_t> first(static_cast<size_t>(chunks) + 1);
-  parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(chunks, kIndexGrain / kChunk, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c)
       first[static_cast<size_t>(c) + 1] =
           std::accumulate(data + c * kChunk, data + std::min(numel, (c + 1) * kChunk), int64_t{0});
@@ -96,17 +97,19 @@ void nonzero_kernel(const Nonzero::Args& args, Outputs<Nonzero>& out) {
   FARRO_CHECK(first.back() == args.count, ValueError, "nonzero: mask must have ", args.count, " true elements, got ",
               first.back(), "; was it changed by another thread?");
   int64_t* places = out[0].data<int64_t>();
-  parallel_for(chunks, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(chunks, kIndexGrain / kChunk, [&](int64_t begin, int64_t end) {
+    int64_t flat[kChunk];
     for (int64_t c = begin; c < end; ++c) {
-      int64_t* to = places + first[static_cast<size_t>(c)] * sizes.size();
-      for (int64_t i = c * kChunk; i < std::min(numel, (c + 1) * kChunk); ++i) {
-        if (!data[i]) continue;
-        int64_t rest = i;
-        for (int d = sizes.size() - 1; d >= 0; --d) {
-          to[d] = rest % sizes[d];
-          rest /= sizes[d];
+      const int64_t count = collect(data, c * kChunk, std::min(numel, (c + 1) * kChunk), flat);
+      int64_t* to = places + first[static_cast<size_t>(c)] * rank;
+      for (int64_t k = 0; k < count; ++k, to += rank) {
+        uint64_t rest = static_cast<uint64_t>(flat[k]);
+        for (int d = sizes.size() - 1; d > 0; --d) {
+          const uint64_t size = static_cast<uint64_t>(sizes[d]);
+          to[d] = static_cast<int64_t>(rest % size);
+          rest /= size;
         }
-        to += sizes.size();
+        if (rank > 0) to[0] = static_cast<int64_t>(rest);
       }
     }
   });

@@ -12,17 +12,16 @@ namespace {
 // Runs update(target element, value) for every value, each place in the order of the entries.
 template <class T, class Update>
 void update_rows(T* target, const T* values, const RowMap& rows, Update&& update) {
-  const Surroundings& around = rows.around;
-  const int64_t entries = rows.entries(), inner = around.inner_size();
-  const int64_t* places = around.inner.data();
-  for_each_region(around, entries, rows.slots,
+  const int64_t entries = rows.entries(), inner = rows.around.inner.count();
+  const int64_t* slots = rows.slots.data<int64_t>();
+  const Offsets &outer_places = rows.around.outer, &places = rows.around.inner;
+  for_each_region(rows.around, entries, rows.num_slots,
                   [&](int64_t o, int64_t begin, int64_t end, int64_t slot_begin, int64_t slot_end) {
                     for (int64_t j = 0; j < entries; ++j) {
-                      const int64_t slot = rows.slot[static_cast<size_t>(j)];
-                      if (slot < slot_begin || slot >= slot_end) continue;
-                      T* row = target + around.outer[static_cast<size_t>(o)] + rows.offset[static_cast<size_t>(j)];
+                      if (slots[j] < slot_begin || slots[j] >= slot_end) continue;
+                      T* row = target + outer_places[o] + slots[j] * rows.stride;
                       const T* from = values + (o * entries + j) * inner;
-                      if (around.dense_inner) {
+                      if (places.dense()) {
 #pragma GCC ivdep
                         for (int64_t i = begin; i < end; ++i) update(row[i], from[i]);
                       } else {
@@ -33,34 +32,42 @@ void update_rows(T* target, const T* values, const RowMap& rows, Update&& update
 }
 
 template <class T>
-void take(T* to, const T* from, const RowMap& rows) {
-  const Surroundings& around = rows.around;
-  const int64_t entries = rows.entries(), inner = around.inner_size();
-  const int64_t* places = around.inner.data();
-  parallel_for(around.outer_size() * entries, std::max<int64_t>(kIndexGrain / std::max<int64_t>(inner, 1), 1),
+void copy_row(T* out, const T* row, const Offsets& places) {
+  const int64_t count = places.count();
+  if (places.dense() && count >= 16) {
+    std::memcpy(out, row, static_cast<size_t>(count) * sizeof(T));
+  } else if (places.dense()) {
+    for (int64_t i = 0; i < count; ++i) out[i] = row[i];
+  } else {
+    for (int64_t i = 0; i < count; ++i) out[i] = row[places[i]];
+  }
+}
+
+template <class T>
+void take(T* out, const T* from, const RowMap& rows) {
+  const int64_t entries = rows.entries(), inner = rows.around.inner.count(), stride = rows.stride;
+  if (entries == 0 || inner == 0) return;
+  const int64_t* slots = rows.slots.data<int64_t>();
+  parallel_for(rows.around.outer.count() * entries, std::max<int64_t>(kIndexGrain / inner, 1),
                [&](int64_t begin, int64_t end) {
-                 for (int64_t r = begin; r < end; ++r) {
-                   const T* row = from + around.outer[static_cast<size_t>(r / entries)] +
-                                  rows.offset[static_cast<size_t>(r % entries)];
-                   T* out = to + r * inner;
-                   if (around.dense_inner && inner >= 8) {
-                     std::memcpy(out, row, static_cast<size_t>(inner) * sizeof(T));
+                 for_each_segment(begin, end, entries, [&](int64_t o, int64_t first, int64_t last) {
+                   const T* base = from + rows.around.outer[o];
+                   T* to = out + o * entries * inner;
+                   if (inner == 1) {
+                     for (int64_t j = first; j < last; ++j) to[j] = base[slots[j] * stride];
                    } else {
-                     for (int64_t i = 0; i < inner; ++i) out[i] = row[places[i]];
+                     for (int64_t j = first; j < last; ++j)
+                       copy_row(to + j * inner, base + slots[j] * stride, rows.around.inner);
                    }
-                 }
+                 });
                });
 }
 
 }  // namespace
 
 RowMap rows_along(const Tensor& tensor, int dim, const Tensor& index) {
-  const int64_t* at = index.data<int64_t>();
-  RowMap rows{
-      Surroundings(tensor.sizes(), tensor.strides(), dim, dim + 1), {}, {at, at + index.numel()}, tensor.sizes()[dim]};
-  rows.offset.reserve(rows.slot.size());
-  for (int64_t slot : rows.slot) rows.offset.push_back(slot * tensor.strides()[dim]);
-  return rows;
+  return {Surroundings(tensor.sizes(), tensor.strides(), dim, dim + 1), index, tensor.strides()[dim],
+          tensor.sizes()[dim]};
 }
 
 void take_rows(const Tensor& out, const Tensor& input, const RowMap& rows) {

@@ -9,11 +9,11 @@ namespace farro {
 
 struct RowMap {
   Surroundings around;
-  std::vector<int64_t> offset;  // of entry j, in elements
-  std::vector<int64_t> slot;    // of entry j, in [0, slots): the same place has the same slot
-  int64_t slots;
+  Tensor slots;    // i64, dense: of every entry, in [0, num_slots); equal for the same place only
+  int64_t stride;  // the place of an entry is slot * stride
+  int64_t num_slots;
 
-  int64_t entries() const noexcept { return static_cast<int64_t>(offset.size()); }
+  int64_t entries() const { return slots.numel(); }
 };
 
 // Rows of `tensor` along one dimension; `index` is checked and dense.

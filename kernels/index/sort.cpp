@@ -59,16 +59,48 @@ void radix_sort(std::vector<Entry<Key>>& entries, std::vector<Entry<Key>>& spare
   }
 }
 
-// Brings the first `count` entries of the sorted order to the front.
-template <class Key>
-void sort_front(std::vector<Entry<Key>>& entries, std::vector<Entry<Key>>& spare, size_t count) {
-  // Below this the passes over the digits cost more than comparing.
-  constexpr size_t kRadixFrom = 600;
+// Keeps the first `count` entries of the sorted order, in any order. An entry that is not below the count-th of those
+// seen so far is dropped at once, which most are.
+template <class Key, class KeyAt>
+void select_front(std::vector<Entry<Key>>& entries, size_t size, size_t count, KeyAt&& key_at) {
+  const size_t room = std::max<size_t>(2 * count, 64);
+  const auto middle = static_cast<std::ptrdiff_t>(count) - 1;
+  constexpr size_t kBlock = 128;  // keys made at a time, by a loop that vectorises
+  Key keys[kBlock];
+  Key limit = ~Key{0};
+  bool full = false;
+  for (size_t first = 0; first < size; first += kBlock) {
+    const size_t block = std::min(kBlock, size - first);
+    for (size_t j = 0; j < block; ++j) keys[j] = key_at(first + j);
+    for (size_t j = 0; j < block; ++j) {
+      if (full && keys[j] >= limit) continue;  // of equal keys the earlier wins
+      entries.push_back({keys[j], static_cast<uint32_t>(first + j)});
+      if (entries.size() < room) continue;
+      std::nth_element(entries.begin(), entries.begin() + middle, entries.end());
+      entries.resize(count);
+      limit = entries.back().key;
+      full = true;
+    }
+  }
+  std::nth_element(entries.begin(), entries.begin() + middle, entries.end());
+  entries.resize(count);
+}
+
+// The first `count` of `size` entries, sorted.
+template <class Key, class KeyAt>
+void sort_row(std::vector<Entry<Key>>& entries, std::vector<Entry<Key>>& spare, size_t size, size_t count,
+              KeyAt&& key_at) {
+  constexpr size_t kRadixFrom = 600;  // below it the passes over the digits cost more than comparing
+  entries.clear();
   if (count == 0) return;
-  const auto end = entries.begin() + static_cast<std::ptrdiff_t>(count);
-  if (count == entries.size() && count >= kRadixFrom) return radix_sort(entries, spare);
-  if (count < entries.size()) std::nth_element(entries.begin(), end - 1, entries.end());
-  std::sort(entries.begin(), end);
+  if (count < size) {
+    select_front(entries, size, count, key_at);
+  } else {
+    entries.resize(size);
+    for (size_t j = 0; j < size; ++j) entries[j] = {key_at(j), static_cast<uint32_t>(j)};
+    if (size >= kRadixFrom) return radix_sort(entries, spare);
+  }
+  std::sort(entries.begin(), entries.end());
 }
 
 template <class Key, class T>
@@ -78,22 +110,20 @@ void sort_all(const Sort::Args& args, Outputs<Sort>& out) {
   FARRO_CHECK(size <= int64_t{UINT32_MAX}, ValueError, "sort: the dimension must have less than 2^32 elements, got ",
               size);
   const Surroundings around(args.input.sizes(), args.input.strides(), dim, dim + 1);
-  const int64_t inner = around.inner_size();
+  const int64_t inner = around.inner.count();
   const T* from = static_cast<const T*>(args.input.raw_data());
   T* values = static_cast<T*>(out[0].raw_data());
   int64_t* indices = out[1].data<int64_t>();
   const Key flip = args.descending ? ~Key{0} : Key{0};
-  parallel_for(around.outer_size() * inner, std::max<int64_t>(4096 / std::max<int64_t>(size, 1), 1),
+  parallel_for(around.outer.count() * inner, std::max<int64_t>(4096 / std::max<int64_t>(size, 1), 1),
                [&](int64_t begin, int64_t end) {
                  std::vector<Entry<Key>> entries, spare;
                  for (int64_t row = begin; row < end; ++row) {
                    const int64_t o = row / inner, i = row % inner;
-                   const T* base = from + around.outer[static_cast<size_t>(o)] + around.inner[static_cast<size_t>(i)];
-                   entries.resize(static_cast<size_t>(size));
-                   for (int64_t j = 0; j < size; ++j)
-                     entries[static_cast<size_t>(j)] = {static_cast<Key>(key_of<Key>(base[j * stride]) ^ flip),
-                                                        static_cast<uint32_t>(j)};
-                   sort_front(entries, spare, static_cast<size_t>(count));
+                   const T* base = from + around.outer[o] + around.inner[i];
+                   sort_row(entries, spare, static_cast<size_t>(size), static_cast<size_t>(count), [=](size_t j) {
+                     return static_cast<Key>(key_of<Key>(base[static_cast<int64_t>(j) * stride]) ^ flip);
+                   });
                    for (int64_t j = 0; j < count; ++j) {
                      const int64_t to = (o * count + j) * inner + i, at = entries[static_cast<size_t>(j)].at;
                      values[to] = base[at * stride];
