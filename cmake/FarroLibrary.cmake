@@ -54,6 +54,8 @@ add_library(farro::farro ALIAS farro)
 foreach(objects IN LISTS farro_objects)
   target_include_directories(${objects} PRIVATE "${PROJECT_BINARY_DIR}/include")
   target_link_libraries(${objects} PRIVATE farro_flags OpenMP::OpenMP_CXX Threads::Threads)
+  # Calls inside the library go straight to its own functions; nobody is meant to replace them one by one.
+  target_compile_options(${objects} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)
   set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_sources(farro PRIVATE $<TARGET_OBJECTS:${objects}>)
 endforeach()
@@ -63,6 +65,9 @@ target_include_directories(farro PUBLIC
   $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:include>)
 target_link_libraries(farro PRIVATE
   OpenMP::OpenMP_CXX Threads::Threads ZLIB::ZLIB spdlog::spdlog "${FARRO_DNNL}" "${FARRO_OPENBLAS}" ${CMAKE_DL_LIBS})
+if(BUILD_SHARED_LIBS)
+  target_link_options(farro PRIVATE -Wl,-Bsymbolic-functions)
+endif()
 set_target_properties(farro PROPERTIES
   LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
   LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib" ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")

@@ -8,7 +8,7 @@ struct GradMode {
   bool enabled = true;
   bool inference = false;
 };
-extern thread_local GradMode grad_mode_tls [[gnu::tls_model("initial-exec")]];
+extern constinit thread_local GradMode grad_mode_tls [[gnu::tls_model("initial-exec")]];
 }  // namespace detail
 
 inline bool grad_enabled() noexcept { return detail::grad_mode_tls.enabled; }

@@ -5,7 +5,7 @@
 
 namespace farro {
 
-thread_local detail::GradMode detail::grad_mode_tls [[gnu::tls_model("initial-exec")]];
+constinit thread_local detail::GradMode detail::grad_mode_tls [[gnu::tls_model("initial-exec")]];
 
 namespace {
 [[gnu::tls_model("initial-exec")]] thread_local uint64_t next_sequence = 0;

@@ -2,7 +2,10 @@
 
 namespace farro {
 
-Tensor allocate(const char* op, const TensorSpec& spec) {
+namespace {
+
+// Apart, so that the common path needs no stack frame for it.
+[[gnu::noinline]] Tensor allocate_by_sizes(const char* op, const TensorSpec& spec) {
   const int rank = spec.sizes.size();
   Strides strides;
   int64_t numel = 1;
@@ -25,6 +28,16 @@ Tensor allocate(const char* op, const TensorSpec& spec) {
   const int64_t bytes = checked_bytes(op, numel, item_size(spec.dtype));
   return Tensor(Ref<TensorImpl>::adopt(new TensorImpl(Storage::create(static_cast<size_t>(bytes), spec.device), 0,
                                                       spec.sizes, strides, numel, spec.dtype)));
+}
+
+}  // namespace
+
+Tensor allocate(const char* op, const TensorSpec& spec) {
+  if (spec.like && item_size(spec.dtype) <= item_size(spec.like->dtype)) [[likely]] {
+    const size_t size = static_cast<size_t>(spec.like->numel) * item_size(spec.dtype);
+    return Tensor(Ref<TensorImpl>::adopt(new TensorImpl(Storage::create(size, spec.device), *spec.like, spec.dtype)));
+  }
+  return allocate_by_sizes(op, spec);
 }
 
 }  // namespace farro

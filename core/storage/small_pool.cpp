@@ -5,25 +5,15 @@
 #include <mutex>
 #include <new>
 
-namespace farro {
+namespace farro::detail {
+
+constinit thread_local FreeList free_lists[kSmallBlock / kPoolAlign] [[gnu::tls_model("initial-exec")]] = {};
 
 namespace {
 
-constexpr size_t kAlign = 32;
 constexpr size_t kHeapAlign = 64;
-constexpr size_t kClasses = kSmallBlock / kAlign;
+constexpr size_t kClasses = kSmallBlock / kPoolAlign;
 constexpr size_t kSlabBytes = 64 << 10;
-// Above this many free blocks of a class a thread hands half of them to the others.
-constexpr uint32_t kMaxLocal = 512;
-
-struct FreeBlock {
-  FreeBlock* next;
-};
-
-struct List {
-  FreeBlock* head;
-  uint32_t count;
-};
 
 // Shared between threads; reached once in hundreds of operations.
 struct Central {
@@ -36,11 +26,8 @@ Central& central() {
   return instance;
 }
 
-// Trivial, so that access compiles to a plain offset from the thread pointer, and usable while a thread ends.
-[[gnu::tls_model("initial-exec")]] thread_local List local[kClasses];
-
 void give_back(size_t index, uint32_t count) noexcept {
-  List& list = local[index];
+  FreeList& list = free_lists[index];
   FreeBlock* first = list.head;
   if (!first || !count) return;
   FreeBlock* last = first;
@@ -70,11 +57,11 @@ thread_local ThreadEnd thread_end;
 
 [[gnu::noinline]] void* refill(size_t index) {
   thread_end.armed = true;
-  List& list = local[index];
+  FreeList& list = free_lists[index];
   {
     Central& shared = central();
     const std::lock_guard lock(shared.mutex);
-    for (uint32_t i = 0; i < kMaxLocal / 2 && shared.lists[index]; ++i) {
+    for (uint32_t i = 0; i < kMaxLocalBlocks / 2 && shared.lists[index]; ++i) {
       FreeBlock* block = shared.lists[index];
       shared.lists[index] = block->next;
       block->next = list.head;
@@ -83,7 +70,7 @@ thread_local ThreadEnd thread_end;
     }
   }
   if (!list.head) {
-    const size_t bytes = (index + 1) * kAlign;
+    const size_t bytes = (index + 1) * kPoolAlign;
     char* slab = static_cast<char*>(heap_alloc(kSlabBytes));
     for (size_t at = 0; at + bytes <= kSlabBytes; at += bytes) {
       auto* block = reinterpret_cast<FreeBlock*>(slab + at);
@@ -100,31 +87,13 @@ thread_local ThreadEnd thread_end;
 
 }  // namespace
 
-void* small_alloc(size_t bytes) {
-  if (!kBypassCaches && bytes <= kSmallBlock) [[likely]] {
-    const size_t index = bytes ? (bytes - 1) / kAlign : 0;
-    List& list = local[index];
-    if (FreeBlock* block = list.head) [[likely]] {
-      list.head = block->next;
-      --list.count;
-      return block;
-    }
-    return refill(index);
-  }
+void* small_alloc_slow(size_t bytes) {
+  if (!kBypassCaches && bytes <= kSmallBlock) return refill((bytes - 1) / kPoolAlign);
   return heap_alloc(bytes);
 }
 
-void small_free(void* block, size_t bytes) noexcept {
-  if (!kBypassCaches && bytes <= kSmallBlock) [[likely]] {
-    const size_t index = bytes ? (bytes - 1) / kAlign : 0;
-    List& list = local[index];
-    auto* freed = static_cast<FreeBlock*>(block);
-    freed->next = list.head;
-    list.head = freed;
-    if (++list.count > kMaxLocal) [[unlikely]] give_back(index, kMaxLocal / 2);
-    return;
-  }
-  std::free(block);
-}
+void small_free_slow(void* block, size_t) noexcept { std::free(block); }
 
-}  // namespace farro
+void share_free_blocks(size_t size_class) noexcept { give_back(size_class, kMaxLocalBlocks / 2); }
+
+}  // namespace farro::detail

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace farro {
 
@@ -18,9 +19,48 @@ inline constexpr bool kBypassCaches = __has_feature(address_sanitizer);
 inline constexpr bool kBypassCaches = false;
 #endif
 
-// 32-byte aligned; `bytes` must be given again to small_free. Above kSmallBlock they fall through to the heap.
-void* small_alloc(size_t bytes);
-void small_free(void* block, size_t bytes) noexcept;
+namespace detail {
+
+struct FreeBlock {
+  FreeBlock* next;
+};
+struct FreeList {
+  FreeBlock* head;
+  uint32_t count;
+};
+inline constexpr size_t kPoolAlign = 32;
+// Above this many free blocks of a class a thread hands half of them to the others.
+inline constexpr uint32_t kMaxLocalBlocks = 512;
+// By size class. Trivial, so that access is a plain offset from the thread pointer, also while a thread ends.
+extern constinit thread_local FreeList free_lists[kSmallBlock / kPoolAlign] [[gnu::tls_model("initial-exec")]];
+
+void* small_alloc_slow(size_t bytes);                     // an empty list, or a block above kSmallBlock
+void small_free_slow(void* block, size_t bytes) noexcept;  // likewise
+void share_free_blocks(size_t size_class) noexcept;
+
+}  // namespace detail
+
+// 32-byte aligned; `bytes` (not 0) must be given again to small_free. Above kSmallBlock they fall through to the heap.
+inline void* small_alloc(size_t bytes) {
+  if (!kBypassCaches && bytes <= kSmallBlock) [[likely]] {
+    detail::FreeList& list = detail::free_lists[(bytes - 1) / detail::kPoolAlign];
+    if (detail::FreeBlock* block = list.head) [[likely]] {
+      list.head = block->next;
+      --list.count;
+      return block;
+    }
+  }
+  return detail::small_alloc_slow(bytes);
+}
+inline void small_free(void* block, size_t bytes) noexcept {
+  if (kBypassCaches || bytes > kSmallBlock) [[unlikely]] return detail::small_free_slow(block, bytes);
+  const size_t size_class = (bytes - 1) / detail::kPoolAlign;
+  detail::FreeList& list = detail::free_lists[size_class];
+  auto* freed = static_cast<detail::FreeBlock*>(block);
+  freed->next = list.head;
+  list.head = freed;
+  if (++list.count > detail::kMaxLocalBlocks) [[unlikely]] detail::share_free_blocks(size_class);
+}
 
 // Base for classes that live in the pool.
 struct Pooled {

@@ -8,12 +8,7 @@
 
 namespace farro {
 
-namespace {
-// The record stands in front of the bytes, which stay 64-byte aligned.
-constexpr size_t kHeader = 64;
-}  // namespace
-
-Ref<Storage> Storage::create(size_t bytes, Device device) {
+Ref<Storage> Storage::create_large(size_t bytes, Device device) {
   static_assert(sizeof(Storage) <= kHeader);
   if (device.is_cpu()) [[likely]] {
     char* block = static_cast<char*>(cpu_allocate(kHeader + bytes));
@@ -42,7 +37,7 @@ Ref<Storage> Storage::wrap(void* data, size_t bytes, Device device, std::functio
   return Ref<Storage>::adopt(storage);
 }
 
-void Storage::destroy(Storage* storage) noexcept {
+void Storage::destroy_large(Storage* storage) noexcept {
   const size_t bytes = storage->bytes_;
   if (storage->external_) {
     const std::unique_ptr<std::function<void()>> deleter(static_cast<std::function<void()>*>(storage->context_));

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <farro/core/device/device.h>
+#include <farro/core/storage/small_pool.h>
 #include <farro/core/util/ref.h>
 
 #include <cstddef>
 #include <functional>
+#include <new>
 
 namespace farro {
 
@@ -14,7 +16,13 @@ class Storage : public RefCounted {
  public:
   // Uninitialised bytes (64-byte aligned on the CPU); meta storages have a size and no data.
   // Throws OutOfMemoryError, and DeviceError where the device does not exist.
-  static Ref<Storage> create(size_t bytes, Device device);
+  static Ref<Storage> create(size_t bytes, Device device) {
+    if (device.is_cpu() && bytes <= kSmallBlock - kHeader) [[likely]] {
+      char* block = static_cast<char*>(small_alloc(kHeader + bytes));
+      return Ref<Storage>::adopt(new (block) Storage(block + kHeader, bytes, device));
+    }
+    return create_large(bytes, device);
+  }
   // Wraps memory of the caller, who keeps it alive until `deleter` runs; `deleter` may be empty.
   static Ref<Storage> wrap(void* data, size_t bytes, Device device, std::function<void()> deleter);
 
@@ -24,9 +32,19 @@ class Storage : public RefCounted {
   uint32_t version() const noexcept { return version_; }
   void bump_version() noexcept { ++version_; }
 
-  static void destroy(Storage* storage) noexcept;
+  static void destroy(Storage* storage) noexcept {
+    const size_t bytes = storage->bytes_;
+    if (!storage->external_ && storage->device_.is_cpu() && bytes <= kSmallBlock - kHeader) [[likely]]
+      return small_free(storage, kHeader + bytes);
+    destroy_large(storage);
+  }
 
  private:
+  // The record stands in front of a host storage's bytes, which stay as aligned as the block.
+  static constexpr size_t kHeader = 64;
+  static Ref<Storage> create_large(size_t bytes, Device device);
+  static void destroy_large(Storage* storage) noexcept;
+
   Storage(void* data, size_t bytes, Device device) noexcept : device_(device), data_(data), bytes_(bytes) {}
   ~Storage() = default;
   friend class Ref<Storage>;

@@ -17,10 +17,6 @@ TensorImpl::TensorImpl(Ref<Storage> storage_, int64_t offset_, const Shape& size
       sizes(sizes_),
       strides(strides_) {}
 
-TensorImpl::~TensorImpl() {
-  if (meta && meta->accumulator) meta->accumulator->forget_leaf();
-}
-
 void Tensor::throw_undefined() { fail<ValueError>("tensor: must be defined, got an undefined tensor"); }
 
 template <class T>

@@ -23,7 +23,19 @@ struct AutogradMeta {
 struct TensorImpl : RefCounted, Pooled {
   TensorImpl(Ref<Storage> storage_, int64_t offset_, const Shape& sizes_, const Strides& strides_, int64_t numel_,
              DType dtype_) noexcept;
-  ~TensorImpl();
+  // Over `storage_` from its start, with the sizes of `like`, which is contiguous.
+  TensorImpl(Ref<Storage> storage_, const TensorImpl& like, DType dtype_) noexcept
+      : dtype(dtype_),
+        device(storage_->device()),
+        contiguous(true),
+        storage(std::move(storage_)),
+        offset(0),
+        numel(like.numel),
+        sizes(like.sizes),
+        strides(like.strides) {}
+  ~TensorImpl() {
+    if (meta && meta->accumulator) meta->accumulator->forget_leaf();
+  }
 
   DType dtype;
   Device device;

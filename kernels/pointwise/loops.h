@@ -117,12 +117,31 @@ constexpr PointwiseLoop loop_for() {
     return &ternary_loop<T, R, F>;
 }
 
+// The path of small operands: all of one dtype, dense and as many as the result; returns false for anything else.
+template <class T, int N, class F>
+bool run_small(const TensorImpl& out, const std::array<const Tensor*, size_t(N)>& inputs, const F& functor) {
+  if (out.dtype != dtype_of<T> || !out.contiguous || out.numel > kPointwiseGrain) return false;
+  const auto first = [](const TensorImpl& t) { return static_cast<T*>(t.storage->data()) + t.offset; };
+  const void* in[N];
+  constexpr bool scalar[N] = {};
+  for (size_t k = 0; k < size_t(N); ++k) {
+    const TensorImpl& impl = *inputs[k]->impl();
+    if (impl.dtype != dtype_of<T> || !impl.contiguous || impl.numel != out.numel) return false;
+    in[k] = first(impl);
+  }
+  loop_for<T, T, N, F>()(first(out), in, scalar, out.numel, &functor);
+  return true;
+}
+
 // Runs an elementwise op with the function object `functor`; what a kernel does that chooses between several.
 template <class Op, class F>
 void run_pointwise_op(const typename Op::Args& args, Outputs<Op>& out, const F& functor) {
   constexpr bool kTests = Op::kKind == PointwiseKind::comparison || Op::kKind == PointwiseKind::logical;
   const auto inputs = Op::inputs(args);
   constexpr int kInputs = static_cast<int>(std::tuple_size_v<std::remove_const_t<decltype(inputs)>>);
+  if constexpr (!kTests) {
+    if (run_small<float, kInputs>(*out[0].impl(), inputs, functor)) return;
+  }
   const DType compute = pointwise_compute(Op::kKind, inputs);
   const auto run = [&]<class T>(TypeTag<T>) {
     using R = std::conditional_t<kTests, bool, T>;

@@ -41,6 +41,14 @@ void keep_layout(TensorSpec& spec, TensorList inputs) noexcept {
 
 }  // namespace
 
+namespace {
+// Apart, so that the path of a + b needs no stack frame for it.
+[[gnu::noinline]] TensorSpec pair_spec(const char* op, PointwiseKind kind, const Tensor& a, const Tensor& b) {
+  const Tensor both[] = {a, b};
+  return pointwise_spec(op, kind, TensorList(both));
+}
+}  // namespace
+
 DType pointwise_dtype(PointwiseKind kind, TensorList inputs) noexcept {
   switch (kind) {
     case PointwiseKind::floating: return floating_result_type(inputs);
@@ -71,13 +79,21 @@ TensorSpec pointwise_spec(const char* op, PointwiseKind kind, TensorList inputs)
 
 TensorSpec pointwise_spec(const char* op, PointwiseKind kind, const Tensor& a, const Tensor& b) {
   const TensorImpl &x = *a.impl(), &y = *b.impl();
-  if (x.sizes == y.sizes && x.dtype == y.dtype && x.contiguous && y.contiguous && is_floating(x.dtype)) [[likely]]
-    return TensorSpec(x.sizes, result_of(kind, x.dtype), x.device.is_cpu() && x.sizes.empty() ? y.device : x.device);
-  const Tensor both[] = {a, b};
-  return pointwise_spec(op, kind, TensorList(both));
+  if (x.sizes == y.sizes && x.dtype == y.dtype && x.contiguous && y.contiguous && is_floating(x.dtype)) [[likely]] {
+    TensorSpec spec(x.sizes, result_of(kind, x.dtype), x.device.is_cpu() && x.sizes.empty() ? y.device : x.device);
+    spec.like = &x;
+    return spec;
+  }
+  return pair_spec(op, kind, a, b);
 }
 
 TensorSpec pointwise_spec(const char* op, PointwiseKind kind, const Tensor& a) {
+  const TensorImpl& x = *a.impl();
+  if (x.contiguous && is_floating(x.dtype)) [[likely]] {
+    TensorSpec spec(x.sizes, result_of(kind, x.dtype), x.device);
+    spec.like = &x;
+    return spec;
+  }
   return pointwise_spec(op, kind, TensorList(&a, 1));
 }
 
