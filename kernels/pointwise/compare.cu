@@ -78,27 +78,22 @@ struct IsFiniteFn {
   }
 };
 
-template <class Op, class F>
-void add() {
-  register_pointwise_cuda<Op>([](const typename Op::Args&) { return F(); });
-}
-
 }  // namespace
 
 void register_compare_cuda();
 void register_compare_cuda() {
-  add<Eq, EqFn>();
-  add<Ne, NeFn>();
-  add<Lt, LtFn>();
-  add<Le, LeFn>();
-  add<Gt, GtFn>();
-  add<Ge, GeFn>();
-  add<LogicalAnd, AndFn>();
-  add<LogicalOr, OrFn>();
-  add<LogicalXor, XorFn>();
-  add<LogicalNot, NotFn>();
-  add<IsNan, IsNanFn>();
-  add<IsFinite, IsFiniteFn>();
+  register_pointwise_cuda<Eq, EqFn>();
+  register_pointwise_cuda<Ne, NeFn>();
+  register_pointwise_cuda<Lt, LtFn>();
+  register_pointwise_cuda<Le, LeFn>();
+  register_pointwise_cuda<Gt, GtFn>();
+  register_pointwise_cuda<Ge, GeFn>();
+  register_pointwise_cuda<LogicalAnd, AndFn>();
+  register_pointwise_cuda<LogicalOr, OrFn>();
+  register_pointwise_cuda<LogicalXor, XorFn>();
+  register_pointwise_cuda<LogicalNot, NotFn>();
+  register_pointwise_cuda<IsNan, IsNanFn>();
+  register_pointwise_cuda<IsFinite, IsFiniteFn>();
 }
 
 }  // namespace farro

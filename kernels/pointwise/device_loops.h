@@ -300,13 +300,18 @@ void run_pointwise_cuda(const char* name, const Tensor& out, const std::array<co
 
 namespace device {
 
-template <class Op, class Make>
-void pointwise_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+template <class Op, class F>
+void run_pointwise_op(const typename Op::Args& args, Outputs<Op>& out, const F& functor) {
   constexpr bool kTests = Op::kKind == PointwiseKind::comparison || Op::kKind == PointwiseKind::logical;
   const auto inputs = Op::inputs(args);
   constexpr int kInputs = static_cast<int>(std::tuple_size_v<std::remove_const_t<decltype(inputs)>>);
   run_pointwise_cuda<Op::kKind == PointwiseKind::floating, !kTests, kInputs>(
-      Op::info.name, out[0], inputs, pointwise_compute(Op::kKind, inputs), Make{}(args));
+      Op::info.name, out[0], inputs, pointwise_compute(Op::kKind, inputs), functor);
+}
+
+template <class Op, class Make>
+void pointwise_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+  run_pointwise_op<Op>(args, out, Make{}(args));
 }
 
 }  // namespace device
@@ -315,6 +320,11 @@ void pointwise_kernel(const typename Op::Args& args, Outputs<Op>& out) {
 template <class Op, class Make>
 void register_pointwise_cuda(Make) {
   register_kernel<Op>(DeviceType::cuda, &device::pointwise_kernel<Op, Make>);
+}
+// For a function object without parameters.
+template <class Op, class F>
+void register_pointwise_cuda() {
+  register_pointwise_cuda<Op>([](const typename Op::Args&) { return F(); });
 }
 
 }  // namespace farro

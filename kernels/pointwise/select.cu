@@ -1,3 +1,4 @@
+#include <farro/kernels/pointwise/device_arithmetic.h>
 #include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/pointwise/select.op.h>
 
@@ -5,19 +6,7 @@ namespace farro {
 
 namespace {
 
-// A C++ number in each compute type.
-struct Number {
-  explicit Number(const Scalar& value) : real(value.to_double()), integer(value.to_int()) {}
-  template <class C>
-  __device__ C as() const {
-    if constexpr (std::is_integral_v<C>)
-      return static_cast<C>(integer);
-    else
-      return static_cast<C>(real);
-  }
-  double real;
-  int64_t integer;
-};
+using device::Number;
 
 struct WhereFn {
   template <class C>
@@ -63,11 +52,11 @@ struct MinimumFn {
 
 void register_select_cuda();
 void register_select_cuda() {
-  register_pointwise_cuda<Where>([](const Where::Args&) { return WhereFn(); });
+  register_pointwise_cuda<Where, WhereFn>();
   register_pointwise_cuda<MaskedFill>([](const MaskedFill::Args& args) { return MaskedFillFn{Number(args.value)}; });
   register_pointwise_cuda<Clamp>([](const Clamp::Args& args) { return ClampFn{Number(args.low), Number(args.high)}; });
-  register_pointwise_cuda<Maximum>([](const Maximum::Args&) { return MaximumFn(); });
-  register_pointwise_cuda<Minimum>([](const Minimum::Args&) { return MinimumFn(); });
+  register_pointwise_cuda<Maximum, MaximumFn>();
+  register_pointwise_cuda<Minimum, MinimumFn>();
 }
 
 }  // namespace farro
