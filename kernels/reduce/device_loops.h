@@ -7,8 +7,9 @@
 //     };
 //     register_reduce_cuda<Sum, SumFn>();
 //
-// A is float, double or uint64_t (so that integer sums wrap). The order of combination depends on shapes and strides
-// alone, so results are deterministic.
+// A is double for floating inputs, as on the CPU, and uint64_t for others, so that sums wrap. Data-centre GPUs add
+// doubles far faster than memory delivers values; in f32 the result would depend on the layout of the input. The order
+// of combination depends on shapes and strides alone, so results are deterministic.
 #pragma once
 
 #include <farro/core/device/backend.h>
@@ -172,14 +173,8 @@ void run_reduce(const char* name, const Tensor& out, const Tensor& input, uint32
 template <class Op, class F>
 void reduce_kernel(const typename Op::Args& args, Outputs<Op>& out) {
   const uint32_t mask = reduced_dims(Op::info.name, args.input, args.dims);
-  switch (compute_type(args.input.dtype())) {
-    case DType::f32:
-      return run_reduce<float, F>(Op::info.name, out[0], args.input, mask);
-    case DType::f64:
-      return run_reduce<double, F>(Op::info.name, out[0], args.input, mask);
-    default:
-      return run_reduce<uint64_t, F>(Op::info.name, out[0], args.input, mask);
-  }
+  if (is_floating(args.input.dtype())) return run_reduce<double, F>(Op::info.name, out[0], args.input, mask);
+  run_reduce<uint64_t, F>(Op::info.name, out[0], args.input, mask);
 }
 
 }  // namespace device
