@@ -40,7 +40,7 @@ set(farro_objects farro_plain)
 foreach(isa IN LISTS farro_isas)
   add_library(farro_cpu_${isa} OBJECT ${farro_cpu_sources})
   target_compile_definitions(farro_cpu_${isa} PRIVATE FARRO_ISA=${isa})
-  target_compile_options(farro_cpu_${isa} PRIVATE -O3 ${farro_isa_flags_${isa}})
+  target_compile_options(farro_cpu_${isa} PRIVATE $<$<CONFIG:Release>:-O3> ${farro_isa_flags_${isa}})
   list(APPEND farro_objects farro_cpu_${isa})
 endforeach()
 

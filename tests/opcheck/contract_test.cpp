@@ -80,8 +80,7 @@ TEST_P(Contract, SamplesCallTheOpAndItKnowsItsCost) {
 
 INSTANTIATE_TEST_SUITE_P(Ops, Contract, testing::ValuesIn(all_samples()), name_of);
 
-// Enabled once the first samples of all ops have landed.
-TEST(Completeness, DISABLED_EveryOpHasSamples) {
+TEST(Completeness, EveryOpHasSamples) {
   std::set<std::string> sampled;
   for (const OpSamples& samples : all_samples())
     if (!samples.samples.empty()) sampled.insert(samples.op);

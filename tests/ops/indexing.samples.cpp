@@ -135,7 +135,7 @@ void add_masks(SampleSink& sink) {
                      }),
                      .exact = true,
                      .needs_values = true});
-  sink.add("masked_fill", {.label = "index_put_ of one value under a mask",
+  sink.add("index_put", {.label = "index_put_ of one value under a mask",
                          .inputs = {in({3, 4}), mask, in({})},
                          .run =
                              [](const Tensor& x, const Tensor& m, const Tensor& value) {
