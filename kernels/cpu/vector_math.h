@@ -51,6 +51,10 @@ inline float log_tail(float f, float half_square) {
   return s * (half_square + even);
 }
 inline constexpr int32_t kSqrtHalfBits = 0x3f3504f3;
+// The bits of zero and of negative numbers lie far from those of sqrt(1/2): their result is not used, but must be defined.
+inline int32_t wrapping_sub(int32_t a, int32_t b) {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) - static_cast<uint32_t>(b));
+}
 
 // e^x in double for -700 < x < 700, relative error below 3e-9.
 inline double exp_double(double x) {
@@ -138,8 +142,8 @@ inline float expm1(float x) {
 inline float log(float x) {
   const bool subnormal = x < std::numeric_limits<float>::min();
   const int32_t bits = std::bit_cast<int32_t>(subnormal ? x * 8388608.f : x);
-  const int32_t k = (bits - detail::kSqrtHalfBits) >> 23;
-  const float f = std::bit_cast<float>(bits - (k << 23)) - 1.f;
+  const int32_t k = detail::wrapping_sub(bits, detail::kSqrtHalfBits) >> 23;
+  const float f = std::bit_cast<float>(detail::wrapping_sub(bits, k << 23)) - 1.f;
   const float e = static_cast<float>(subnormal ? k - 23 : k);
   const float half_square = 0.5f * f * f;
   const float result = e * kLn2High - ((half_square - (detail::log_tail(f, half_square) + e * kLn2Low)) - f);
@@ -149,10 +153,10 @@ inline float log(float x) {
 
 inline float log1p(float x) {
   const float u = 1.f + x;
-  const int32_t k = (std::bit_cast<int32_t>(u) - detail::kSqrtHalfBits) >> 23;
+  const int32_t k = detail::wrapping_sub(std::bit_cast<int32_t>(u), detail::kSqrtHalfBits) >> 23;
   // What 1 + x lost in rounding, relative to it.
   const float lost = (k >= 2 ? 1.f - (u - x) : x - (u - 1.f)) / u;
-  const float f = k == 0 ? x : std::bit_cast<float>(std::bit_cast<int32_t>(u) - (k << 23)) - 1.f;
+  const float f = k == 0 ? x : std::bit_cast<float>(detail::wrapping_sub(std::bit_cast<int32_t>(u), k << 23)) - 1.f;
   const float c = (k == 0) | (k > 25) ? 0.f : lost;
   const float e = static_cast<float>(k);
   const float half_square = 0.5f * f * f;

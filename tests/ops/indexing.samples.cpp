@@ -135,16 +135,6 @@ void add_masks(SampleSink& sink) {
                      }),
                      .exact = true,
                      .needs_values = true});
-  sink.add("index_put", {.label = "index_put_ of one value under a mask",
-                         .inputs = {in({3, 4}), mask, in({})},
-                         .run =
-                             [](const Tensor& x, const Tensor& m, const Tensor& value) {
-                               return x.clone().index_put_({m}, value);
-                             },
-                         .reference = pointwise([](auto x, auto m, auto value) { return m != 0 ? value : x; }),
-                         .dtypes = kAnyDType,
-                         .exact = true,
-                         .needs_values = true});
   sink.add("copy_into", {.label = "index_put_ by slices",
                          .inputs = {in({3, 4}), in({2})},
                          .run =
