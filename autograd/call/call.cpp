@@ -10,6 +10,11 @@ void throw_undefined_input(const char* op, const char* argument) {
   fail<ValueError>(op, ": ", argument, " must be a defined tensor, got an undefined one");
 }
 
+void throw_no_backward(const char* op, const char* reason, const std::string& args) {
+  fail<AutogradError>(op, ": inputs must not require a gradient, for there is none: ", reason, "; detach() them (", args,
+                      ")");
+}
+
 void throw_device_mismatch(const char* op, const Tensor& a, const Tensor& b) {
   fail<DeviceError>(op, ": tensors must be on one device, got ", a.device(), " and ", b.device(), " (", a, " and ", b,
                     ")");

@@ -13,6 +13,7 @@ namespace detail {
 [[noreturn]] void throw_device_mismatch(const char* op, const Tensor& a, const Tensor& b);
 [[noreturn]] void throw_no_kernel(const char* op, DeviceType device, const std::string& args);
 [[noreturn]] void throw_no_variant(const char* op, int forced, const std::string& args);
+[[noreturn]] void throw_no_backward(const char* op, const char* reason, const std::string& args);
 
 template <class Op>
 inline constexpr uint64_t kOptional = [] {
@@ -144,6 +145,13 @@ inline Outputs<Op> call_outputs(const typename Op::Args& args) {
     const auto specs = Op::infer(args);
     device = specs[0].device.type;
     for (size_t i = 0; i < out.size(); ++i) out[i] = allocate(Op::info.name, specs[i]);
+  }
+  if constexpr (!kDifferentiable<Op>) {
+    // A result that quietly lost its history would give wrong gradients; integers and bool have none to lose.
+    if (need.any() && grad_enabled()) [[unlikely]]
+      for (const Tensor& tensor : out)
+        if (tensor.defined() && is_floating(tensor.impl()->dtype))
+          throw_no_backward(Op::info.name, Op::no_backward, describe(args));
   }
   run_kernel<Op>(args, out, device);
   if constexpr (kDifferentiable<Op>) {

@@ -3,6 +3,7 @@
 #include <farro/core/error/error.h>
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <cstdlib>
 
@@ -40,7 +41,11 @@ const BackendEntry* find_entry(const std::string& name, std::string& why_not) {
   const std::string path = str(library_folder(), "libfarro_", name, ".so");
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
-    why_not = dlerror();
+    const char* problem = dlerror();
+    if (access(path.c_str(), F_OK) != 0)
+      why_not = str("this build of farro has no ", name, " backend (", path, " is not there; cmake --preset cuda makes it)");
+    else
+      why_not = str("the ", name, " backend could not be loaded: ", problem);
     return nullptr;
   }
   const auto* entry = static_cast<const BackendEntry*>(dlsym(library, "farro_backend_entry"));
@@ -53,6 +58,8 @@ Loaded load() {
   const char* setting = std::getenv("FARRO_CUDA");
   const std::string choice = setting ? setting : "";
   if (choice == "off") return {nullptr, "FARRO_CUDA=off"};
+  if (!choice.empty() && choice != "simt" && choice != "cuda")
+    return {nullptr, str("FARRO_CUDA must be cuda, simt or off, got ", choice)};
   const std::string name = choice == "simt" ? "simt" : "cuda";
   Loaded loaded;
   const BackendEntry* entry = find_entry(name, loaded.why_not);

@@ -74,14 +74,16 @@ struct RandInt {
 
 struct Bernoulli {
   static constexpr OpInfo info{.name = "bernoulli"};
-  static constexpr const char* no_backward = "a draw is no differentiable function of its probabilities";
   struct Args {
     const Tensor& p;
     PhiloxState random;
     static constexpr std::array names{"p", "random"};
     auto fields() const { return std::tie(p, random); }
   };
+  struct Saved {};
   static TensorSpec infer(const Args& args);
+  static Saved save(const Args&, const Outputs<Bernoulli>&, Need) { return {}; }
+  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }  // a step function: zero almost everywhere
   static Cost cost(const Args& args);
 };
 

@@ -22,6 +22,7 @@ std::vector<Tensor> grads_of(TensorList params) {
 
 Tensor clip_grad_norm_(TensorList params, double max_norm, const ClipOptions& options) {
   FARRO_CHECK(max_norm >= 0, ValueError, "clip_grad_norm_: max_norm must be at least 0, got ", max_norm);
+  const no_grad guard;
   const std::vector<Tensor> grads = grads_of(params);
   if (grads.empty()) return zeros({});
   const Tensor norm = multi_tensor_norm(grads, options.norm_type);

@@ -12,7 +12,7 @@ namespace {
 // The same numbers at every call.
 Generator& fresh() {
   static thread_local Generator generator;
-  generator.manual_seed(17);
+  generator.manual_seed(91);
   return generator;
 }
 

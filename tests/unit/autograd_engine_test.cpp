@@ -2,6 +2,7 @@
 #include <farro/autograd/engine/hooks.h>
 #include <farro/autograd/node/node.h>
 #include <farro/core/scope/scope.h>
+#include <farro/kernels/optim/optim.h>
 
 #include "autograd_support.h"
 
@@ -286,6 +287,15 @@ TEST(Leaks, SavedTensorsGoAsTheWalkPasses) {
   EXPECT_EQ(probe.alive(), 1);
   y.backward();
   EXPECT_EQ(probe.alive(), 0);
+}
+
+TEST(Call, AnOpWithoutGradientRefusesInputsThatNeedOne) {
+  Tensor x = leaf({3, 4});
+  EXPECT_EQ(error_of<AutogradError>([&] { multi_tensor_norm({&x, 1}); }),
+            "multi_tensor_norm: inputs must not require a gradient, for there is none: it measures gradients; use norm() "
+            "for a differentiable one; detach() them (tensors: [f32 [2] cpu], p: 2)");
+  const no_grad guard;
+  EXPECT_EQ(values(multi_tensor_norm({&x, 1})), (V{5}));
 }
 
 TEST(AccumulateGrad, GradientsAreNobodyElses) {
