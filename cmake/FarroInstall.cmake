@@ -1,5 +1,4 @@
 # Installs the library, its headers and the package that find_package(farro) reads.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(farro_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/farro")
@@ -19,6 +18,11 @@ endforeach()
 install(FILES "${PROJECT_BINARY_DIR}/include/farro/farro.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/farro")
 install(EXPORT farro_targets NAMESPACE farro:: DESTINATION "${farro_package_dir}")
 
+get_target_property(farro_type farro TYPE)
+set(farro_is_static FALSE)
+if(farro_type STREQUAL "STATIC_LIBRARY")
+  set(farro_is_static TRUE)
+endif()
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/farroConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/farroConfig.cmake" INSTALL_DESTINATION "${farro_package_dir}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/farroConfigVersion.cmake" COMPATIBILITY SameMinorVersion)

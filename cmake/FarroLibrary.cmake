@@ -62,12 +62,15 @@ endforeach()
 
 target_compile_features(farro PUBLIC cxx_std_20)
 target_include_directories(farro PUBLIC
-  $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:include>)
+  $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(farro PRIVATE
   OpenMP::OpenMP_CXX Threads::Threads ZLIB::ZLIB spdlog::spdlog "${FARRO_DNNL}" "${FARRO_OPENBLAS}" ${CMAKE_DL_LIBS})
 if(BUILD_SHARED_LIBS)
   target_link_options(farro PRIVATE -Wl,-Bsymbolic-functions)
 endif()
+get_filename_component(openblas_folder "${FARRO_OPENBLAS}" DIRECTORY)
+# The installed library goes on finding the OpenMP build of OpenBLAS, which Debian keeps apart from the default one.
+set_target_properties(farro PROPERTIES INSTALL_RPATH "${openblas_folder}")
 set_target_properties(farro PROPERTIES
   LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
   LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib" ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")

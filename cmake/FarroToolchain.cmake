@@ -13,7 +13,7 @@ endif()
 add_library(farro_flags INTERFACE)
 target_compile_features(farro_flags INTERFACE cxx_std_20)
 target_compile_options(farro_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
-  -Wall;-Wextra;-Wpedantic;-Wshadow;-Wnon-virtual-dtor;-Werror;-fno-math-errno;-fno-trapping-math
+  -Wall;-Wextra;-Wpedantic;-Wshadow;-Wnon-virtual-dtor;$<$<BOOL:${PROJECT_IS_TOP_LEVEL}>:-Werror>;-fno-math-errno;-fno-trapping-math
   $<$<CXX_COMPILER_ID:GNU>:-Wno-psabi>>)
 
 if(FARRO_SANITIZE)

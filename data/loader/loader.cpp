@@ -34,7 +34,7 @@ DataLoader::DataLoader(const Dataset& dataset, LoaderOptions options)
               "DataLoader: rank must be in [0, world_size), got ", o.rank, " of ", o.world_size);
   const int64_t total = dataset.size();
   samples_ = o.drop_last ? total / o.world_size : (total + o.world_size - 1) / o.world_size;
-  batches_ = o.drop_last ? samples_ / o.batch_size : (samples_ + o.batch_size - 1) / o.batch_size;
+  batches_ = o.drop_last ? samples_ / o.batch_size : samples_ / o.batch_size + (samples_ % o.batch_size != 0);
 }
 
 DataLoader::~DataLoader() = default;
@@ -65,6 +65,8 @@ Batch DataLoader::make(int64_t epoch, int64_t number) {
     batch.indices.push_back(order ? (*order)[static_cast<size_t>(at)] : at);
   }
   batch.tensors = dataset_.get_batch(batch.indices);
+  FARRO_CHECK(options_.transforms.empty() || !batch.tensors.empty(), ValueError,
+              "DataLoader: a sample must have a tensor for the transforms, got one without");
   BatchInfo info{.seed = options_.seed, .epoch = epoch, .indices = batch.indices};
   for (const Transform& transform : options_.transforms) {
     batch.tensors[0] = transform(batch.tensors[0], info);
@@ -110,12 +112,14 @@ nn::StateDict DataLoader::state_dict() const {
   state.set_number("samples", dataset_.size());
   state.set_number("batch_size", options_.batch_size);
   state.set_number("world_size", options_.world_size);
+  state.set_number("shuffle", int64_t{options_.shuffle});
+  state.set_number("drop_last", int64_t{options_.drop_last});
   return state;
 }
 
 void DataLoader::load_state_dict(const nn::StateDict& state) {
   const nn::StateDict own = state_dict();
-  for (const char* name : {"seed", "samples", "batch_size", "world_size"})
+  for (const char* name : {"seed", "samples", "batch_size", "world_size", "shuffle", "drop_last"})
     FARRO_CHECK(state.integer(name) == own.integer(name), ValueError, "load_state_dict: ", name,
                 " must be the loader's, ", own.integer(name), ", to go on exactly, got ", state.integer(name));
   const int64_t epoch = state.integer("epoch"), position = state.integer("position");

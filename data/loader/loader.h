@@ -84,7 +84,8 @@ class DataLoader {
   // Seconds that next() has waited for a batch (or made it, without workers): what a faster input would save.
   double input_wait_seconds() const noexcept { return wait_seconds_; }
 
-  // "epoch", "position", and what the order depends on. ValueError where that differs: the run could not go on exactly.
+  // "epoch", "position", and what the order depends on (but the rank: one state serves all). ValueError where that
+  // differs: the run could not go on exactly.
   nn::StateDict state_dict() const;
   void load_state_dict(const nn::StateDict& state);
 

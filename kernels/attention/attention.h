@@ -1,6 +1,7 @@
 // softmax(q k^T * scale + mask) v, without storing the scores (Dao et al. 2022): memory is linear in the lengths.
 #pragma once
 
+#include <farro/core/random/generator.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <optional>
@@ -11,6 +12,8 @@ struct AttentionOptions {
   Tensor mask = {};      // broadcasts to [B, H, L, S]; bool: true may be attended to; floating: added to the scores
   bool causal = false;   // query i attends to keys 0..i only
   std::optional<double> scale = {};  // default 1 / sqrt(D)
+  double dropout_p = 0;  // drops weights with this probability, whatever mode a module is in; stores the scores if above 0
+  Generator* generator = nullptr;  // of the dropout; default: that of the device
 };
 
 // q [B, H, L, D], k [B, H, S, D], v [B, H, S, E]: [B, H, L, E]; without the heads [B, L, D] and so on. One floating dtype;

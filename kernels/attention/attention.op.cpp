@@ -7,6 +7,7 @@
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/random/dropout.h>
 #include <farro/kernels/reduce/extremum.h>
 #include <farro/kernels/softmax/softmax.h>
 #include <farro/kernels/softmax/softmax.op.h>
@@ -124,7 +125,13 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   }
   const int64_t width = q.dim() ? q.sizes().back() : 1;
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(width)));
-  return std::move(call<Attention>({q, k, v, options.mask, options.causal, scale})[0]);
+  if (options.dropout_p == 0) return std::move(call<Attention>({q, k, v, options.mask, options.causal, scale})[0]);
+  // The fused kernel never holds the weights that are dropped here.
+  Attention::infer({q, k, v, options.mask, options.causal, scale});
+  FARRO_CHECK(options.dropout_p > 0 && options.dropout_p <= 1, ValueError, Attention::info.name,
+              ": dropout_p must be in [0, 1], got ", options.dropout_p);
+  const Tensor weights = probabilities(q, k, options.mask, options.causal, scale);
+  return matmul(dropout(weights, options.dropout_p, /*training=*/true, options.generator), v);
 }
 
 }  // namespace farro

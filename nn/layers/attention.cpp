@@ -1,16 +1,9 @@
 #include <farro/nn/layers/attention.h>
 
 #include <farro/kernels/attention/attention.h>
-#include <farro/kernels/matmul/matmul.h>
-#include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
-#include <farro/kernels/pointwise/select.h>
-#include <farro/kernels/random/dropout.h>
-#include <farro/kernels/softmax/softmax.h>
+#include <farro/kernels/matmul/matmul.h>
 #include <farro/nn/init/init.h>
-
-#include <cmath>
-#include <limits>
 
 namespace farro::nn {
 
@@ -21,23 +14,6 @@ const MultiheadAttentionOptions& checked(const MultiheadAttentionOptions& o) {
               "MultiheadAttention: embed_dim must be a positive multiple of num_heads, got ", o.embed_dim, " and ",
               o.num_heads);
   return o;
-}
-
-constexpr double kNever = -std::numeric_limits<double>::infinity();
-
-// The plain formula, which has weights to drop a part p of; the fused kernel never holds them.
-Tensor attention_with_dropout(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionInputs& inputs,
-                              double p) {
-  Tensor scores = matmul(q, k.transpose(-2, -1)) / std::sqrt(static_cast<double>(q.size(-1)));
-  const Tensor& mask = inputs.mask;
-  if (mask.defined())
-    scores = mask.dtype() == DType::boolean ? masked_fill(scores, logical_not(mask), kNever) : scores + mask;
-  if (inputs.causal) {
-    const TensorOptions on{.device = q.device()};
-    const Tensor later = arange(k.size(-2), on) > arange(q.size(-2), on).unsqueeze(1);
-    scores = masked_fill(scores, later, kNever);
-  }
-  return matmul(dropout(softmax(scores, -1), p), v);
 }
 
 }  // namespace
@@ -80,9 +56,8 @@ Tensor MultiheadAttention::attend(const Tensor& query, const Tensor& key, const 
   } else {
     q = project(query, 0, 1)[0], k = project(key, 1, 1)[0], v = project(value, 2, 1)[0];
   }
-  const Tensor heads = is_training() && options.dropout > 0
-                           ? attention_with_dropout(q, k, v, inputs, options.dropout)
-                           : scaled_dot_product_attention(q, k, v, {.mask = inputs.mask, .causal = inputs.causal});
+  const Tensor heads = scaled_dot_product_attention(
+      q, k, v, {.mask = inputs.mask, .causal = inputs.causal, .dropout_p = is_training() ? options.dropout : 0});
   return out_proj(heads.transpose(1, 2).reshape({query.size(0), query.size(1), options.embed_dim}));
 }
 

@@ -28,11 +28,11 @@ BatchNorm::BatchNorm(Parent parent, std::string_view name, const BatchNormOption
       min_rank_(min_rank),
       max_rank_(max_rank) {}
 
-// What the batch's statistics count for in the running ones.
-double BatchNorm::new_share() {
+// What the statistics of the batch to come count for in the running ones.
+double BatchNorm::new_share() const {
   if (!options.track_running_stats) return 0;
-  num_batches_tracked.add_(1);
-  return options.momentum ? *options.momentum : 1 / num_batches_tracked.item();
+  if (options.momentum) return *options.momentum;
+  return num_batches_tracked.device().is_meta() ? 1 : 1 / (num_batches_tracked.item() + 1);
 }
 
 Tensor BatchNorm::forward(const Tensor& x) {
@@ -40,7 +40,9 @@ Tensor BatchNorm::forward(const Tensor& x) {
               min_rank_ == max_rank_ ? str(max_rank_) : str(min_rank_, " or ", max_rank_), " dimensions, got ", x);
   const bool of_batch = is_training() || !options.track_running_stats;
   const double share = is_training() ? new_share() : 0;
-  return batch_norm(x, weight, bias, running_mean, running_var, of_batch, share, options.eps);
+  Tensor y = batch_norm(x, weight, bias, running_mean, running_var, of_batch, share, options.eps);
+  if (is_training() && options.track_running_stats) num_batches_tracked.add_(1);  // counts only what went well
+  return y;
 }
 
 }  // namespace farro::nn

@@ -34,7 +34,7 @@ class BatchNorm : public Module {
   BatchNorm(Parent parent, std::string_view name, const BatchNormOptions& options, int min_rank, int max_rank);
 
  private:
-  double new_share();
+  double new_share() const;
 
   int min_rank_, max_rank_;
 };

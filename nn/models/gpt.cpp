@@ -61,7 +61,7 @@ Tensor GPT::forward(const Tensor& tokens) {
               "GPT: tokens must be [B, L] with L at most ", options.block_size, ", got ", tokens);
   const Tensor positions = arange(tokens.size(1), {.device = tokens.device()});
   Tensor x = drop(wte(tokens) + wpe(positions));
-  for (size_t i = 0; i < blocks.size(); ++i) x = blocks[i](x);
+  for (auto& block : blocks) x = block(x);
   return linear(ln_f(x), wte.weight);
 }
 

@@ -9,6 +9,23 @@
 
 namespace farro::nn {
 
+// Over the modules of a list of pointers.
+template <class M>
+class ModuleIterator {
+ public:
+  using Pointers = std::vector<std::unique_ptr<M>>;
+  explicit ModuleIterator(typename Pointers::const_iterator at) : at_(at) {}
+  M& operator*() const { return **at_; }
+  ModuleIterator& operator++() {
+    ++at_;
+    return *this;
+  }
+  bool operator==(const ModuleIterator&) const = default;
+
+ private:
+  typename Pointers::const_iterator at_;
+};
+
 //     nn::Sequential net;                                       // a root, or net{*this, "net"} as a member
 //     net.add<nn::Linear>("fc1", {.in_features = 784, .out_features = 128});
 //     net.add<nn::ReLU>("act");
@@ -52,6 +69,8 @@ class Sequential : public Module {
     FARRO_CHECK(index < owned_.size(), IndexError, "Sequential: index must be below ", owned_.size(), ", got ", index);
     return *owned_[index];
   }
+  ModuleIterator<Module> begin() const { return ModuleIterator<Module>(owned_.begin()); }
+  ModuleIterator<Module> end() const { return ModuleIterator<Module>(owned_.end()); }
 
  private:
   std::vector<std::unique_ptr<Module>> owned_;
@@ -79,6 +98,8 @@ class ModuleList : public Module {
     FARRO_CHECK(index < owned_.size(), IndexError, "ModuleList: index must be below ", owned_.size(), ", got ", index);
     return *owned_[index];
   }
+  ModuleIterator<M> begin() const { return ModuleIterator<M>(owned_.begin()); }
+  ModuleIterator<M> end() const { return ModuleIterator<M>(owned_.end()); }
 
  private:
   std::vector<std::unique_ptr<M>> owned_;

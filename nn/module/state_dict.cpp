@@ -60,8 +60,13 @@ const Tensor& StateDict::at(std::string_view name) const {
                    hint(nearest_name(name, names)));
 }
 
-double StateDict::number(std::string_view name) const { return at(name).item<double>(); }
-int64_t StateDict::integer(std::string_view name) const { return at(name).item<int64_t>(); }
+const Tensor& StateDict::single(std::string_view name) const {
+  const Tensor& entry = at(name);
+  FARRO_CHECK(entry.defined() && entry.numel() == 1, ValueError, "StateDict: ", name, " must be one number, got ", entry);
+  return entry;
+}
+double StateDict::number(std::string_view name) const { return single(name).item<double>(); }
+int64_t StateDict::integer(std::string_view name) const { return single(name).item<int64_t>(); }
 
 void StateDict::add(std::string_view prefix, const StateDict& other) {
   for (const auto& [name, tensor] : other) set(str(prefix, ".", name), tensor);

@@ -45,6 +45,8 @@ class StateDict {
   auto end() const noexcept { return entries_.end(); }
 
  private:
+  const Tensor& single(std::string_view name) const;  // of one element
+
   NamedTensors entries_;
   std::map<std::string, size_t, std::less<>> index_;
 };

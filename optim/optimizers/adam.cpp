@@ -58,7 +58,8 @@ std::vector<Optimizer::Setting> Adam::settings(size_t group) {
           {"eps", &o.eps},
           {"weight_decay", &o.weight_decay},
           {"amsgrad", &o.amsgrad},
-          {"maximize", &o.maximize}};
+          {"maximize", &o.maximize},
+          {"decoupled_weight_decay", &decoupled_}};
 }
 
 }  // namespace farro::optim

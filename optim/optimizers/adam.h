@@ -43,7 +43,7 @@ class Adam : public Optimizer {
   std::vector<Setting> settings(size_t group) override;
 
   std::vector<AdamOptions> options_;
-  bool decoupled_;
+  const bool decoupled_;
 };
 
 // Adam whose weight decay shrinks the parameters instead of entering the gradient.

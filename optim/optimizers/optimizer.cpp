@@ -4,7 +4,8 @@
 #include <farro/kernels/pointwise/factories.h>
 
 #include <algorithm>
-#include <set>
+#include <cmath>
+#include <map>
 #include <unordered_set>
 
 namespace farro::optim {
@@ -56,6 +57,16 @@ size_t Optimizer::checked(size_t group) const {
 }
 const Optimizer::Group& Optimizer::group_at(size_t group) const { return groups_[checked(group)]; }
 
+void Optimizer::set_lr(double lr, size_t group) {
+  FARRO_CHECK(std::isfinite(lr) && lr >= 0, ValueError, "set_lr: lr must be finite and at least 0, got ", lr);
+  lr_of(checked(group)) = lr;
+}
+void Optimizer::set_momentum(double momentum, size_t group) {
+  FARRO_CHECK(std::isfinite(momentum) && momentum >= 0, ValueError,
+              "set_momentum: momentum must be finite and at least 0, got ", momentum);
+  momentum_of(checked(group)) = momentum;
+}
+
 void Optimizer::zero_grad(bool set_to_none) {
   for (Group& group : groups_) {
     for (Tensor& param : group.params) {
@@ -85,12 +96,14 @@ void Optimizer::step_group(size_t index) {
   bool even = true;
   for (size_t i = 0; i < count; ++i) {
     grads_.push_back(grad_of(group.params[i]));
-    even = even && grads_.back().defined() && group.steps[i] == group.steps[0];
+    even = even && grads_.back().defined() && group.steps[i] == group.steps[0] &&
+           group.states[0][i].defined() == group.states[0][0].defined();
   }
   if (!even) return step_ragged(index);
   if (count == 0) return;
+  const bool new_states = !group.states[0][0].defined();
   for (size_t i = 0; i < count; ++i) make_states(group, i, used);
-  Batch batch{group.params, grads_, {}, group.steps[0] + 1};
+  Batch batch{group.params, grads_, {}, group.steps[0] + 1, new_states};
   for (size_t k = 0; k < used; ++k) batch.states[k] = group.states[k];
   update(index, batch);
   for (int64_t& steps : group.steps) ++steps;
@@ -99,23 +112,22 @@ void Optimizer::step_group(size_t index) {
 void Optimizer::step_ragged(size_t index) {
   Group& group = groups_[index];
   const size_t used = states_in_use(index);
-  std::set<int64_t> counts;
+  std::map<std::pair<int64_t, bool>, std::vector<size_t>> alike;  // steps made, new states -> parameters
   for (size_t i = 0; i < group.params.size(); ++i)
-    if (grads_[i].defined()) counts.insert(group.steps[i]);
-  for (auto count = counts.rbegin(); count != counts.rend(); ++count) {  // downwards: a stepped one is not met again
+    if (grads_[i].defined()) alike[{group.steps[i], !group.states[0][i].defined()}].push_back(i);
+  for (const auto& [key, members] : alike) {
     std::vector<Tensor> params, grads;
     States states;
-    for (size_t i = 0; i < group.params.size(); ++i) {
-      if (!grads_[i].defined() || group.steps[i] != *count) continue;
+    for (size_t i : members) {
       make_states(group, i, used);
       params.push_back(group.params[i]);
       grads.push_back(grads_[i]);
       for (size_t k = 0; k < used; ++k) states[k].push_back(group.states[k][i]);
-      ++group.steps[i];
     }
-    Batch batch{params, grads, {}, *count + 1};
+    Batch batch{params, grads, {}, key.first + 1, key.second};
     for (size_t k = 0; k < used; ++k) batch.states[k] = states[k];
     update(index, batch);
+    for (size_t i : members) ++group.steps[i];
   }
 }
 
@@ -129,6 +141,7 @@ StateDict Optimizer::state_dict() const {
       std::visit([&, key = str("param_groups.", g, ".", name)](auto* number_) { out.set_number(key, *number_); },
                  value);
     const Group& group = groups_[g];
+    out.set_number(str("param_groups.", g, ".num_params"), static_cast<int64_t>(group.params.size()));
     for (size_t i = 0; i < group.params.size(); ++i, ++number) {
       if (group.steps[i] == 0) continue;
       out.set_number(str("state.", number, ".step"), group.steps[i]);
@@ -146,7 +159,9 @@ std::vector<Optimizer::Group> Optimizer::read_states(const StateDict& state) con
   for (Group& group : groups) {
     for (size_t i = 0; i < group.params.size(); ++i, ++number) {
       const Tensor* steps = state.find(str("state.", number, ".step"));
-      group.steps[i] = steps ? steps->item<int64_t>() : 0;
+      group.steps[i] = steps ? state.integer(str("state.", number, ".step")) : 0;
+      FARRO_CHECK(!steps || group.steps[i] >= 1, ValueError, "load_state_dict: state.", number,
+                  ".step must be at least 1, got ", group.steps[i]);
       for (size_t k = 0; k < state_names_.size(); ++k) {
         const std::string key = str("state.", number, ".", state_names_[k]);
         const Tensor* found = state.find(key);
@@ -168,6 +183,7 @@ void Optimizer::check_names(const StateDict& state) const {
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (const auto& [name, value] : const_cast<Optimizer*>(this)->settings(g))
       known.push_back(str("param_groups.", g, ".", name));
+    known.push_back(str("param_groups.", g, ".num_params"));
     for (size_t i = 0; i < groups_[g].params.size(); ++i, ++number) {
       known.push_back(str("state.", number, ".step"));
       for (const char* name : state_names_) known.push_back(str("state.", number, ".", name));
@@ -178,6 +194,25 @@ void Optimizer::check_names(const StateDict& state) const {
     FARRO_CHECK(names.contains(name), ValueError, "load_state_dict: state must be that of ", name_, " with ",
                 groups_.size(), " groups and ", number, " parameters, got '", name,
                 "' (nearest: ", nn::nearest_name(name, known), ")");
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    const auto params = static_cast<int64_t>(groups_[g].params.size());
+    const int64_t found = state.integer(str("param_groups.", g, ".num_params"));
+    FARRO_CHECK(found == params, ValueError, "load_state_dict: group ", g, " must have ", params, " parameters, got ",
+                found);
+  }
+}
+
+// A parameter that has made steps has the states of its past; one that has not, has none.
+void Optimizer::check_complete(const std::vector<Group>& groups) const {
+  size_t number = 0;
+  for (size_t g = 0; g < groups.size(); ++g) {
+    const Group& group = groups[g];
+    for (size_t i = 0; i < group.params.size(); ++i, ++number) {
+      for (size_t k = 0; k < states_needed(g); ++k)
+        FARRO_CHECK(group.states[k][i].defined() == (group.steps[i] > 0), ValueError, "load_state_dict: state.", number,
+                    " must have both step and ", state_names_[k], ", got one of them");
+    }
+  }
 }
 
 void Optimizer::load_state_dict(const StateDict& state) {
@@ -187,10 +222,29 @@ void Optimizer::load_state_dict(const StateDict& state) {
   for (size_t g = 0; g < groups_.size(); ++g)
     for (const Setting& setting : settings(g))
       values.emplace_back(setting, state.number(str("param_groups.", g, ".", setting.first)));
-  // Nothing throws from here on.
-  for (const auto& [setting, number] : values)
-    std::visit([value = number](auto* slot) { *slot = static_cast<std::remove_pointer_t<decltype(slot)>>(value); },
-               setting.second);
+  const auto take = [](const auto& settings) {
+    for (const auto& [setting, number] : settings)
+      std::visit(
+          [&](auto* slot) {
+            using Slot = std::remove_pointer_t<decltype(slot)>;
+            if constexpr (!std::is_const_v<Slot>) *slot = static_cast<Slot>(number);
+          },
+          setting.second);
+  };
+  auto own = values;
+  for (auto& [setting, number] : own)
+    std::visit([&, &name = setting.first, &value = number](auto* slot) {
+      FARRO_CHECK(!std::is_const_v<std::remove_pointer_t<decltype(slot)>> || value == double(*slot), ValueError,
+                  "load_state_dict: ", name, " must be ", *slot, " in a state of ", name_, ", got ", value);
+      value = double(*slot);
+    }, setting.second);
+  take(values);
+  try {
+    check_complete(groups);  // which states there must be depends on the options
+  } catch (...) {
+    take(own);
+    throw;
+  }
   groups_ = std::move(groups);
 }
 

@@ -35,15 +35,17 @@ class Optimizer {
   // IndexError unless group < num_groups().
   const std::vector<Tensor>& params(size_t group = 0) const { return group_at(group).params; }
   double lr(size_t group = 0) const { return const_cast<Optimizer*>(this)->lr_of(checked(group)); }
-  void set_lr(double lr, size_t group = 0) { lr_of(checked(group)) = lr; }
+  // ValueError unless lr is finite and at least 0; set_momentum() alike.
+  void set_lr(double lr, size_t group = 0);
   // SGD's momentum, Adam's beta1: what a one-cycle schedule turns down while the learning rate is up.
   double momentum(size_t group = 0) const { return const_cast<Optimizer*>(this)->momentum_of(checked(group)); }
-  void set_momentum(double momentum, size_t group = 0) { momentum_of(checked(group)) = momentum; }
+  void set_momentum(double momentum, size_t group = 0);
 
   // Options of all groups under "param_groups.<g>.<option>", states under "state.<i>.<name>" with the parameters
   // counted through all groups, in PyTorch's names. The tensors share storage with the optimizer.
   StateDict state_dict() const;
-  // ValueError (and no change) unless it is the state of an optimizer with the same groups and parameter shapes.
+  // ValueError (and no change) unless it is the state of an optimizer of this kind with the same groups and parameter
+  // shapes.
   void load_state_dict(const StateDict& state);
 
  protected:
@@ -53,20 +55,24 @@ class Optimizer {
   // ValueError for an empty group list, an undefined, repeated, non-leaf or non-floating parameter.
   Optimizer(const char* name, std::vector<std::vector<Tensor>> groups, std::span<const char* const> state_names);
 
-  // Parameters of one group that have a gradient and have made the same number of steps; `step` counts this one.
+  // Parameters of one group that have a gradient and have made the same number of steps; `step` counts this one. The
+  // states of all of them are new (zeros), or none's.
   struct Batch {
     TensorList params;
     TensorList grads;
     std::array<TensorList, kMaxStates> states;
     int64_t step;
+    bool new_states;
   };
   virtual void update(size_t group, const Batch& batch) = 0;
   // How many of the states the group's options call for.
   virtual size_t states_in_use(size_t group) const = 0;
+  // How many of them a parameter that has made a step cannot be without.
+  virtual size_t states_needed(size_t group) const { return states_in_use(group); }
   virtual double& lr_of(size_t group) = 0;
   virtual double& momentum_of(size_t group) = 0;
-  // The group's options by PyTorch's names, for state dicts.
-  using Setting = std::pair<const char*, std::variant<double*, bool*>>;
+  // The group's options by PyTorch's names, for state dicts; what points to a constant must be equal in a loaded one.
+  using Setting = std::pair<const char*, std::variant<double*, bool*, const bool*>>;
   virtual std::vector<Setting> settings(size_t group) = 0;
 
  private:
@@ -82,6 +88,7 @@ class Optimizer {
   void make_states(Group& group, size_t param, size_t count);
   std::vector<Group> read_states(const StateDict& state) const;
   void check_names(const StateDict& state) const;
+  void check_complete(const std::vector<Group>& groups) const;
 
   const char* name_;
   std::vector<const char*> state_names_;

@@ -32,7 +32,7 @@ void SGD::update(size_t group, const Batch& batch) {
   sgd_step_(batch.params, batch.grads, batch.states[0],
             {.lr = o.lr,
              .momentum = o.momentum,
-             .dampening = batch.step == 1 ? 0 : o.dampening,
+             .dampening = batch.new_states ? 0 : o.dampening,
              .weight_decay = o.weight_decay,
              .nesterov = o.nesterov,
              .maximize = o.maximize});

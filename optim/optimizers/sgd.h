@@ -25,6 +25,7 @@ class SGD final : public Optimizer {
  private:
   void update(size_t group, const Batch& batch) override;
   size_t states_in_use(size_t group) const override { return options_[group].momentum != 0 ? 1 : 0; }
+  size_t states_needed(size_t) const override { return 0; }  // momentum may have been turned on just now
   double& lr_of(size_t group) override { return options_[group].lr; }
   double& momentum_of(size_t group) override { return options_[group].momentum; }
   std::vector<Setting> settings(size_t group) override;

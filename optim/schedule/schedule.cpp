@@ -57,6 +57,9 @@ Schedule one_cycle_lr(const OneCycleOptions& o) {
   FARRO_CHECK(o.max_lr > 0, ValueError, "one_cycle_lr: max_lr must be positive, got ", o.max_lr);
   FARRO_CHECK(o.pct_start >= 0 && o.pct_start <= 1, ValueError, "one_cycle_lr: pct_start must be in [0, 1], got ",
               o.pct_start);
+  FARRO_CHECK(o.div_factor > 0 && o.final_div_factor > 0, ValueError,
+              "one_cycle_lr: div_factor and final_div_factor must be positive, got ", o.div_factor, " and ",
+              o.final_div_factor);
   const double initial = o.max_lr / o.div_factor, last = initial / o.final_div_factor;
   const double peak = o.pct_start * double(o.total_steps) - 1, end = double(o.total_steps - 1);
   return [=](int64_t step, double) {
@@ -82,6 +85,18 @@ Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<int64_t> mil
     const auto i =
         static_cast<size_t>(std::upper_bound(milestones.begin(), milestones.end(), step) - milestones.begin());
     return schedules[i](i == 0 ? step : step - milestones[i - 1], base);
+  };
+}
+
+Schedule chained_lr(std::vector<Schedule> schedules) {
+  return [schedules = std::move(schedules)](int64_t step, double base) {
+    Rates rates{base};
+    for (const Schedule& schedule : schedules) {
+      const Rates next = schedule(step, rates.lr);
+      rates.lr = next.lr;
+      if (next.momentum) rates.momentum = next.momentum;
+    }
+    return rates;
   };
 }
 

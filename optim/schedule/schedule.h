@@ -50,6 +50,9 @@ Schedule one_cycle_lr(const OneCycleOptions& options);
 // `milestones` are ascending and one fewer than the schedules.
 Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<int64_t> milestones);
 
+// All at once: each schedule changes the learning rate that the ones before it give; the last momentum holds.
+Schedule chained_lr(std::vector<Schedule> schedules);
+
 // Sets the rates of every group of an optimizer, which must outlive it: at once those of step 0, with each step() those
 // of the next. The groups' learning rates at construction are the base rates.
 class Scheduler {

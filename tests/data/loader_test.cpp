@@ -153,6 +153,9 @@ TEST(DataLoader, WorkersStayWithinThePrefetchAndStopCleanly) {
 TEST(DataLoader, OptionsOutOfRangeAreErrors) {
   const TensorDataset dataset = numbers(4);
   EXPECT_THROW(DataLoader(dataset, {.batch_size = 0}), ValueError);
+  EXPECT_EQ(DataLoader(dataset, {.batch_size = INT64_MAX}).batches(), 1);
+  DataLoader shuffled(dataset, {.shuffle = true}), plain(dataset, {});
+  EXPECT_THROW(plain.load_state_dict(shuffled.state_dict()), ValueError);
   EXPECT_THROW(DataLoader(dataset, {.workers = -1}), ValueError);
   EXPECT_THROW(DataLoader(dataset, {.rank = 2, .world_size = 2}), ValueError);
   DataLoader empty(dataset, {.batch_size = 5, .drop_last = true});

@@ -59,7 +59,9 @@ TEST_F(Attention, TheFormulaWithDropoutIsTheKernels) {
   // So little dropout that nothing is dropped.
   MultiheadAttention attention(root, "attn", {.embed_dim = 4, .num_heads = 2, .dropout = 1e-12});
   const Tensor x = randn({2, 6, 4}), mask = randn({6, 6});
-  for (const AttentionInputs& inputs : {AttentionInputs{.causal = true}, AttentionInputs{.mask = mask}}) {
+  const Tensor none_for_two = arange(6).unsqueeze(1) != full({6}, 2.0);  // position 2 may see nothing
+  for (const AttentionInputs& inputs :
+       {AttentionInputs{.causal = true}, AttentionInputs{.mask = mask}, AttentionInputs{.mask = none_for_two}}) {
     attention.train();
     const std::vector<double> formula = values(attention(x, inputs));
     attention.eval();

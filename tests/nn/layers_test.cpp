@@ -117,6 +117,9 @@ TEST(Layers, BatchNormKeepsRunningStatistics) {
   average(full({3, 2}, 1.0));
   average(full({3, 2}, 4.0));
   EXPECT_NEAR(average.running_mean[1].item(), 2.5, 1e-10);
+  // A call that fails is not counted.
+  EXPECT_THROW(average(full({3, 7}, 1.0)), ShapeError);
+  EXPECT_EQ(average.num_batches_tracked.item<int64_t>(), 2);
   BatchNorm1d bare(root, "bn", {.num_features = 2, .affine = false, .track_running_stats = false});
   EXPECT_EQ(shapes(bare), "");
   bare.eval();

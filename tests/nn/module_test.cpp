@@ -179,6 +179,9 @@ TEST(Module, SequentialOwnsAndRunsInOrder) {
   EXPECT_THAT(names(net.named_parameters()), ElementsAre("first.factor", "first.bias", "1.factor", "1.bias"));
   EXPECT_EQ(net(tensor({1, 1})).to_vector<double>(), (std::vector<double>{6, 6}));
   EXPECT_THROW(net[2], IndexError);
+  std::string order;
+  for (const Module& module : net) order += module.name() + " ";
+  EXPECT_EQ(order, "first 1 ");
 }
 
 TEST(StateDict, PrefixesAndNumbers) {

@@ -1,6 +1,7 @@
 // Model summaries: shapes and costs without computing, and nothing changed afterwards.
 #include <farro/core/random/generator.h>
 #include <farro/kernels/pointwise/factories.h>
+#include <farro/nn/layers/batch_norm.h>
 #include <farro/nn/layers/conv.h>
 #include <farro/nn/layers/dropout.h>
 #include <farro/nn/layers/linear.h>
@@ -60,6 +61,12 @@ TEST(Summary, AnErrorLeavesTheModelUsable) {
   EXPECT_TRUE(net.head.weight.device().is_cpu());
   EXPECT_EQ(net(ones({1, 1, 8, 8})).sizes(), (Shape{1, 10}));
   EXPECT_EQ(call_listener.load(), nullptr);
+}
+
+TEST(Summary, ABatchNormOverAllBatchesHasOneToo) {
+  Sequential net;
+  net.add<BatchNorm2d>("bn", {.num_features = 3, .momentum = std::nullopt});
+  EXPECT_EQ(summary(net, {2, 3, 4, 4}).root().parameters, 6);
 }
 
 TEST(Summary, AModelMadeOnMetaNeedsNoMemory) {

@@ -192,6 +192,49 @@ TEST(Optimizer, AStateThatDoesNotFitChangesNothing) {
   EXPECT_EQ(sgd.lr(), 3);
 }
 
+TEST(Optimizer, AStateOfAnotherKindIsRefused) {
+  const auto error_of = [](Optimizer& optimizer, const StateDict& state) -> std::string {
+    try {
+      optimizer.load_state_dict(state);
+    } catch (const ValueError& error) {
+      return error.what();
+    }
+    return "no error";
+  };
+  Tensor p = parameter({1, 2});
+  p.set_grad(tensor(std::vector<double>{1, 1}));
+  Adam adam({p}, {.lr = 5});
+  AdamW adamw({p});
+  adamw.step();
+  EXPECT_EQ(error_of(adam, adamw.state_dict()),
+            "load_state_dict: decoupled_weight_decay must be 0 in a state of Adam, got 1");
+  AdamW two({p, parameter({3})});
+  EXPECT_EQ(error_of(two, adamw.state_dict()), "load_state_dict: group 0 must have 2 parameters, got 1");
+  StateDict state = adamw.state_dict();
+  state.set_number("state.0.step", int64_t{-5});
+  EXPECT_EQ(error_of(adamw, state), "load_state_dict: state.0.step must be at least 1, got -5");
+  StateDict cut;
+  for (const auto& [name, tensor] : adamw.state_dict())
+    if (name != "state.0.exp_avg_sq") cut.set(name, tensor);
+  cut.set_number("param_groups.0.lr", 77.0);
+  EXPECT_EQ(error_of(adamw, cut), "load_state_dict: state.0 must have both step and exp_avg_sq, got one of them");
+  EXPECT_EQ(adamw.lr(), 1e-3);
+  EXPECT_EQ(adam.lr(), 5);
+}
+
+// As in PyTorch the first gradient enters a new momentum buffer whole, whenever that is.
+TEST(SGD, DampeningBeginsWithTheBuffer) {
+  Tensor p = parameter({0});
+  p.set_grad(tensor(std::vector<double>{1}));
+  SGD sgd({p}, {.lr = 1, .dampening = 0.5});
+  sgd.step();
+  sgd.set_momentum(0.9);
+  sgd.step();
+  EXPECT_EQ(values(p), (std::vector<double>{-2}));
+  sgd.step();
+  EXPECT_EQ(values(p), (std::vector<double>{-2 - (0.9 + 0.5)}));
+}
+
 TEST(Optimizer, UnusableParametersAndOptionsAreErrors) {
   const Tensor p = parameter({1});
   EXPECT_THROW(SGD(std::vector<Tensor>{}, {}), ValueError);
@@ -200,6 +243,11 @@ TEST(Optimizer, UnusableParametersAndOptionsAreErrors) {
   EXPECT_THROW(SGD({p}, {.lr = -1}), ValueError);
   EXPECT_THROW(SGD({p}, {.nesterov = true}), ValueError);
   EXPECT_THROW(Adam({p}, {.beta1 = 1}), ValueError);
+  SGD sgd({p});
+  EXPECT_THROW(sgd.set_lr(-1), ValueError);
+  EXPECT_THROW(sgd.set_lr(std::nan("")), ValueError);
+  EXPECT_THROW(sgd.set_momentum(-1), ValueError);
+  EXPECT_EQ(sgd.lr(), 1e-3);
 }
 
 TEST(Optimizer, ResultsDoNotDependOnThreads) {
@@ -260,6 +308,9 @@ TEST(Schedule, FollowsPyTorch) {
               Pointwise(DoubleNear(1e-12), V{1, (1 + std::sqrt(0.5)) / 2, 0.5, (1 - std::sqrt(0.5)) / 2, 0}));
   EXPECT_THAT(lrs(sequential_lr({linear_lr(0.5, 1, 2), exponential_lr(0.1)}, {2}), 5),
               Pointwise(DoubleNear(1e-12), V{0.5, 0.75, 1, 0.1, 0.01}));
+  EXPECT_THAT(lrs(chained_lr({linear_lr(0.5, 1, 2), exponential_lr(0.1)}), 4),
+              Pointwise(DoubleNear(1e-12), V{0.5, 0.075, 0.01, 0.001}));
+  EXPECT_THROW(one_cycle_lr({.max_lr = 1, .total_steps = 3, .div_factor = 0}), ValueError);
   const Schedule cycle = one_cycle_lr({.max_lr = 1, .total_steps = 10});
   EXPECT_THAT(lrs(cycle, 10), Pointwise(DoubleNear(1e-8), V{0.04, 0.52, 1, 0.950484632, 0.811745654, 0.611262022,
                                                             0.388741978, 0.188258346, 0.049519368, 4e-06}));
