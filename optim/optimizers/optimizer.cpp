@@ -133,13 +133,28 @@ void Optimizer::step_ragged(size_t index) {
 
 // --- state dicts
 
+struct Optimizer::Choice {
+  Setting setting;
+  double number;
+};
+
+double Optimizer::number_of(const Setting& setting) {
+  return std::visit([](const auto* slot) { return static_cast<double>(*slot); }, setting.second);
+}
+
+void Optimizer::choose(const std::vector<Choice>& choices) {
+  for (const Choice& choice : choices) {
+    if (auto* slot = std::get_if<double*>(&choice.setting.second)) **slot = choice.number;
+    if (auto* slot = std::get_if<bool*>(&choice.setting.second)) **slot = choice.number != 0;
+  }
+}
+
 StateDict Optimizer::state_dict() const {
   StateDict out;
   size_t number = 0;
   for (size_t g = 0; g < groups_.size(); ++g) {
     for (const auto& [name, value] : const_cast<Optimizer*>(this)->settings(g))
-      std::visit([&, key = str("param_groups.", g, ".", name)](auto* number_) { out.set_number(key, *number_); },
-                 value);
+      std::visit([&, key = str("param_groups.", g, ".", name)](const auto* slot) { out.set_number(key, *slot); }, value);
     const Group& group = groups_[g];
     out.set_number(str("param_groups.", g, ".num_params"), static_cast<int64_t>(group.params.size()));
     for (size_t i = 0; i < group.params.size(); ++i, ++number) {
@@ -218,31 +233,20 @@ void Optimizer::check_complete(const std::vector<Group>& groups) const {
 void Optimizer::load_state_dict(const StateDict& state) {
   check_names(state);
   std::vector<Group> groups = read_states(state);
-  std::vector<std::pair<Setting, double>> values;
+  std::vector<Choice> loaded, own;
   for (size_t g = 0; g < groups_.size(); ++g)
-    for (const Setting& setting : settings(g))
-      values.emplace_back(setting, state.number(str("param_groups.", g, ".", setting.first)));
-  const auto take = [](const auto& settings) {
-    for (const auto& [setting, number] : settings)
-      std::visit(
-          [&](auto* slot) {
-            using Slot = std::remove_pointer_t<decltype(slot)>;
-            if constexpr (!std::is_const_v<Slot>) *slot = static_cast<Slot>(number);
-          },
-          setting.second);
-  };
-  auto own = values;
-  for (auto& [setting, number] : own)
-    std::visit([&, &name = setting.first, &value = number](auto* slot) {
-      FARRO_CHECK(!std::is_const_v<std::remove_pointer_t<decltype(slot)>> || value == double(*slot), ValueError,
-                  "load_state_dict: ", name, " must be ", *slot, " in a state of ", name_, ", got ", value);
-      value = double(*slot);
-    }, setting.second);
-  take(values);
+    for (const Setting& setting : settings(g)) {
+      own.push_back({setting, number_of(setting)});
+      loaded.push_back({setting, state.number(str("param_groups.", g, ".", setting.first))});
+      FARRO_CHECK(!std::holds_alternative<const bool*>(setting.second) || loaded.back().number == own.back().number,
+                  ValueError, "load_state_dict: ", setting.first, " must be ", own.back().number, " in a state of ", name_,
+                  ", got ", loaded.back().number);
+    }
+  choose(loaded);
   try {
     check_complete(groups);  // which states there must be depends on the options
   } catch (...) {
-    take(own);
+    choose(own);
     throw;
   }
   groups_ = std::move(groups);

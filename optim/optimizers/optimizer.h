@@ -86,6 +86,9 @@ class Optimizer {
   void step_group(size_t index);
   void step_ragged(size_t index);
   void make_states(Group& group, size_t param, size_t count);
+  struct Choice;  // a setting and its number
+  static double number_of(const Setting& setting);
+  static void choose(const std::vector<Choice>& choices);
   std::vector<Group> read_states(const StateDict& state) const;
   void check_names(const StateDict& state) const;
   void check_complete(const std::vector<Group>& groups) const;
