@@ -2,6 +2,10 @@
 
 #include <farro/autograd/node/accumulate_grad.h>
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 namespace farro {
 
 namespace detail {
@@ -31,6 +35,33 @@ Tensor ViewGeometry::empty_base() const {
 
 namespace {
 
+// Whether two places of the geometry may be one element: unless every stride reaches past what the smaller ones span.
+bool may_overlap(const Shape& sizes, const Strides& strides) {
+  std::vector<std::pair<int64_t, int64_t>> steps;  // {stride, last index} of dimensions that move
+  for (int i = 0; i < sizes.size(); ++i)
+    if (sizes[i] > 1) steps.emplace_back(strides[i], sizes[i] - 1);
+  std::sort(steps.begin(), steps.end());
+  int64_t span = 0;
+  for (const auto& [stride, last] : steps) {
+    if (stride <= span) return true;
+    span += stride * last;
+  }
+  return false;
+}
+
+// part += grad, where part is zero but for what was added before. A part that overlaps itself is taken apart along its
+// shortest dimension, as no kernel writes one element twice.
+void add_into(Tensor part, const Tensor& grad) {
+  if (!may_overlap(part.sizes(), part.strides())) {
+    part.add_(grad);
+    return;
+  }
+  int shortest = -1;
+  for (int i = 0; i < part.dim(); ++i)
+    if (part.size(i) > 1 && (shortest < 0 || part.size(i) < part.size(shortest))) shortest = i;
+  for (int64_t i = 0; i < part.size(shortest); ++i) add_into(part.select(shortest, i), grad.select(shortest, i));
+}
+
 // History of a view whose base changed: the gradient of the view lands in its part of the base.
 class ViewOfBase final : public Node {
  public:
@@ -43,7 +74,7 @@ class ViewOfBase final : public Node {
     Tensor grad = grads[0];
     Tensor base = geometry_.empty_base();
     base.zero_();
-    // Elements that the view repeats (stride 0) add up.
+    // Elements that the view repeats add up; those of stride 0 in one sum.
     detail::ViewGeometry part = geometry_;
     Dims repeated;
     for (int i = 0; i < part.sizes.size(); ++i)
@@ -52,7 +83,7 @@ class ViewOfBase final : public Node {
         part.sizes[i] = 1;
       }
     if (!repeated.empty()) grad = grad.sum(repeated, true);
-    part.of(base).copy_(grad);
+    add_into(part.of(base), grad);
     return {base};
   }
 

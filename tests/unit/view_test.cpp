@@ -282,6 +282,23 @@ TEST(ViewGrad, TransposedAndExpandedBases) {
   EXPECT_THROW(leaf({1}).expand({3}).mul_(2), Error);
 }
 
+TEST(ViewGrad, ElementsThatAViewHoldsTwiceAddUp) {
+  Tensor x = leaf({1, 2, 3, 4, 5});
+  const Tensor windows = x.as_strided({3, 3}, {1, 1}, 0);  // {1, 2, 3}, {2, 3, 4}, {3, 4, 5}
+  windows.backward(tensor({1, 2, 3, 4, 5, 6, 7, 8, 9}, {.dtype = DType::f64}).view({3, 3}));
+  EXPECT_EQ(values(x.grad()), (V{1, 2 + 4, 3 + 5 + 7, 6 + 8, 9}));
+  x.set_grad({});
+  const Tensor repeated = x.as_strided({2, 2, 2}, {0, 2, 1}, 1).as_strided({2, 2, 2}, {0, 1, 2}, 1);
+  repeated.backward(ones({2, 2, 2}, {.dtype = DType::f64}));
+  EXPECT_EQ(values(x.grad()), (V{0, 2, 2, 2, 2}));
+  Tensor y = leaf({1, 2, 3});
+  const Tensor pairs = (y * y).as_strided({2, 2}, {1, 1}, 0);
+  const Tensor first = grad({{pairs}}, {{y}}, {{ones({2, 2}, {.dtype = DType::f64})}}, {.create_graph = true})[0];
+  EXPECT_EQ(values(first), (V{2, 8, 6}));
+  first.backward(ones({3}, {.dtype = DType::f64}));
+  EXPECT_EQ(values(y.grad()), (V{2, 4, 2}));
+}
+
 TEST(ViewGrad, LeavesAreProtected) {
   Tensor x = leaf({1, 2});
   EXPECT_THROW(x.mul_(2), AutogradError);
