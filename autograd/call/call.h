@@ -76,10 +76,10 @@ template <class Op>
 [[gnu::noinline]] const typename OpTable<Op>::Entry& pick_slow(const typename Op::Args& args, DeviceType device) {
   ensure_registered();
   auto& entries = OpTable<Op>::entries[static_cast<int>(device)];
-  if (!entries[0].kernel) throw_no_kernel(Op::info.name, device, describe(args));
-  const int forced = OpTable<Op>::forced;
+  if (!entries[0].kernel.load(std::memory_order_acquire)) throw_no_kernel(Op::info.name, device, describe(args));
+  const int forced = OpTable<Op>::forced.load(std::memory_order_relaxed);
   for (auto& entry : entries) {
-    if (!entry.kernel || (forced >= 0 && static_cast<int>(entry.variant) != forced)) continue;
+    if (!entry.kernel.load(std::memory_order_acquire) || (forced >= 0 && static_cast<int>(entry.variant) != forced)) continue;
     if (!entry.supports || entry.supports(args)) return entry;
   }
   throw_no_variant(Op::info.name, forced, describe(args));
@@ -89,7 +89,9 @@ template <class Op>
 template <class Op>
 inline const typename OpTable<Op>::Entry& pick(const typename Op::Args& args, DeviceType device) {
   const auto& first = OpTable<Op>::entries[static_cast<int>(device)][0];
-  if (first.kernel && !first.supports && OpTable<Op>::forced < 0) [[likely]] return first;
+  if (first.kernel.load(std::memory_order_acquire) && !first.supports &&
+      OpTable<Op>::forced.load(std::memory_order_relaxed) < 0) [[likely]]
+    return first;
   return pick_slow<Op>(args, device);
 }
 
@@ -112,7 +114,7 @@ template <class Op>
   };
   listener.begin(event);
   const End end{listener, event};
-  if (entry) entry->kernel(args, out);
+  if (entry) entry->kernel.load(std::memory_order_relaxed)(args, out);
 }
 
 template <class Op>
@@ -120,7 +122,7 @@ inline void run_kernel(const typename Op::Args& args, Outputs<Op>& out, DeviceTy
   if (CallListener* listener = call_listener.load(std::memory_order_relaxed)) [[unlikely]]
     return run_listened<Op>(args, out, device, *listener);
   if (device == DeviceType::meta) [[unlikely]] return;
-  pick<Op>(args, device).kernel(args, out);
+  pick<Op>(args, device).kernel.load(std::memory_order_relaxed)(args, out);
 }
 
 // Attaches a node to the floating outputs.

@@ -1,5 +1,5 @@
 // The seam between libfarro and a device runtime. libfarro_cuda.so (CUDA) and libfarro_simt.so (the host SIMT runtime)
-// each implement Backend and are loaded on demand by backend_for(); libfarro itself never includes a CUDA header.
+// each implement Backend and are loaded on demand by find_cuda_backend(); libfarro itself never includes a CUDA header.
 // Which one answers to Device::cuda: FARRO_CUDA=simt picks the host runtime, FARRO_CUDA=off none, anything else CUDA.
 #pragma once
 
@@ -83,7 +83,7 @@ struct BackendEntry {
 
 // The backend of Device::cuda; throws DeviceError with the one-line reason when there is none.
 Backend& cuda_backend();
-// The same without throwing: null, and why_not() tells the reason in one line.
+// The same without throwing: null, and cuda_unavailable_reason() tells the reason in one line.
 Backend* find_cuda_backend() noexcept;
 const std::string& cuda_unavailable_reason() noexcept;
 int cuda_device_count() noexcept;

@@ -18,6 +18,10 @@ void check_exists(const char* op, Device device) {
 }
 }  // namespace
 
+void Device::throw_bad_index(int index) {
+  fail<ValueError>("Device::cuda: index must be in [0, ", kLastIndex, "], got ", index);
+}
+
 Device Device::parse(std::string_view text) {
   constexpr std::string_view kCuda = "cuda:";
   if (text == "cpu") return cpu();
@@ -29,7 +33,7 @@ Device Device::parse(std::string_view text) {
     const char* end = text.data() + text.size();
     const bool is_number = text.starts_with(kCuda) && text.size() > kCuda.size() &&
                            std::from_chars(text.data() + kCuda.size(), end, index).ptr == end;
-    FARRO_CHECK(is_number && index >= 0 && index < 128, ValueError,
+    FARRO_CHECK(is_number && index >= 0 && index <= kLastIndex, ValueError,
                 "Device::parse: text must be cpu, cuda, cuda:N, meta or auto, got '", text, "'");
     device = cuda(index);
   }

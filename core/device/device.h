@@ -15,7 +15,11 @@ struct Device {
   int8_t index = 0;
 
   static constexpr Device cpu() noexcept { return {}; }
-  static constexpr Device cuda(int index = 0) noexcept { return {DeviceType::cuda, static_cast<int8_t>(index)}; }
+  // ValueError unless 0 <= index <= 126; whether there is such a device shows when it is used.
+  static constexpr Device cuda(int index = 0) {
+    if (index < 0 || index > kLastIndex) throw_bad_index(index);
+    return {DeviceType::cuda, static_cast<int8_t>(index)};
+  }
   static constexpr Device meta() noexcept { return {DeviceType::meta, 0}; }
   // "cpu", "cuda" (= cuda:0), "cuda:1", "meta", or "auto": cuda:0 where a CUDA device is usable, else cpu.
   // Throws ValueError on anything else, DeviceError for a CUDA device that does not exist, with the reason.
@@ -25,6 +29,10 @@ struct Device {
   constexpr bool is_cuda() const noexcept { return type == DeviceType::cuda; }
   constexpr bool is_meta() const noexcept { return type == DeviceType::meta; }
   friend constexpr bool operator==(const Device&, const Device&) noexcept = default;
+
+ private:
+  static constexpr int kLastIndex = 126;
+  [[noreturn]] static void throw_bad_index(int index);
 };
 
 std::string to_string(Device device);

@@ -1,5 +1,8 @@
 #include <farro/core/io/file_error.h>
 
+#include <farro/core/util/utf8.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -15,14 +18,22 @@ const char* name(FileFault fault) noexcept {
 std::string printable(std::string_view name) {
   constexpr size_t kLongest = 80;
   std::string out = "'";
-  for (const char c : name.substr(0, kLongest)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      out += c;
-    } else {
+  const std::string_view shown = utf8_prefix(name, kLongest);
+  for (size_t at = 0; at < shown.size();) {
+    const size_t length = utf8_character(shown.substr(at));
+    const auto byte = static_cast<unsigned char>(shown[at]);
+    // Control characters, those of U+0080..U+009F too, are commands to a terminal.
+    const bool control = byte < 0x20 || byte == 0x7f || (length == 2 && byte == 0xc2 && static_cast<unsigned char>(shown[at + 1]) < 0xa0);
+    if (length > 0 && !control) {
+      out += shown.substr(at, length);
+      at += length;
+      continue;
+    }
+    for (const size_t end = at + std::max<size_t>(length, 1); at < end; ++at) {
+      const auto escaped = static_cast<unsigned char>(shown[at]);
       out += "\\x";
-      out += "0123456789abcdef"[byte >> 4];
-      out += "0123456789abcdef"[byte & 15];
+      out += "0123456789abcdef"[escaped >> 4];
+      out += "0123456789abcdef"[escaped & 15];
     }
   }
   return out + (name.size() > kLongest ? "...'" : "'");

@@ -153,7 +153,7 @@ void SafetensorsFile::compare_checksum(uint32_t found, bool required) const {
     return;
   }
   if (expected->second != checksum_text(found))
-    fail_read(FileFault::bad_checksum, file_.path(), "it is damaged: its checksum must be ",
+    fail_read(FileFault::bad_checksum, file_.path(), "it is damaged, or another program changed it and kept our checksum: that must be ",
               printable(expected->second), ", got ", checksum_text(found));
 }
 

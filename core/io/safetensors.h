@@ -33,8 +33,9 @@ struct LoadedTensors {
   NamedTensors tensors;  // in the order of the header
   Metadata metadata;
 };
-// FileError for everything that a damaged or hostile file can be; see FileFault. Nothing is executed, and no more
-// memory is used than the file has bytes, and a little.
+// FileError for everything that a damaged or hostile file can be; see FileFault. Nothing is executed, and memory stays
+// within the tensors' bytes and about twelve times the header's (a tensor without elements costs a record, too). A file
+// that another tool saved again with our metadata carries a stale checksum and is refused.
 LoadedTensors load_safetensors(const std::string& path, const LoadOptions& options = {});
 
 // Reads a file tensor by tensor.

@@ -34,7 +34,6 @@ enum class Autocast : uint8_t { promote, half, full };
 struct OpInfo {
   const char* name;
   Autocast autocast = Autocast::promote;
-  bool deterministic = true;
 };
 
 // Least work of one call: floating-point operations, and bytes that must be moved (each input read once, each output
@@ -84,7 +83,7 @@ using Supports = bool (*)(const typename Op::Args& args);
 template <class Op>
 struct OpTable {
   struct Entry {
-    Kernel<Op> kernel = nullptr;
+    std::atomic<Kernel<Op>> kernel{nullptr};  // written last: a thread that sees it sees the rest
     Supports<Op> supports = nullptr;
     Variant variant = Variant::generic;
   };
@@ -92,7 +91,7 @@ struct OpTable {
   static constexpr int kMaxVariants = 3;
   static inline std::array<std::array<Entry, kMaxVariants>, 2> entries{};  // [DeviceType]: cpu, cuda
   // What FARRO_VARIANT_<OP> or set_variant() forced; negative: automatic.
-  static inline int forced = -1;
+  static inline std::atomic<int> forced{-1};
 };
 
 // What tools and tests know of every op.
@@ -129,7 +128,7 @@ void register_op() {
       if (slot.kernel) found.push_back(slot.variant);
     return found;
   };
-  entry.force_variant = [](int variant) { OpTable<Op>::forced = variant; };
+  entry.force_variant = [](int variant) { OpTable<Op>::forced.store(variant, std::memory_order_relaxed); };
   detail::add_op(std::move(entry));
 }
 
@@ -139,7 +138,9 @@ void register_kernel(DeviceType device, Kernel<Op> kernel, Variant variant = Var
                      Supports<Op> supports = nullptr) {
   for (auto& slot : OpTable<Op>::entries[static_cast<int>(device)]) {
     if (slot.kernel && slot.variant != variant) continue;
-    slot = {kernel, supports, variant};
+    slot.supports = supports;
+    slot.variant = variant;
+    slot.kernel.store(kernel, std::memory_order_release);
     return;
   }
   fail<InternalError>("internal error: too many variants of op ", Op::info.name);

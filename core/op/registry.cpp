@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <mutex>
+
+#include <unistd.h>
 
 namespace farro {
 
@@ -21,34 +22,44 @@ std::vector<OpEntry>& table() {
   return ops;
 }
 
-void apply_variant(std::string_view op, std::string_view variant) {
+// `source` begins the error message.
+void apply_variant(std::string_view source, std::string_view op, std::string_view variant) {
   int value = -2;
   if (variant == "auto") value = -1;
   for (Variant v : {Variant::handwritten, Variant::library, Variant::generic})
     if (variant == name(v)) value = static_cast<int>(v);
-  FARRO_CHECK(value != -2, ValueError, "set_variant: variant must be handwritten, library, generic or auto, got '",
-              variant, "'");
+  FARRO_CHECK(value != -2, ValueError, source, ": variant must be handwritten, library, generic or auto, got '", variant,
+              "'");
   for (const OpEntry& entry : table()) {
     if (entry.info.name != op) continue;
     entry.force_variant(value);
     return;
   }
-  fail<ValueError>("set_variant: op must be the name of an op (farro doctor --ops lists them), got '", op, "'");
+  fail<ValueError>(source, ": op must be the name of an op (farro doctor --ops lists them), got '", op, "'");
 }
 
 // FARRO_VARIANT_<OP>=handwritten|library|generic|auto in the environment.
-void force_from_environment(const OpEntry& op) {
-  std::string key = "FARRO_VARIANT_";
-  for (const char* c = op.info.name; *c; ++c) key += static_cast<char>(std::toupper(static_cast<unsigned char>(*c)));
-  if (const char* value = std::getenv(key.c_str())) apply_variant(op.info.name, value);
+void force_from_environment() {
+  constexpr std::string_view kPrefix = "FARRO_VARIANT_";
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (!text.starts_with(kPrefix) || equals == std::string_view::npos) continue;
+    std::string op(text.substr(kPrefix.size(), equals - kPrefix.size()));
+    for (char& c : op) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    apply_variant(text.substr(0, equals), op, text.substr(equals + 1));
+  }
 }
 
+// The environment is read before there are kernels: a setting that is wrong keeps every op from running, and each says
+// why, until it is mended.
 void register_everything() {
+  table().clear();
   register_all_ops();
-  register_cpu_kernels();
   std::sort(table().begin(), table().end(),
             [](const OpEntry& a, const OpEntry& b) { return std::string_view(a.info.name) < b.info.name; });
-  for (const OpEntry& op : table()) force_from_environment(op);
+  force_from_environment();
+  register_cpu_kernels();
 }
 
 }  // namespace
@@ -72,7 +83,7 @@ const std::vector<OpEntry>& all_ops() {
 
 void set_variant(std::string_view op, std::string_view variant) {
   detail::ensure_registered();
-  apply_variant(op, variant);
+  apply_variant("set_variant", op, variant);
 }
 
 }  // namespace farro

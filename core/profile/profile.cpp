@@ -5,6 +5,7 @@
 #include <farro/core/error/error.h>
 #include <farro/core/profile/detail/trace_writer.h>
 #include <farro/core/scope/scope.h>
+#include <farro/core/util/utf8.h>
 
 #include <unistd.h>
 
@@ -226,8 +227,8 @@ detail::OpenRange* detail::open_range(std::string_view name, std::string_view ca
     ThreadProfile& thread = this_thread();
     const uint64_t session = profile().session;
     auto range = std::make_unique<OpenRange>(OpenRange{thread.innermost,
-                                                       intern_cached(name.substr(0, kLongestName)),
-                                                       intern_cached(category.substr(0, kLongestName)),
+                                                       intern_cached(utf8_prefix(name, kLongestName)),
+                                                       intern_cached(utf8_prefix(category, kLongestName)),
                                                        current_scope(),
                                                        session,
                                                        {}});

@@ -56,6 +56,7 @@ void SharedMemory::begin_block(size_t dynamic_bytes) {
   placed_.clear();
   static_bytes_ = 0;
   top_ = arena_;  // the red zone before the first array
+  dynamic_bytes_ = dynamic_bytes;
   dynamic_ = place(nullptr, dynamic_bytes, 128);
 }
 
@@ -82,6 +83,9 @@ void* SharedMemory::array(const SharedArray& array) {
   if (static_bytes_ > kStaticSharedLimit)
     raise(cudaErrorInvalidValue, "SMEM arrays of a block must fit in ", kStaticSharedLimit, " bytes, got ",
           static_bytes_, " with ", array.name, " at ", array.where);
+  if (static_bytes_ + dynamic_bytes_ > kSharedLimit)
+    raise(cudaErrorInvalidValue, "SMEM arrays and dynamic shared memory of a block must fit in ", kSharedLimit,
+          " bytes, got ", static_bytes_, " + ", dynamic_bytes_, " with ", array.name, " at ", array.where);
   return place(&array, array.bytes, std::max<size_t>(array.alignment, 16));
 }
 

@@ -46,6 +46,7 @@ class SharedMemory {
   char* arena_;
   char* top_ = nullptr;  // first unused byte
   char* dynamic_ = nullptr;
+  size_t dynamic_bytes_ = 0;
   size_t static_bytes_ = 0;
   std::vector<Placed> placed_;
 };

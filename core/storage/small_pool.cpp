@@ -7,7 +7,7 @@
 
 namespace farro::detail {
 
-constinit thread_local FreeList free_lists[kSmallBlock / kPoolAlign] [[gnu::tls_model("initial-exec")]] = {};
+constinit thread_local FreeList free_lists[kSmallBlock / kPoolAlign] [[gnu::tls_model("initial-exec")]];
 
 namespace {
 
@@ -42,11 +42,15 @@ void give_back(size_t index, uint32_t count) noexcept {
 }
 
 struct ThreadEnd {
-  bool armed = false;
+  ThreadEnd() {
+    for (FreeList& list : free_lists) list.count -= kMaxLocalBlocks;
+  }
   ~ThreadEnd() {
     for (size_t i = 0; i < kClasses; ++i) give_back(i, UINT32_MAX);
   }
+  void arm() noexcept {}
 };
+// Made with a thread's first allocation or, because lists begin full, its first free.
 thread_local ThreadEnd thread_end;
 
 [[gnu::noinline]] void* heap_alloc(size_t bytes) {
@@ -56,7 +60,7 @@ thread_local ThreadEnd thread_end;
 }
 
 [[gnu::noinline]] void* refill(size_t index) {
-  thread_end.armed = true;
+  thread_end.arm();
   FreeList& list = free_lists[index];
   {
     Central& shared = central();
@@ -94,6 +98,9 @@ void* small_alloc_slow(size_t bytes) {
 
 void small_free_slow(void* block, size_t) noexcept { std::free(block); }
 
-void share_free_blocks(size_t size_class) noexcept { give_back(size_class, kMaxLocalBlocks / 2); }
+void share_free_blocks(size_t size_class) noexcept {
+  thread_end.arm();
+  if (free_lists[size_class].count > kMaxLocalBlocks) give_back(size_class, kMaxLocalBlocks / 2);
+}
 
 }  // namespace farro::detail

@@ -24,13 +24,15 @@ namespace detail {
 struct FreeBlock {
   FreeBlock* next;
 };
-struct FreeList {
-  FreeBlock* head;
-  uint32_t count;
-};
 inline constexpr size_t kPoolAlign = 32;
 // Above this many free blocks of a class a thread hands half of them to the others.
 inline constexpr uint32_t kMaxLocalBlocks = 512;
+// A thread's lists begin as if full: its first free then takes the slow path, which sees to it that they are handed on
+// when the thread ends.
+struct FreeList {
+  FreeBlock* head = nullptr;
+  uint32_t count = kMaxLocalBlocks;
+};
 // By size class. Trivial, so that access is a plain offset from the thread pointer, also while a thread ends.
 extern constinit thread_local FreeList free_lists[kSmallBlock / kPoolAlign] [[gnu::tls_model("initial-exec")]];
 

@@ -14,7 +14,7 @@ namespace farro {
 
 class Storage : public RefCounted {
  public:
-  // Uninitialised bytes (64-byte aligned on the CPU); meta storages have a size and no data.
+  // Uninitialised bytes (on the CPU aligned to 64 bytes, small ones to 32); meta storages have a size and no data.
   // Throws OutOfMemoryError, and DeviceError where the device does not exist.
   static Ref<Storage> create(size_t bytes, Device device) {
     if (device.is_cpu() && bytes <= kSmallBlock - kHeader) [[likely]] {

@@ -1,6 +1,7 @@
 #include <farro/core/util/parallel.h>
 
 #include <farro/core/error/error.h>
+#include <farro/core/scope/scope.h>
 
 #include <omp.h>
 
@@ -43,16 +44,23 @@ void detail::parallel_for(int64_t count, int64_t grain, RangeFn fn, void* contex
   const int64_t wanted = (count + std::max<int64_t>(grain, 1) - 1) / std::max<int64_t>(grain, 1);
   const int threads = static_cast<int>(std::min<int64_t>(num_threads(), wanted));
   if (threads <= 1 || omp_in_parallel()) return fn(context, 0, count);
+  // Errors name the scope of the caller, and of several the one of the lowest range is thrown, whatever thread is first.
+  const ScopeNode* scope = current_scope();
   std::exception_ptr error;
+  int64_t error_range = INT64_MAX;
 #pragma omp parallel num_threads(threads)
   {
+    const ScopeGuard guard(scope);
     const int64_t n = omp_get_num_threads(), i = omp_get_thread_num();
     const int64_t begin = count * i / n, end = count * (i + 1) / n;
     try {
       if (begin < end) fn(context, begin, end);
     } catch (...) {
 #pragma omp critical(farro_parallel_error)
-      error = std::current_exception();
+      if (i < error_range) {
+        error = std::current_exception();
+        error_range = i;
+      }
     }
   }
   if (error) std::rethrow_exception(error);

@@ -280,7 +280,7 @@ TEST(Npy, RefusesHostileFiles) {
   };
   const std::vector<Case> cases = {
       {"", FileFault::bad_magic, "must begin with"},
-      {"\x93NUMPX12345678", FileFault::bad_magic, "'\x93NUMPX'"},
+      {"\x93NUMPX12345678", FileFault::bad_magic, "'\\x93NUMPX'"},
       {std::string("\x93NUMPY\x04\x00\x00\x00\x00\x00", 12), FileFault::bad_magic, "1.0, 2.0 or 3.0, got 4.0"},
       {std::string("\x93NUMPY\x01\x00", 8), FileFault::truncated, "at least 10 bytes, got 8"},
       {std::string("\x93NUMPY\x02\x00\xff\xff\xff\xff", 12), FileFault::bad_header,

@@ -146,6 +146,9 @@ TEST(InputFile, ReadsExactlyOrSaysWhatIsMissing) {
 
 TEST(FileError, NamesFromFilesArePrintable) {
   EXPECT_EQ(printable("a\x1b[31m\n"), "'a\\x1b[31m\\x0a'");
+  EXPECT_EQ(printable("\u009b31m \u00e9"), "'\\xc2\\x9b31m \u00e9'");  // CSI is a command; a letter is not
+  EXPECT_EQ(printable("\xff\xc3"), "'\\xff\\xc3'");
+  EXPECT_EQ(printable(std::string(79, 'x') + "\u00e9"), "'" + std::string(79, 'x') + "...'");  // no half a character
   EXPECT_EQ(printable(std::string(100, 'x')), "'" + std::string(80, 'x') + "...'");
 }
 

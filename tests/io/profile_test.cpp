@@ -94,6 +94,17 @@ TEST(Profile, TheTraceIsChromes) {
   EXPECT_NE(matmul["tid"], other["tid"]);
 }
 
+TEST(Profile, TheTraceIsUtf8WhateverTheNames) {
+  const TemporaryFolder folder;
+  start_profile({.trace_path = folder.file("trace.json")});
+  { const ProfileRange cut(std::string(299, 'a') + "\u00e9"); }
+  { const ProfileRange damaged("b\xff\xc3"); }
+  stop_profile();
+  const json trace = json::parse(io::read_file(folder.file("trace.json")));
+  EXPECT_EQ(trace[1]["name"], std::string(299, 'a'));
+  EXPECT_EQ(trace[2]["name"], "b\ufffd\ufffd");
+}
+
 TEST(Profile, EventsAreBounded) {
   const TemporaryFolder folder;
   start_profile({.trace_path = folder.file("trace.json"), .max_events = 10});

@@ -1,6 +1,7 @@
 #include <farro/core/profile/detail/trace_writer.h>
 
 #include <farro/core/io/file_error.h>
+#include <farro/core/util/utf8.h>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -96,9 +97,13 @@ void TraceWriter::finish() {
 
 void append_json_quoted(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
+  for (size_t at = 0, length; at < text.size(); at += std::max<size_t>(length, 1)) {
+    const char c = text[at];
     const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
+    length = utf8_character(text.substr(at));
+    if (length == 0) {
+      out += "\\ufffd";
+    } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
     } else if (byte < 0x20) {
@@ -106,7 +111,7 @@ void append_json_quoted(std::string& out, std::string_view text) {
       out += "0123456789abcdef"[byte >> 4];
       out += "0123456789abcdef"[byte & 15];
     } else {
-      out += c;
+      out += text.substr(at, length);
     }
   }
   out += '"';

@@ -1,0 +1,16 @@
+// UTF-8 of untrusted text: names in messages, labels in traces.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace farro {
+
+// Bytes of the well-formed character that `text` begins with (RFC 3629: no overlong forms, surrogates or values above
+// U+10FFFF); 0 where there is none.
+size_t utf8_character(std::string_view text) noexcept;
+
+// The longest beginning of at most `limit` bytes that splits no character.
+std::string_view utf8_prefix(std::string_view text, size_t limit) noexcept;
+
+}  // namespace farro
