@@ -1,5 +1,5 @@
 // Feeds every file reader with mutants of good files. A reader must accept a file or refuse it with a FileError;
-// anything else (another exception, a crash, a hang, memory beyond the file's size) fails. reliability.md B1, B3.
+// anything else (another exception, a crash, a hang, memory beyond the file's size) fails.
 //   fuzz_readers [reader [first [count]]]     repeats from a mutant's number
 // FARRO_TEST_FULL=1 runs 100,000 mutants a reader; a third argument gives another number. Meant to be run under AddressSanitizer too.
 #include "mutator.h"

@@ -1,5 +1,4 @@
-// safetensors, npy and IDX: round trips, bit for bit, and every kind of file that must be refused (reliability.md B2,
-// B3, C9).
+// safetensors, npy and IDX: round trips, bit for bit, and every kind of file that must be refused.
 #include <farro/core/dtype/visit.h>
 #include <farro/core/io/npy.h>
 #include <farro/core/io/safetensors.h>

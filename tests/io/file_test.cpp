@@ -1,4 +1,4 @@
-// AtomicFile, InputFile and read_file: what is replaced, what is kept, what is refused (reliability.md C3, C7, C8).
+// AtomicFile, InputFile and read_file: what is replaced, what is kept, what is refused.
 #include <farro/core/io/atomic_file.h>
 
 #include "io_test.h"

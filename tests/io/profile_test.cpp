@@ -138,7 +138,7 @@ TEST(Profile, ThreadsStartAndStopAtAnyTime) {
   for (std::thread& thread : threads) thread.join();
 }
 
-// A run killed midway leaves valid JSON (reliability.md T3).
+// A run killed midway leaves valid JSON.
 TEST(Profile, AKilledRunLeavesAValidTrace) {
   const int kills = io::full_run() ? 50 : 5;
   for (int i = 0; i < kills; ++i) {

@@ -1,4 +1,4 @@
-// What a power failure or a failing disk leaves of a checkpoint folder (reliability.md C2, C3).
+// What a power failure or a failing disk leaves of a checkpoint folder.
 #include <farro/core/io/checkpoint.h>
 
 #include "../io_test.h"
