@@ -43,12 +43,20 @@ std::string CheckpointFolder::path(int64_t step) const {
 void CheckpointFolder::save(int64_t step, const NamedTensors& tensors, const Metadata& metadata) {
   FARRO_CHECK(step >= 0, ValueError, "CheckpointFolder: step must be at least 0, got ", step);
   save_safetensors(path(step), tensors, metadata);
-  const std::vector<int64_t> all = steps();
-  for (size_t i = 0; i + static_cast<size_t>(keep_) < all.size(); ++i) {
-    std::error_code error;
-    std::filesystem::remove(path(all[i]), error);
-    if (error) fail_errno(error.value(), "could not remove the old checkpoint", path(all[i]));
-  }
+  std::vector<int64_t> others = steps();
+  std::erase(others, step);  // also where later steps are there, the new file stays
+  for (size_t i = 0; i + static_cast<size_t>(keep_) <= others.size(); ++i) remove(others[i]);
+}
+
+void CheckpointFolder::remove_after(int64_t step) {
+  for (const int64_t other : steps())
+    if (other > step) remove(other);
+}
+
+void CheckpointFolder::remove(int64_t step) {
+  std::error_code error;
+  std::filesystem::remove(path(step), error);
+  if (error) fail_errno(error.value(), "could not remove the old checkpoint", path(step));
 }
 
 std::vector<int64_t> CheckpointFolder::steps() const {
@@ -73,6 +81,7 @@ std::optional<CheckpointFolder::Loaded> CheckpointFolder::load_latest(Device dev
     try {
       return load(*step, device);
     } catch (const FileError& error) {
+      if (error.fault == FileFault::system) throw;
       if (!first_error) first_error = std::current_exception();
       log_warning(str("skipping a damaged checkpoint: ", error.what()));
     }

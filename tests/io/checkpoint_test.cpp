@@ -52,6 +52,25 @@ TEST(Checkpoint, KeepsTheNewestAndFindsThem) {
   EXPECT_THROW(folder.save(-1, {}), ValueError);
 }
 
+TEST(Checkpoint, TheOneJustWrittenStays) {
+  const TemporaryFolder parent;
+  CheckpointFolder folder(parent.path(), 3);
+  for (const int64_t step : {10, 11, 12, 6}) folder.save(step, filled(step, 10));
+  EXPECT_EQ(folder.steps(), (std::vector<int64_t>{6, 11, 12}));
+  EXPECT_TRUE(is_filled(folder.load(6).tensors, 6));
+}
+
+TEST(Checkpoint, GoingBackRemovesTheLaterOnes) {
+  const TemporaryFolder parent;
+  CheckpointFolder folder(parent.path(), 3);
+  for (const int64_t step : {20, 30, 40}) folder.save(step, filled(step, 10));
+  folder.remove_after(20);
+  EXPECT_EQ(folder.steps(), (std::vector<int64_t>{20}));
+  folder.remove_after(20);
+  folder.save(21, filled(21, 10));
+  EXPECT_EQ(folder.load_latest()->step, 21);
+}
+
 TEST(Checkpoint, OtherFilesAreLeftAlone) {
   const TemporaryFolder folder;
   for (const char* name : {"step-.safetensors", "step-0000000001.safetensors.bak", "step-00000x0001.safetensors",
@@ -71,6 +90,15 @@ TEST(Checkpoint, ADamagedOneIsSkippedAndAllDamagedIsAnError) {
   EXPECT_EQ(folder.load_latest()->step, 1);
   std::filesystem::resize_file(folder.path(1), 50);
   expect_fault(FileFault::truncated, "0000000002", [&] { folder.load_latest(); });
+}
+
+TEST(Checkpoint, OneThatTheSystemDoesNotReadIsNotDamaged) {
+  const TemporaryFolder parent;
+  CheckpointFolder folder(parent.path(), 3);
+  folder.save(1, filled(1, 10));
+  // Stands for every refusal (permissions, too many open files, ...), and is one for root, too.
+  std::filesystem::create_symlink(folder.path(2), folder.path(2));
+  expect_fault(FileFault::system, "Too many levels of symbolic links", [&] { folder.load_latest(); });
 }
 
 // The child saves one checkpoint after the other and tells which are complete; it is killed at a random moment.
