@@ -48,7 +48,10 @@ MetricsLog MetricsLog::create(const std::string& path) {
 }
 
 MetricsLog MetricsLog::resume(const std::string& path, int64_t last_step) {
-  if (!std::filesystem::exists(path)) return create(path);
+  std::error_code error;
+  const bool exists = std::filesystem::exists(path, error);
+  if (error) fail_errno(error.value(), "could not examine", path);
+  if (!exists) return create(path);
   const std::string old = read_file(path);
   std::string kept;
   size_t number = 0;

@@ -74,6 +74,8 @@ int terminal_columns(std::FILE* out) {
 Progress::Progress(std::FILE* out, ProgressOptions options)
     : out_(out), options_(std::move(options)), start_(Clock::now()), next_(start_) {
   FARRO_CHECK(options_.total >= 0, ValueError, "Progress: total must be at least 0, got ", options_.total);
+  FARRO_CHECK(options_.done_before >= 0, ValueError, "Progress: done_before must be at least 0, got ",
+              options_.done_before);
   const bool terminal = options_.style == ProgressOptions::Style::automatic && ::isatty(::fileno(out_));
   bar_ = terminal || options_.style == ProgressOptions::Style::bar;
 }
@@ -92,16 +94,19 @@ void Progress::advance(int64_t items, std::initializer_list<Number> numbers) {
   const bool first_plain_line = !bar_ && next_ == start_;
   next_ = now + std::chrono::duration_cast<Clock::duration>(
                     std::chrono::duration<double>(bar_ ? 0.1 : options_.line_seconds));
-  if (!first_plain_line) draw(line(std::chrono::duration<double>(now - start_).count(), numbers, false), false);
+  if (!first_plain_line) draw(line(seconds(), numbers, false), false);
 }
 
-void Progress::finish(std::initializer_list<Number> numbers) {
-  draw(line(std::chrono::duration<double>(Clock::now() - start_).count(), numbers, true), true);
-}
+void Progress::stop_clock() { end_ = Clock::now(); }
+
+void Progress::finish(std::initializer_list<Number> numbers) { draw(line(seconds(), numbers, true), true); }
+
+double Progress::seconds() const { return std::chrono::duration<double>(end_.value_or(Clock::now()) - start_).count(); }
 
 std::string Progress::line(double seconds, std::initializer_list<Number> numbers, bool final) const {
   const double rate = seconds > 0 ? static_cast<double>(done_) / seconds : 0;
-  const double fraction = options_.total > 0 ? static_cast<double>(done_) / static_cast<double>(options_.total) : 0;
+  const int64_t left = options_.total - options_.done_before - done_;
+  const double fraction = options_.total > 0 ? 1 - static_cast<double>(left) / static_cast<double>(options_.total) : 0;
   std::string text = options_.label;
   if (options_.total > 0 && !final) {
     text += format("  %3.0f%% ", std::floor(std::min(fraction, 1.0) * 100));
@@ -113,8 +118,8 @@ std::string Progress::line(double seconds, std::initializer_list<Number> numbers
   if (has_rate) text += str("  ", format_count(rate), " ", options_.unit, "/s");
   if (final) {
     text += "  in " + format_seconds(seconds);
-  } else if (has_rate && fraction > 0 && fraction <= 1) {
-    text += str("  ", format_seconds(seconds / fraction * (1 - fraction)), " left");
+  } else if (has_rate && rate > 0 && options_.total > 0 && left >= 0) {
+    text += str("  ", format_seconds(static_cast<double>(left) / rate), " left");
   }
   return text;
 }

@@ -7,14 +7,17 @@
 #include <cstdint>
 #include <cstdio>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 
 namespace farro::io {
 
 struct ProgressOptions {
-  std::string label;            // e.g. "epoch 3/10"
-  int64_t total = 0;            // items of the epoch; 0: unknown, no bar and no time left
+  std::string label;  // e.g. "epoch 3/10"
+  int64_t total = 0;  // items of the epoch; 0: unknown, no bar and no time left
+  int64_t done_before =
+      0;  // items of the epoch that an earlier run did: the bar starts there, the rate leaves them out
   std::string unit = "images";  // what is counted
   enum class Style { automatic, bar, lines } style = Style::automatic;
   double line_seconds = 10;  // between two plain lines
@@ -36,11 +39,14 @@ class Progress {
 
   // `items` more are done. Draws at most ten times a second, so it may be called for every batch.
   void advance(int64_t items, std::initializer_list<Number> numbers = {});
-  // Draws the final line, which stays: the time is that of the whole epoch.
+  // Ends the time that counts: an evaluation before finish() belongs to neither the rate nor the seconds shown.
+  void stop_clock();
+  // Draws the final line, which stays.
   void finish(std::initializer_list<Number> numbers = {});
 
  private:
   using Clock = std::chrono::steady_clock;
+  double seconds() const;
   std::string line(double seconds, std::initializer_list<Number> numbers, bool final) const;
   void draw(std::string_view text, bool final);
 
@@ -50,6 +56,7 @@ class Progress {
   bool line_open_ = false;
   int64_t done_ = 0;
   Clock::time_point start_;
+  std::optional<Clock::time_point> end_;
   Clock::time_point next_;
 };
 

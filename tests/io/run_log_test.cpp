@@ -69,6 +69,15 @@ TEST(MetricsLog, ResumeRefusesOtherFiles) {
   expect_fault(FileFault::bad_header, "integer \"step\"", [&] { MetricsLog::resume(folder.file("a"), 1); });
 }
 
+TEST(MetricsLog, ResumeNamesAPathThatCannotBeExamined) {
+  const TemporaryFolder folder;
+  expect_fault(FileFault::system, "File name too long",
+               [&] { MetricsLog::resume(folder.file(std::string(300, 'x')), 1); });
+  std::filesystem::create_symlink(folder.file("loop"), folder.file("loop"));
+  expect_fault(FileFault::system, "could not examine '" + folder.file("loop") + "'",
+               [&] { MetricsLog::resume(folder.file("loop"), 1); });
+}
+
 TEST(EventFile, FramesAreTfRecords) {
   const TemporaryFolder folder;
   std::string path;
@@ -185,6 +194,46 @@ TEST(Progress, TheBarIsDrawnOverItself) {
   EXPECT_THAT(text, HasSubstr("images/s"));
   EXPECT_THAT(text, HasSubstr("left"));
   EXPECT_THAT(text, testing::EndsWith("\x1b[K\n"));  // the destructor ends the line
+}
+
+// The rate in the last line that names one.
+double last_rate(const std::string& text) {
+  const size_t end = text.rfind(" images/s"), begin = text.rfind("  ", end);
+  std::string digits = text.substr(begin, end - begin);
+  std::erase(digits, ',');
+  return std::stod(digits);
+}
+
+TEST(Progress, WhatWasDoneBeforeMovesTheBarButNotTheRate) {
+  const Output out;
+  const auto start = std::chrono::steady_clock::now();
+  Progress progress(
+      out.file.get(),
+      {.label = "epoch 2/3", .total = 1'000'000, .done_before = 500'000, .style = ProgressOptions::Style::bar});
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  progress.advance(100, {{"loss", 0.5}});
+  const double most = 100 / 0.1;
+  EXPECT_THAT(out.text(), testing::StartsWith("\repoch 2/3   50% "));
+  EXPECT_LE(last_rate(out.text()), most);
+  // At this rate the other 499,900 take at least 499 s.
+  EXPECT_THAT(out.text(), testing::ContainsRegex("  ([0-9]+:)?[0-9]+:[0-9][0-9] left"));
+  progress.finish();
+  EXPECT_LE(last_rate(out.text()), most);
+  EXPECT_GE(last_rate(out.text()),
+            100 / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() - 1);
+  EXPECT_THROW(Progress(out.file.get(), {.label = "x", .done_before = -1}), ValueError);
+}
+
+TEST(Progress, AStoppedClockLeavesOutWhatComesAfter) {
+  const Output out;
+  const auto start = std::chrono::steady_clock::now();
+  Progress progress(out.file.get(), {.label = "epoch 1/1", .total = 1000});
+  progress.advance(1000);
+  progress.stop_clock();
+  const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  progress.finish();
+  EXPECT_GE(last_rate(out.text()), 1000 / elapsed - 1);
 }
 
 TEST(Progress, UnknownTotalAndWrongTotal) {
