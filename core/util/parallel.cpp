@@ -12,6 +12,9 @@
 namespace farro {
 
 namespace {
+// Far above any processor count; OpenMP's runtime crashes when it fails to start the threads it was asked for.
+constexpr int kMostThreads = 1024;
+
 std::atomic<int> thread_count{0};  // 0: not chosen yet
 thread_local bool serial = false;
 }  // namespace
@@ -23,7 +26,8 @@ int num_threads() noexcept {
 }
 
 void set_num_threads(int count) {
-  FARRO_CHECK(count >= 1, ValueError, "set_num_threads: count must be at least 1, got ", count);
+  FARRO_CHECK(count >= 1 && count <= kMostThreads, ValueError, "set_num_threads: count must be in [1, ", kMostThreads,
+              "], got ", count);
   thread_count.store(count, std::memory_order_relaxed);
   omp_set_num_threads(count);  // for the libraries that use OpenMP themselves
 }

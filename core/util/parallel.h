@@ -8,7 +8,7 @@ namespace farro {
 
 // Threads that parallel_for may use; the number of processors (or OMP_NUM_THREADS) at start.
 int num_threads() noexcept;
-// Throws ValueError unless count >= 1.
+// Throws ValueError unless 1 <= count <= 1024.
 void set_num_threads(int count);
 
 // Caps the grain of every parallel_for: 1 makes even tiny loops split, so that tests see that results do not depend on
