@@ -1,17 +1,19 @@
 // Trains a small GPT on the bytes of a text file and prints a sample of what it would write.
-#include <farro/core/io/progress.h>
+#include <farro/core/util/crc32c.h>
+#include <farro/examples/common/device.h>
 #include <farro/examples/common/program.h>
-#include <farro/examples/common/run_folder.h>
-#include <farro/examples/common/training_state.h>
+#include <farro/examples/common/training_run.h>
 #include <farro/farro.h>
 #include <farro/nn/models/gpt.h>
 
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <cstdio>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -41,12 +43,13 @@ int64_t draw(const Tensor& logits, double temperature, RandomSequence& random) {
   return static_cast<int64_t>(probabilities.size()) - 1;
 }
 
-std::string write_sample(nn::GPT& net, const data::ByteVocabulary& vocabulary, const ModelOptions& model, uint64_t seed,
-                         Device device) {
+// A text that goes on from `start`.
+std::string write_sample(nn::GPT& net, const data::ByteVocabulary& vocabulary, std::string_view start,
+                         const ModelOptions& model, int64_t seed, Device device) {
   const inference_mode no_graph;
   net.eval();
-  RandomSequence random(Generator(seed).child(0));
-  std::vector<int64_t> tokens{vocabulary.encode("\n").item<int64_t>()};
+  RandomSequence random(Generator(static_cast<uint64_t>(seed)).child(0));
+  std::vector<int64_t> tokens = vocabulary.encode(start).to_vector<int64_t>();
   while (static_cast<int64_t>(tokens.size()) <= model.sample) {
     const auto context = std::min<int64_t>(static_cast<int64_t>(tokens.size()), model.block_size);
     const std::vector<int64_t> tail(tokens.end() - context, tokens.end());
@@ -57,76 +60,78 @@ std::string write_sample(nn::GPT& net, const data::ByteVocabulary& vocabulary, c
   return vocabulary.decode(tensor(tokens));
 }
 
-void train(const RunOptions& options, const ModelOptions& model, const std::string& text_path) {
+Tensor loss_of(nn::GPT& net, const data::Batch& batch, Device device) {
+  return cross_entropy(net(batch[0].to(device)).flatten(0, 1), batch[1].to(device).flatten());
+}
+
+Score evaluate(nn::GPT& net, const data::Dataset& test, int64_t batch_size, Device device) {
+  const inference_mode no_graph;
+  net.eval();
+  data::DataLoader loader(test, {.batch_size = batch_size, .workers = 1});
+  double loss = 0;
+  for (const data::Batch& batch : loader)
+    loss += loss_of(net, batch, device).item() * static_cast<double>(batch.size());
+  net.train();
+  return {.loss = loss / static_cast<double>(test.size())};
+}
+
+void train(RunOptions& options, const ModelOptions& model, const std::string& text_path) {
+  std::optional<Checkpoint> checkpoint = load_checkpoint(options);
   if (options.threads) set_num_threads(options.threads);
-  manual_seed(options.seed);
-  const Device device = Device::parse(options.device);
+  manual_seed(static_cast<uint64_t>(options.seed));
   const std::string text = io::read_file(text_path);
+  const auto length = static_cast<int64_t>(text.size());
+  // The last tenth, but at least one sample, tests what was learnt from the rest.
+  const int64_t test_length = std::max(length / 10, model.block_size + 1), train_length = length - test_length;
+  FARRO_CHECK(train_length > model.block_size, ValueError, "--data: text must have at least ",
+              2 * (model.block_size + 1), " bytes, twice --block-size and 2, got ", length);
   const data::ByteVocabulary vocabulary(text);
+  const Tensor tokens = vocabulary.encode(text);
   // Samples overlap by half, so that a byte is seen early and late in a block.
-  const data::TextDataset set(vocabulary.encode(text), {.block_size = model.block_size, .stride = (model.block_size + 1) / 2});
-  data::DataLoader loader(set, {.batch_size = options.batch_size, .shuffle = true, .workers = 1, .seed = options.seed});
+  const data::TextDataset train_set(tokens.narrow(0, 0, train_length),
+                                    {.block_size = model.block_size, .stride = (model.block_size + 1) / 2});
+  const data::TextDataset test_set(tokens.narrow(0, train_length, test_length), {.block_size = model.block_size});
+  data::DataLoader loader(
+      train_set,
+      {.batch_size = options.batch_size, .shuffle = true, .workers = 1, .seed = static_cast<uint64_t>(options.seed)});
   nn::GPT net({.vocab_size = vocabulary.size(),
                .block_size = model.block_size,
                .layers = model.layers,
                .heads = model.heads,
                .embed_dim = model.width});
-  net.to(device);
+  const Device device = choose_device(options.device, net, zeros({1, model.block_size}, {.dtype = DType::i64}));
   optim::AdamW adamw(net.parameters(), {.lr = options.lr, .beta2 = 0.99, .weight_decay = 0.1});
-  const int64_t last_step = options.epochs * loader.batches();
   optim::Scheduler schedule(adamw, optim::one_cycle_lr({.max_lr = options.lr,
-                                                        .total_steps = last_step,
+                                                        .total_steps = total_steps(options, loader),
                                                         .pct_start = 0.1,
                                                         .cycle_momentum = false}));
-  TrainingState state{net, adamw, schedule, loader};
-  RunFolder run = open_run(options, state, "char_lm", "tokens");
+  TrainingState state{options, net, adamw, schedule, loader};
+  // Enough to use the weights without the text, and to know it again.
+  state.input.set("vocabulary", tensor(std::vector<uint8_t>(vocabulary.bytes().begin(), vocabulary.bytes().end())));
+  state.input.set_number("text", static_cast<int64_t>(crc32c(text.data(), text.size())));
+  TrainingRun run(state, std::move(checkpoint), "char_lm",
+                  {.unit = "tokens", .samples = train_set.size(), .per_sample = model.block_size});
   std::printf("char_lm: %lld bytes, vocabulary of %lld, %lld parameters on %s, run in %s\n",
-              static_cast<long long>(text.size()), static_cast<long long>(vocabulary.size()),
+              static_cast<long long>(length), static_cast<long long>(vocabulary.size()),
               static_cast<long long>(net.num_parameters()), to_string(device).c_str(), run.path().c_str());
 
-  const int64_t stop_at = options.max_steps ? std::min(options.max_steps, last_step) : last_step;
-  while (state.step < stop_at && !stop_requested()) {
-    const int64_t epoch = loader.epoch();
-    io::Progress progress(stdout, {.label = str("epoch ", epoch + 1, "/", options.epochs),
-                                   .total = set.size() * model.block_size,
-                                   .unit = "tokens"});
-    progress.advance(loader.position() * options.batch_size * model.block_size);
-    double loss_sum = 0;
-    int64_t seen = 0;
-    data::Batch batch;
-    while (state.step < stop_at && !stop_requested() && loader.next(batch)) {
-      const auto start = std::chrono::steady_clock::now();
+  data::Batch batch;
+  while (run.begin_epoch()) {
+    while (run.next(batch)) {
       adamw.zero_grad();
-      const Tensor logits = net(batch[0].to(device));
-      const Tensor loss = cross_entropy(logits.flatten(0, 1), batch[1].to(device).flatten());
+      const Tensor loss = loss_of(net, batch, device);
       loss.backward();
       const double grad_norm = optim::clip_grad_norm_(adamw.params(), 1.0).item();
       const double lr = adamw.lr();
       adamw.step();
       schedule.step();
-      ++state.step;
-
-      const double loss_value = loss.item();
-      FARRO_CHECK(std::isfinite(loss_value), ValueError, "training: loss must stay finite, got ", loss_value, " at step ",
-                  state.step, "; try a lower --lr");
-      const int64_t tokens = batch.size() * model.block_size;
-      loss_sum += loss_value * static_cast<double>(tokens);
-      seen += tokens;
-      run.record(StepRecord{
-          .step = state.step,
-          .loss = loss_value,
-          .lr = lr,
-          .items_per_second = static_cast<double>(tokens) /
-                              std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-          .grad_norm = grad_norm,
-          .digest = state.digest(loss)});
-      progress.advance(tokens, {{"loss", loss_sum / static_cast<double>(seen)}});
-      if (options.checkpoint_every && state.step % options.checkpoint_every == 0) state.save(run.checkpoints());
+      run.record({.loss = loss, .lr = lr, .grad_norm = grad_norm});
     }
-    progress.finish({{"loss", loss_sum / static_cast<double>(seen)}});
-    state.save(run.checkpoints());
+    run.end_epoch([&] { return evaluate(net, test_set, options.batch_size, device); });
   }
-  std::printf("--- a sample\n%s\n---\n", write_sample(net, vocabulary, model, options.seed, device).c_str());
+  run.finish();
+  const std::string start = text.find('\n') == std::string::npos ? text.substr(0, 1) : "\n";
+  std::printf("--- a sample\n%s\n---\n", write_sample(net, vocabulary, start, model, options.seed, device).c_str());
 }
 
 }  // namespace
@@ -139,13 +144,15 @@ int main(int argc, char** argv) {
   options.lr = 3e-3;
   ModelOptions model;
   std::string text = kDefaultText;
-  app.add_option("text", text, "The text to learn")->capture_default_str();
+  app.add_option("--data,text", text, "The text to learn")->capture_default_str();
   add_run_options(app, options);
-  app.add_option("--block-size", model.block_size, "Bytes the model looks back")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--layers", model.layers, "Transformer blocks")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--heads", model.heads, "Attention heads; must divide --width")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--width", model.width, "Features per token")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--sample", model.sample, "Bytes to print at the end")->check(CLI::NonNegativeNumber)->capture_default_str();
+  add_setting(app, options, "--block-size", model.block_size, "Bytes the model looks back");
+  add_setting(app, options, "--layers", model.layers, "Transformer blocks");
+  add_setting(app, options, "--heads", model.heads, "Attention heads; must divide --width");
+  add_setting(app, options, "--width", model.width, "Features per token");
+  app.add_option("--sample", model.sample, "Bytes to print at the end")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--temperature", model.temperature, "Below 1 the sample is more careful")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

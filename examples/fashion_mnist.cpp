@@ -1,16 +1,16 @@
-// Trains a small convolutional network on Fashion-MNIST: the whole of a training program on one page. What it leaves
-// behind, its options and its errors are in README.md; common/ has what the examples share.
-#include <farro/core/io/atomic_file.h>
-#include <farro/core/io/progress.h>
+// Trains a small convolutional network on Fashion-MNIST: the whole of a training program on one page. README.md says
+// what it leaves behind, --help what it takes; common/ has what the examples share: options, checkpoints, records.
+#include <farro/examples/common/device.h>
 #include <farro/examples/common/program.h>
-#include <farro/examples/common/run_folder.h>
-#include <farro/examples/common/training_state.h>
+#include <farro/examples/common/training_run.h>
 #include <farro/farro.h>
 
 #include <CLI/CLI.hpp>
 
-#include <chrono>
 #include <cstdio>
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace {
 
@@ -31,69 +31,67 @@ struct Net : nn::Module {
   }
 };
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+// What the network takes: a wrong data set is refused before the run's folder is made.
+void check(const data::FashionMnist& set, const std::string& name) {
+  const Tensor &images = set.tensors()[0], &labels = set.tensors()[1];
+  FARRO_CHECK(set.size() > 0, ValueError, "--data: ", name, " set must have images, got none");
+  FARRO_CHECK(images.size(2) == 28 && images.size(3) == 28, ShapeError, "--data: ", name,
+              " images must have 28 x 28 pixels, got ", images.size(2), " x ", images.size(3));
+  const int64_t most = labels.max().item<int64_t>();
+  FARRO_CHECK(most < 10, ValueError, "--data: ", name, " labels must be in [0, 10), got ", most);
 }
 
-struct Score {
-  double loss = 0;
-  double accuracy = 0;
-};
+int64_t count_correct(const Tensor& logits, const Tensor& labels) {
+  return (logits.detach().argmax(1) == labels).sum().item<int64_t>();
+}
 
 Score evaluate(Net& net, const data::Dataset& test, Device device) {
   const inference_mode no_graph;
   net.eval();
-  data::DataLoader loader(test, {.batch_size = 500, .workers = 1, .transforms = {data::normalize(
-                                     {data::kFashionMnistMean}, {data::kFashionMnistStd})}});
+  data::DataLoader loader(test, {.batch_size = 500,
+                                 .workers = 1,
+                                 .transforms = {data::normalize({data::kFashionMnistMean}, {data::kFashionMnistStd})}});
   double loss = 0;
   int64_t correct = 0;
   for (const data::Batch& batch : loader) {
     const Tensor labels = batch[1].to(device);
     const Tensor logits = net(batch[0].to(device));
     loss += cross_entropy(logits, labels).item() * static_cast<double>(batch.size());
-    correct += (logits.argmax(1) == labels).sum().item<int64_t>();
+    correct += count_correct(logits, labels);
   }
   net.train();
   const double count = static_cast<double>(test.size());
   return {loss / count, static_cast<double>(correct) / count};
 }
 
-void train(const RunOptions& options, const std::string& data_folder) {
+void train(RunOptions& options, const std::string& data_folder) {
+  std::optional<Checkpoint> checkpoint = load_checkpoint(options);
   if (options.threads) set_num_threads(options.threads);
-  manual_seed(options.seed);
-  const Device device = Device::parse(options.device);
-  // All that can be wrong with the input is found before the run's folder is made.
+  manual_seed(static_cast<uint64_t>(options.seed));
   const data::FashionMnist train_set(data::Split::train, data_folder), test_set(data::Split::test, data_folder);
+  check(train_set, "training");
+  check(test_set, "test");
   data::DataLoader loader(train_set,
                           {.batch_size = options.batch_size,
                            .shuffle = true,
                            .workers = 1,
-                           .seed = options.seed,
+                           .seed = static_cast<uint64_t>(options.seed),
                            .transforms = {data::random_horizontal_flip(),
                                           data::normalize({data::kFashionMnistMean}, {data::kFashionMnistStd})}});
   Net net;
-  net.to(device);
+  const Device device = choose_device(options.device, net, zeros({1, 1, 28, 28}));
   optim::AdamW adamw(net.parameters(), {.lr = options.lr, .weight_decay = 0.01});
-  optim::Scheduler schedule(adamw, optim::one_cycle_lr({.max_lr = options.lr,
-                                                        .total_steps = options.epochs * loader.batches(),
-                                                        .cycle_momentum = false}));
-  TrainingState state{net, adamw, schedule, loader};
-  RunFolder run = open_run(options, state, "fashion_mnist", "images");
+  optim::Scheduler schedule(
+      adamw, optim::one_cycle_lr(
+                 {.max_lr = options.lr, .total_steps = total_steps(options, loader), .cycle_momentum = false}));
+  TrainingState state{options, net, adamw, schedule, loader};
+  TrainingRun run(state, std::move(checkpoint), "fashion_mnist", {.unit = "images", .samples = train_set.size()});
   std::printf("fashion_mnist: %lld parameters on %s, run in %s\n", static_cast<long long>(net.num_parameters()),
               to_string(device).c_str(), run.path().c_str());
 
-  const int64_t last_step = options.epochs * loader.batches();
-  const int64_t stop_at = options.max_steps ? std::min(options.max_steps, last_step) : last_step;
-  const auto start = std::chrono::steady_clock::now();
-  while (state.step < stop_at && !stop_requested()) {
-    const int64_t epoch = loader.epoch();
-    io::Progress progress(stdout, {.label = str("epoch ", epoch + 1, "/", options.epochs), .total = train_set.size()});
-    progress.advance(loader.position() * options.batch_size);
-    double loss_sum = 0;
-    int64_t seen = 0, correct = 0;
-    data::Batch batch;
-    while (state.step < stop_at && !stop_requested() && loader.next(batch)) {
-      const auto step_start = std::chrono::steady_clock::now();
+  data::Batch batch;
+  while (run.begin_epoch()) {
+    while (run.next(batch)) {
       const Tensor labels = batch[1].to(device);
       adamw.zero_grad();
       const Tensor logits = net(batch[0].to(device));
@@ -103,34 +101,11 @@ void train(const RunOptions& options, const std::string& data_folder) {
       const double lr = adamw.lr();
       adamw.step();
       schedule.step();
-      ++state.step;
-
-      const double loss_value = loss.item();
-      FARRO_CHECK(std::isfinite(loss_value), ValueError, "training: loss must stay finite, got ", loss_value, " at step ",
-                  state.step, "; try a lower --lr");
-      seen += batch.size();
-      loss_sum += loss_value * static_cast<double>(batch.size());
-      correct += (logits.detach().argmax(1) == labels).sum().item<int64_t>();
-      run.record(StepRecord{.step = state.step,
-                            .loss = loss_value,
-                            .lr = lr,
-                            .items_per_second = static_cast<double>(batch.size()) / seconds_since(step_start),
-                            .grad_norm = grad_norm,
-                            .digest = state.digest(loss)});
-      progress.advance(batch.size(), {{"loss", loss_sum / static_cast<double>(seen)},
-                                      {"accuracy", static_cast<double>(correct) / static_cast<double>(seen)}});
-      if (options.checkpoint_every && state.step % options.checkpoint_every == 0) state.save(run.checkpoints());
+      run.record({.loss = loss, .lr = lr, .grad_norm = grad_norm, .correct = count_correct(logits, labels)});
     }
-    const Score score = evaluate(net, test_set, device);
-    progress.finish({{"loss", loss_sum / static_cast<double>(seen)},
-                     {"test loss", score.loss},
-                     {"test accuracy", score.accuracy}});
-    run.record(EpochRecord{.step = state.step, .epoch = epoch + 1, .test_loss = score.loss, .test_accuracy = score.accuracy});
-    state.save(run.checkpoints());
-    io::save_safetensors(run.path() + "/model.safetensors", net.state_dict().entries(), {{"format", "pt"}});
+    run.end_epoch([&] { return evaluate(net, test_set, device); });
   }
-  std::printf("fashion_mnist: %lld steps in %.1f s, %.1f s of them waiting for input\n",
-              static_cast<long long>(state.step), seconds_since(start), loader.input_wait_seconds());
+  run.finish();
 }
 
 }  // namespace

@@ -1,14 +1,17 @@
 #include <farro/examples/common/run_folder.h>
 
 #include <farro/core/io/atomic_file.h>
+#include <farro/core/io/file_error.h>
 #include <farro/core/io/json.h>
 
+#include <sys/stat.h>
 #include <nlohmann/json.hpp>
 
-#include <array>
+#include <cerrno>
 #include <filesystem>
 #include <sstream>
 #include <utility>
+#include <vector>
 
 namespace farro::examples {
 
@@ -17,6 +20,18 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string metrics_path(const std::string& folder) { return folder + "/metrics.jsonl"; }
+std::string checkpoints_path(const std::string& folder) { return folder + "/checkpoints"; }
+
+// A run that failed before its first step leaves an empty log and nothing to lose.
+bool holds_run(const std::string& folder) {
+  std::error_code error;
+  const auto bytes = fs::file_size(metrics_path(folder), error);
+  if (!error && bytes > 0) return true;
+  if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
+    io::fail_errno(error.value(), "could not examine", metrics_path(folder));
+  return fs::is_directory(checkpoints_path(folder), error) &&
+         !io::CheckpointFolder(checkpoints_path(folder)).steps().empty();
+}
 
 // Kept out of the member initialisers: the folder must be there before the files in it.
 std::string prepared(const std::string& folder) {
@@ -32,7 +47,7 @@ RunFolder::RunFolder(std::string folder, const std::string& unit, io::MetricsLog
       rate_name_(unit + "_per_s"),
       metrics_(std::move(metrics)),
       events_(folder_, first_step),
-      checkpoints_(folder_ + "/checkpoints"),
+      checkpoints_(checkpoints_path(folder_)),
       train_loss_{.name = "train", .x = {}, .y = {}, .smoothing = 0.95},
       test_loss_{.name = "test", .x = {}, .y = {}},
       test_accuracy_{.name = "test", .x = {}, .y = {}} {}
@@ -43,6 +58,8 @@ RunFolder RunFolder::create(const std::string& folder, const std::string& unit) 
 }
 
 RunFolder RunFolder::resume(const std::string& folder, const std::string& unit, int64_t last_step) {
+  // The checkpoints first: one of a later step without its records could not be resumed rightly.
+  io::CheckpointFolder(checkpoints_path(folder)).remove_after(last_step);
   auto metrics = io::MetricsLog::resume(metrics_path(prepared(folder)), last_step);
   RunFolder run(folder, unit, std::move(metrics), last_step + 1);
   run.read_back();
@@ -79,35 +96,38 @@ void RunFolder::record(const StepRecord& step) {
 }
 
 void RunFolder::record(const EpochRecord& epoch) {
-  metrics_.write(epoch.step, {{"epoch", epoch.epoch},
-                              {"test_loss", epoch.test_loss},
-                              {"test_accuracy", epoch.test_accuracy}});
-  events_.add_scalar("test/loss", epoch.step, static_cast<float>(epoch.test_loss));
-  events_.add_scalar("test/accuracy", epoch.step, static_cast<float>(epoch.test_accuracy));
+  const auto [loss, accuracy] = epoch.test;
   const double step = static_cast<double>(epoch.step);
+  events_.add_scalar("test/loss", epoch.step, static_cast<float>(loss));
   test_loss_.x.push_back(step);
-  test_loss_.y.push_back(epoch.test_loss);
+  test_loss_.y.push_back(loss);
+  if (!accuracy) return metrics_.write(epoch.step, {{"epoch", epoch.epoch}, {"test_loss", loss}});
+  metrics_.write(epoch.step, {{"epoch", epoch.epoch}, {"test_loss", loss}, {"test_accuracy", *accuracy}});
+  events_.add_scalar("test/accuracy", epoch.step, static_cast<float>(*accuracy));
   test_accuracy_.x.push_back(step);
-  test_accuracy_.y.push_back(epoch.test_accuracy);
-  draw_curves();
+  test_accuracy_.y.push_back(*accuracy);
 }
 
 void RunFolder::draw_curves() const {
-  const std::array charts{
-      io::LineChart{.title = "Loss", .x_label = "step", .y_label = "loss", .series = {train_loss_, test_loss_}},
-      io::LineChart{.title = "Accuracy", .x_label = "step", .y_label = "share correct", .series = {test_accuracy_}}};
+  std::vector<io::LineChart> charts{
+      {.title = "Loss", .x_label = "step", .y_label = "loss", .series = {train_loss_, test_loss_}}};
+  if (!test_accuracy_.x.empty())
+    charts.push_back({.title = "Accuracy", .x_label = "step", .y_label = "share correct", .series = {test_accuracy_}});
   io::save_svg(folder_ + "/curves.svg", charts);
 }
 
 std::string choose_run_folder(const std::string& wanted, const std::string& program) {
   if (!wanted.empty()) {
-    FARRO_CHECK(!fs::exists(metrics_path(wanted)), ValueError, "--out: folder must not hold a run already, got '", wanted,
+    FARRO_CHECK(!holds_run(wanted), ValueError, "--out: folder must not hold a run already, got '", wanted,
                 "'; go on with --resume ", wanted, " or choose another");
     return wanted;
   }
+  const std::string parent = str("runs/", program);
+  io::make_folder(parent);
   for (int number = 1;; ++number) {
-    const std::string folder = str("runs/", program, "/", number);
-    if (!fs::exists(folder)) return folder;
+    const std::string folder = str(parent, "/", number);
+    if (::mkdir(folder.c_str(), 0777) == 0) return folder;
+    if (errno != EEXIST) io::fail_errno(errno, "could not create the folder", folder);
   }
 }
 

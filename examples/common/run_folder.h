@@ -8,6 +8,7 @@
 #include <farro/core/io/metrics_log.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace farro::examples {
@@ -21,22 +22,28 @@ struct StepRecord {
   std::string digest;
 };
 
+// What an evaluation finds.
+struct Score {
+  double loss = 0;
+  std::optional<double> accuracy = {};
+};
+
 struct EpochRecord {
   int64_t step = 0;
   int64_t epoch = 0;
-  double test_loss = 0;
-  double test_accuracy = 0;
+  Score test;
 };
 
 class RunFolder {
  public:
-  // `unit` names what items_per_second counts, e.g. "images". A run that goes on keeps the records up to `last_step`.
+  // `unit` names what items_per_second counts, e.g. "images". A run that goes on keeps the records and checkpoints up
+  // to `last_step`.
   static RunFolder create(const std::string& folder, const std::string& unit);
   static RunFolder resume(const std::string& folder, const std::string& unit, int64_t last_step);
 
   void record(const StepRecord& step);
-  // Also draws the curves anew.
   void record(const EpochRecord& epoch);
+  void draw_curves() const;
 
   const std::string& path() const noexcept { return folder_; }
   io::CheckpointFolder& checkpoints() noexcept { return checkpoints_; }
@@ -44,7 +51,6 @@ class RunFolder {
  private:
   RunFolder(std::string folder, const std::string& unit, io::MetricsLog metrics, int64_t first_step);
   void read_back();
-  void draw_curves() const;
 
   std::string folder_;
   std::string rate_name_;
@@ -55,7 +61,7 @@ class RunFolder {
 };
 
 // The folder a run writes to: `wanted` if given (ValueError where it holds a run already), else the first free one of
-// runs/<program>/1, 2, ... Creates nothing.
+// runs/<program>/1, 2, ..., which it makes, so that no other run gets it.
 std::string choose_run_folder(const std::string& wanted, const std::string& program);
 
 }  // namespace farro::examples

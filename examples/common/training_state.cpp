@@ -3,7 +3,10 @@
 #include <farro/core/random/generator.h>
 #include <farro/core/util/digest.h>
 
+#include <CLI/CLI.hpp>
+
 #include <filesystem>
+#include <sstream>
 
 namespace farro::examples {
 
@@ -16,16 +19,9 @@ constexpr const char* kOptimizer = "optimizer";
 constexpr const char* kSchedule = "schedule";
 constexpr const char* kLoader = "loader";
 constexpr const char* kRun = "run";
-
-nn::StateDict run_state(int64_t step) {
-  const PhiloxState random = default_generator().state();
-  nn::StateDict state;
-  state.set_number("step", step);
-  state.set_number("random.seed", static_cast<int64_t>(random.seed));
-  state.set_number("random.stream", static_cast<int64_t>(random.stream));
-  state.set_number("random.offset", static_cast<int64_t>(random.offset));
-  return state;
-}
+// Below kRun:
+constexpr const char* kOptions = "options";
+constexpr const char* kInput = "input";
 
 bool is_models(const std::string& name) {
   for (const char* prefix : {kOptimizer, kSchedule, kLoader, kRun})
@@ -33,7 +29,106 @@ bool is_models(const std::string& name) {
   return true;
 }
 
+// "batch-size" of "--batch-size".
+std::string key_of(const RunOptions::Setting& setting) { return setting.option->get_name().substr(2); }
+
+nn::StateDict options_state(const RunOptions& options) {
+  nn::StateDict state;
+  for (const RunOptions::Setting& setting : options.settings)
+    std::visit([&](const auto* value) { state.set_number(key_of(setting), *value); }, setting.value);
+  return state;
+}
+
+nn::StateDict run_state(const TrainingState& training) {
+  const PhiloxState random = default_generator().state();
+  nn::StateDict state;
+  state.set_number("step", training.step);
+  state.set_number("random.seed", static_cast<int64_t>(random.seed));
+  state.set_number("random.stream", static_cast<int64_t>(random.stream));
+  state.set_number("random.offset", static_cast<int64_t>(random.offset));
+  state.add(kOptions, options_state(training.options));
+  state.add(kInput, training.input);
+  return state;
+}
+
+// An error's text in one line. Of what it lists line by line, such as the names of two models, the first few.
+std::string shortened(const std::string& text) {
+  constexpr size_t kShown = 3;
+  std::istringstream lines(text);
+  std::string out;
+  size_t listed = 0;
+  for (std::string line; std::getline(lines, line); ++listed)
+    if (listed <= kShown)
+      out += (listed == 0 ? "" : listed == 1 ? " " : "; ") + line.substr(line.find_first_not_of(' '));
+  return listed > kShown + 1 ? str(out, "; and ", listed - 1 - kShown, " more") : out;
+}
+
+// Runs `body`, which reads a checkpoint; its errors get the path.
+void reading(const std::string& path, auto&& body) {
+  try {
+    body();
+  } catch (const UserError& error) {
+    fail<ValueError>("--resume: checkpoint must be one of this program with the same options, got '", path,
+                     "': ", shortened(error.what()));
+  }
+}
+
+void check_input(const nn::StateDict& own, const nn::StateDict& saved, const std::string& path) {
+  const auto digest = [](const Tensor& tensor) {
+    Digest value;
+    value.add(tensor);
+    return value.value();
+  };
+  for (const auto& [name, tensor] : own) {
+    const Tensor* found = saved.find(name);
+    FARRO_CHECK(found && digest(*found) == digest(tensor), ValueError, "--resume: ", name,
+                " must be the one that the run of '", path, "' began with, got another");
+  }
+}
+
+Checkpoint find_checkpoint(const std::string& path) {
+  std::error_code ignored;  // what is no folder fails below as a file, with the reason
+  if (!fs::is_directory(path, ignored)) {
+    auto loaded = io::load_safetensors(path, {.require_checksum = true});
+    const fs::path folder = fs::absolute(path).parent_path();
+    return {std::move(loaded.tensors), path, folder.filename() == "checkpoints" ? folder.parent_path().string() : ""};
+  }
+  const std::string folder = path + "/checkpoints";
+  FARRO_CHECK(fs::is_directory(folder, ignored), IoError,
+              "--resume: folder must be a run's, with checkpoints in it, got '", path, "'");
+  const io::CheckpointFolder checkpoints(folder);
+  auto latest = checkpoints.load_latest();
+  FARRO_CHECK(latest, IoError, "--resume: folder must hold a checkpoint, got none in '", folder, "'");
+  return {std::move(latest->tensors), checkpoints.path(latest->step), path};
+}
+
+void take_over(const RunOptions& options, const nn::StateDict& saved) {
+  for (const RunOptions::Setting& setting : options.settings) {
+    const std::string name = setting.option->get_name();
+    const Tensor* found = saved.find(key_of(setting));
+    FARRO_CHECK(found, ValueError, "it must say what ", name, " was, got nothing");
+    std::visit(
+        [&](auto* value) {
+          const auto before = found->item<std::remove_pointer_t<decltype(value)>>();
+          FARRO_CHECK(setting.option->count() == 0 || *value == before, ValueError, name,
+                      " must be left out or be what the run began with, ", before, ", got ", *value);
+          *value = before;
+        },
+        setting.value);
+  }
+}
+
 }  // namespace
+
+std::optional<Checkpoint> load_checkpoint(RunOptions& options) {
+  if (options.resume.empty()) return std::nullopt;
+  Checkpoint found = find_checkpoint(options.resume);
+  const nn::StateDict run = found.content.below(kRun);
+  FARRO_CHECK(run.find("step"), ValueError, "--resume: file must be a checkpoint of a run, got '", found.path,
+              "' with weights alone");
+  reading(found.path, [&] { take_over(options, run.below(kOptions)); });
+  return found;
+}
 
 std::string TrainingState::digest(const Tensor& loss) const {
   Digest digest;
@@ -50,17 +145,18 @@ void TrainingState::save(io::CheckpointFolder& folder) const {
   all.add(kOptimizer, optimizer.state_dict());
   all.add(kSchedule, schedule.state_dict());
   all.add(kLoader, loader.state_dict());
-  all.add(kRun, run_state(step));
+  all.add(kRun, run_state(*this));
   folder.save(step, all.entries(), {{"format", "pt"}});
 }
 
-void TrainingState::load(const io::LoadedTensors& checkpoint, const std::string& path) {
-  try {
+void TrainingState::load(const Checkpoint& checkpoint) {
+  const nn::StateDict& all = checkpoint.content;
+  const nn::StateDict run = all.below(kRun);
+  check_input(input, run.below(kInput), checkpoint.path);
+  reading(checkpoint.path, [&] {
     nn::StateDict weights;
-    for (const auto& [name, tensor] : checkpoint.tensors)
+    for (const auto& [name, tensor] : all)
       if (is_models(name)) weights.set(name, tensor);
-    const nn::StateDict all(checkpoint.tensors);
-    const nn::StateDict run = all.below(kRun);
     model.load_state_dict(weights);
     optimizer.load_state_dict(all.below(kOptimizer));
     schedule.load_state_dict(all.below(kSchedule));
@@ -69,44 +165,7 @@ void TrainingState::load(const io::LoadedTensors& checkpoint, const std::string&
     default_generator().set_state({.seed = static_cast<uint64_t>(run.integer("random.seed")),
                                    .stream = static_cast<uint64_t>(run.integer("random.stream")),
                                    .offset = static_cast<uint64_t>(run.integer("random.offset"))});
-  } catch (const ValueError& error) {
-    std::string reason = error.what();
-    for (char& c : reason)
-      if (c == '\n') c = ';';
-    fail<ValueError>("--resume: checkpoint must be one of this program with the same options, got '", path, "': ", reason);
-  }
-}
-
-namespace {
-
-struct FoundCheckpoint {
-  io::LoadedTensors content;
-  std::string path;
-  std::string run_folder;  // the folder above checkpoints/
-};
-
-FoundCheckpoint find_checkpoint(const std::string& path) {
-  if (!fs::is_directory(path)) {
-    const fs::path folder = fs::path(path).parent_path();
-    return {io::load_safetensors(path, {.require_checksum = true}), path,
-            (folder.filename() == "checkpoints" ? folder.parent_path() : folder).string()};
-  }
-  const std::string folder = path + "/checkpoints";
-  FARRO_CHECK(fs::is_directory(folder), IoError, "--resume: folder must be a run's, with checkpoints in it, got '", path,
-              "'");
-  const io::CheckpointFolder checkpoints(folder);
-  auto latest = checkpoints.load_latest();
-  FARRO_CHECK(latest, IoError, "--resume: folder must hold a checkpoint, got none in '", folder, "'");
-  return {{std::move(latest->tensors), std::move(latest->metadata)}, checkpoints.path(latest->step), path};
-}
-
-}  // namespace
-
-RunFolder open_run(const RunOptions& options, TrainingState& state, const std::string& program, const std::string& unit) {
-  if (options.resume.empty()) return RunFolder::create(choose_run_folder(options.out, program), unit);
-  const FoundCheckpoint found = find_checkpoint(options.resume);
-  state.load(found.content, found.path);
-  return RunFolder::resume(options.out.empty() ? found.run_folder : options.out, unit, state.step);
+  });
 }
 
 }  // namespace farro::examples
