@@ -21,7 +21,8 @@ void note_signal(int number) {
 
 // Counts stay so small that no product of two of them overflows.
 const CLI::Validator kCount = CLI::Range(int64_t{1}, int64_t{1'000'000'000}).description("POSITIVE");
-const CLI::Validator kFromZero = CLI::Range(int64_t{0}, INT64_MAX).description("NONNEGATIVE");
+// CLI11 reads a number that is too large as INT64_MAX.
+const CLI::Validator kFromZero = CLI::Range(int64_t{0}, INT64_MAX - 1).description("NONNEGATIVE");
 
 std::string check_device(const std::string& text) {
   constexpr std::string_view kCuda = "cuda:";

@@ -82,6 +82,7 @@ class FashionMnist(ExampleCase):
             process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(60), 128 + signal.SIGTERM)
         done = len(self.steps(run))
+        self.assertEqual(len(self.records(run)), done, "an epoch that was not finished has no record")
         self.train(*SHORT, "--resume", run, "--max-steps", done + 3)
         self.assertEqual(len(self.steps(run)), done + 3)
 
@@ -97,7 +98,8 @@ class FashionMnist(ExampleCase):
         self.assert_fails(1, r"--device: must be one of the \d usable CUDA devices, got cuda:99", "--device", "cuda:99")
         self.assert_fails(2, r"--threads", "--threads", "1000000")
         self.assert_fails(2, r"--epochs", "--epochs", str(2**63 - 1))
-        self.assert_fails(2, r"--seed", "--seed", "-1")
+        for seed in ("-1", str(10**20)):
+            self.assert_fails(2, rf"--seed: Value {seed} not in range", "--seed", seed)
         self.assert_fails(1, r"IoError: could not examine 'x+/metrics.jsonl'", "--out", 300 * "x")
         (self.folder / "loop").symlink_to("loop")
         self.assert_fails(1, r"IoError: could not examine 'loop/metrics.jsonl'", "--out", "loop")
