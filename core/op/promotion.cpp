@@ -4,8 +4,6 @@ namespace farro {
 
 namespace {
 
-int category(DType dtype) noexcept { return is_floating(dtype) ? 2 : dtype == DType::boolean ? 0 : 1; }
-
 // Promotion within each of the three priorities; -1: none seen.
 struct Priorities {
   int by_rank[3] = {-1, -1, -1};  // with dimensions, 0-dim, wrapped numbers
@@ -26,6 +24,8 @@ struct Priorities {
 };
 
 }  // namespace
+
+int category(DType dtype) noexcept { return is_floating(dtype) ? 2 : dtype == DType::boolean ? 0 : 1; }
 
 DType result_type(const Tensor& a, const Tensor& b) noexcept {
   const TensorImpl &x = *a.impl(), &y = *b.impl();

@@ -6,6 +6,9 @@
 
 namespace farro {
 
+// Grows from bool over the integers to the floating types.
+int category(DType dtype) noexcept;
+
 DType result_type(const Tensor& a, const Tensor& b) noexcept;
 DType result_type(TensorList tensors) noexcept;
 

@@ -85,6 +85,69 @@ bool is_channels_last(const Shape& sizes, const Strides& strides) noexcept {
   return (sizes.size() == 4 || sizes.size() == 5) && same_layout(sizes, strides, channels_last_strides(sizes));
 }
 
+namespace {
+// The dimensions of more than one element, those with smaller strides first; empty where the tensor is.
+struct ByStride {
+  int dims[kMaxDims];
+  int count = 0;
+
+  ByStride(const Shape& sizes, const Strides& strides) noexcept {
+    for (int64_t size : sizes)
+      if (size == 0) return;
+    for (int i = 0; i < sizes.size(); ++i)
+      if (sizes[i] != 1) dims[count++] = i;
+    std::stable_sort(dims, dims + count, [&](int a, int b) { return strides[a] < strides[b]; });
+  }
+};
+}  // namespace
+
+bool is_dense(const Shape& sizes, const Strides& strides) noexcept {
+  const ByStride order(sizes, strides);
+  int64_t step = 1;
+  for (int k = 0; k < order.count; ++k) {
+    if (strides[order.dims[k]] != step) return false;
+    step *= sizes[order.dims[k]];
+  }
+  return true;
+}
+
+int overlapping_dim(const Shape& sizes, const Strides& strides) noexcept {
+  const ByStride order(sizes, strides);
+  int64_t last = 0;  // element that the dimensions seen reach
+  int shortest = -1;
+  for (int k = 0; k < order.count; ++k) {
+    const int dim = order.dims[k];
+    if (shortest < 0 || sizes[dim] < sizes[shortest]) shortest = dim;
+    if (strides[dim] <= last) return shortest;
+    last += (sizes[dim] - 1) * strides[dim];
+  }
+  return -1;
+}
+
+int64_t reach(const Shape& sizes, const Strides& strides) noexcept {
+  int64_t end = 1;
+  for (int i = 0; i < sizes.size(); ++i) {
+    if (sizes[i] == 0) return 0;
+    end += (sizes[i] - 1) * strides[i];
+  }
+  return end;
+}
+
+int64_t checked_reach(const char* op, const Shape& sizes, const Strides& strides) {
+  FARRO_CHECK(sizes.size() == strides.size(), ShapeError, op, ": strides must have as many entries as sizes, got ",
+              strides, " for sizes ", sizes);
+  for (int64_t stride : strides)
+    FARRO_CHECK(stride >= 0, ValueError, op, ": strides must not be negative, got ", strides);
+  if (checked_numel(op, sizes) == 0) return 0;
+  int64_t end = 1;
+  for (int i = 0; i < sizes.size(); ++i) {
+    int64_t span = 0;
+    FARRO_CHECK(!__builtin_mul_overflow(sizes[i] - 1, strides[i], &span) && !__builtin_add_overflow(end, span, &end),
+                ShapeError, op, ": sizes and strides must stay below 2^63 elements, got ", sizes, " and ", strides);
+  }
+  return end;
+}
+
 int normalize_dim(const char* op, int64_t dim, int rank) {
   const int64_t bound = std::max(rank, 1);
   FARRO_CHECK(dim >= -bound && dim < bound, IndexError, op, ": dim must be in [", -bound, ", ", bound - 1, "], got ",

@@ -63,7 +63,7 @@ class Dims {
 
  private:
   static constexpr void check_rank(int64_t rank) {
-    FARRO_CHECK(rank <= kMaxDims, ShapeError, "a tensor must have at most 8 dimensions, got ", rank);
+    FARRO_CHECK(rank <= kMaxDims, ShapeError, "shape: a tensor must have at most 8 dimensions, got ", rank);
   }
 
   int64_t values_[kMaxDims];  // only the first size_ are set: a Dims is copied on every op
@@ -85,6 +85,16 @@ Strides contiguous_strides(const Shape& sizes) noexcept;
 Strides channels_last_strides(const Shape& sizes) noexcept;
 bool is_contiguous(const Shape& sizes, const Strides& strides) noexcept;
 bool is_channels_last(const Shape& sizes, const Strides& strides) noexcept;
+// Whether the elements fill a stretch of memory without gaps, each one once, in some order of dimensions.
+bool is_dense(const Shape& sizes, const Strides& strides) noexcept;
+// A dimension whose steps may run into elements of the others, the shortest there is; -1 where no element can lie on
+// another.
+int overlapping_dim(const Shape& sizes, const Strides& strides) noexcept;
+
+// Elements from the first to one past the last that strides reach; 0 for an empty tensor.
+int64_t reach(const Shape& sizes, const Strides& strides) noexcept;
+// The same for a geometry that a user gives; throws ShapeError and ValueError where it is none.
+int64_t checked_reach(const char* op, const Shape& sizes, const Strides& strides);
 
 // `dim` in [-rank, rank) as a non-negative index (rank 0 accepts -1 and 0); throws IndexError.
 int normalize_dim(const char* op, int64_t dim, int rank);

@@ -60,21 +60,6 @@ Tensor allocate(const char* op, const Shape& sizes, const Strides& strides, int6
   return out;
 }
 
-// Elements from the first to one past the last that strides reach; strides must not be negative.
-int64_t reach(const char* op, const Shape& sizes, const Strides& strides) {
-  FARRO_CHECK(sizes.size() == strides.size(), ShapeError, op, ": strides must have as many entries as sizes, got ",
-              strides, " for sizes ", sizes);
-  if (checked_numel(op, sizes) == 0) return 0;
-  int64_t last = 0;
-  for (int i = 0; i < sizes.size(); ++i) {
-    FARRO_CHECK(strides[i] >= 0, ValueError, op, ": strides must not be negative, got ", strides);
-    int64_t span = 0;
-    FARRO_CHECK(!__builtin_mul_overflow(sizes[i] - 1, strides[i], &span) && !__builtin_add_overflow(last, span, &last),
-                ShapeError, op, ": sizes and strides must stay below 2^63 elements, got ", sizes, " and ", strides);
-  }
-  return last + 1;
-}
-
 }  // namespace
 
 Tensor empty(const Shape& sizes, const TensorOptions& options) {
@@ -83,13 +68,13 @@ Tensor empty(const Shape& sizes, const TensorOptions& options) {
 }
 
 Tensor empty_strided(const Shape& sizes, const Strides& strides, const TensorOptions& options) {
-  return allocate("empty_strided", sizes, strides, reach("empty_strided", sizes, strides), options);
+  return allocate("empty_strided", sizes, strides, checked_reach("empty_strided", sizes, strides), options);
 }
 
 Tensor empty_like(const Tensor& like) {
   const TensorOptions options{.dtype = like.dtype(), .device = like.device()};
   // Dense in some order of dimensions: keep that order.
-  if (!like.is_contiguous() && reach("empty_like", like.sizes(), like.strides()) == like.numel())
+  if (!like.is_contiguous() && is_dense(like.sizes(), like.strides()))
     return empty_strided(like.sizes(), like.strides(), options);
   return empty(like.sizes(), options);
 }
@@ -102,7 +87,7 @@ Tensor from_blob(void* data, const Shape& sizes, const TensorOptions& options, s
 Tensor from_blob(void* data, const Shape& sizes, const Strides& strides, const TensorOptions& options,
                  std::function<void()> deleter) {
   const DType dtype = options.dtype.value_or(default_dtype());
-  const int64_t elements = reach("from_blob", sizes, strides);
+  const int64_t elements = checked_reach("from_blob", sizes, strides);
   FARRO_CHECK(data || elements == 0, ValueError, "from_blob: data must not be null for sizes ", sizes);
   const int64_t bytes = checked_bytes("from_blob", elements, item_size(dtype));
   auto storage = Storage::wrap(data, static_cast<size_t>(bytes), options.device.value_or(Device::cpu()), std::move(deleter));

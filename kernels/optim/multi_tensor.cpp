@@ -70,13 +70,6 @@ void run_chunk(std::span<Operand> operands, int read_only, int64_t n, DType comp
   }
 }
 
-bool is_dense(const Tensor& tensor) {
-  if (tensor.is_contiguous()) return true;
-  int64_t reach = 1;
-  for (int i = 0; i < tensor.dim(); ++i) reach += (tensor.sizes()[i] - 1) * tensor.strides()[i];
-  return reach == tensor.numel();
-}
-
 }  // namespace
 
 void run_lists(std::span<const TensorList> lists, int read_only, const ListLoops& loops, const void* constants) {
@@ -122,7 +115,7 @@ void check_lists(const char* op, std::span<const TensorList> lists, std::span<co
                 names[0], ", ", lists[0].size(), ", got ", lists[k].size());
   for (size_t i = 0; i < lists[0].size(); ++i) {
     const Tensor& first = lists[0][i];
-    FARRO_CHECK(is_dense(first), ValueError, op, ": ", names[0], "[", i, "] must be dense, got strides ",
+    FARRO_CHECK(first.is_contiguous() || is_dense(first.sizes(), first.strides()), ValueError, op, ": ", names[0], "[", i, "] must be dense, got strides ",
                 first.strides(), " (", first, ")");
     for (size_t k = 0; k < lists.size(); ++k) {
       const Tensor& tensor = lists[k][i];

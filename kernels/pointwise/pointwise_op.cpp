@@ -16,12 +16,6 @@ Device device_of(TensorList inputs) noexcept {
   return inputs[0].device();
 }
 
-bool is_dense(const TensorImpl& t) noexcept {
-  int64_t span = 1;
-  for (int i = 0; i < t.sizes.size(); ++i) span += (t.sizes[i] - 1) * t.strides[i];
-  return span == t.numel;
-}
-
 // Of the inputs that have the result's full shape, the common strides if they are dense and not row-major.
 void keep_layout(TensorSpec& spec, TensorList inputs) noexcept {
   const TensorImpl* first = nullptr;
@@ -34,7 +28,7 @@ void keep_layout(TensorSpec& spec, TensorList inputs) noexcept {
       return;
     }
   }
-  if (!first || first->contiguous || !is_dense(*first)) return;
+  if (!first || first->contiguous || !is_dense(first->sizes, first->strides)) return;
   spec.strided = true;
   spec.strides = first->strides;
 }

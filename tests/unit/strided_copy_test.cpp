@@ -25,12 +25,6 @@ Strides random_strides(const Shape& sizes, RandomSequence& random) {
   return strides;
 }
 
-int64_t reach(const Shape& sizes, const Strides& strides) {
-  int64_t last = 0;
-  for (int i = 0; i < sizes.size(); ++i) last += (sizes[i] - 1) * strides[i];
-  return last + 1;
-}
-
 TEST(StridedCopy, MatchesTheElementwiseLoop) {
   RandomSequence random(Generator(99).state());
   for (int trial = 0; trial < 3000; ++trial) {
