@@ -159,8 +159,6 @@ inline Outputs<Op> call_outputs(const typename Op::Args& args) {
   if constexpr (kDifferentiable<Op>) {
     if (need.any() && grad_enabled()) record<Op>(args, out, need);
   }
-  if (inference_mode_enabled()) [[unlikely]]
-    for (auto& tensor : out) tensor.impl()->inference = true;
   return out;
 }
 

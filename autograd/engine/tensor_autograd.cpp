@@ -12,7 +12,8 @@ Tensor& Tensor::set_requires_grad(bool value) {
               static_cast<Node*>(impl.grad_fn.get())->name(), " (tensor: ", *this, ")");
   FARRO_CHECK(!value || is_floating(dtype()), DTypeError, "set_requires_grad: tensor must have a floating dtype, got ",
               *this);
-  FARRO_CHECK(!value || !impl.inference, AutogradError,
+  // Within the mode it harms nothing, so that modules can be made there.
+  FARRO_CHECK(!value || !impl.inference || inference_mode_enabled(), AutogradError,
               "set_requires_grad: tensor must not come from inference_mode, got ", *this);
   impl.requires_grad = value;
   // Made now, so that threads that share the leaf never race to make it.

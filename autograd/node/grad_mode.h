@@ -1,15 +1,9 @@
 // Whether operations record a graph, per thread.
 #pragma once
 
-namespace farro {
+#include <farro/core/tensor/graph_node.h>
 
-namespace detail {
-struct GradMode {
-  bool enabled = true;
-  bool inference = false;
-};
-extern constinit thread_local GradMode grad_mode_tls [[gnu::tls_model("initial-exec")]];
-}  // namespace detail
+namespace farro {
 
 inline bool grad_enabled() noexcept { return detail::grad_mode_tls.enabled; }
 inline bool inference_mode_enabled() noexcept { return detail::grad_mode_tls.inference; }

@@ -1,11 +1,10 @@
 #include <farro/autograd/node/node.h>
 
 #include <farro/autograd/node/accumulate_grad.h>
-#include <farro/autograd/node/grad_mode.h>
+
+#include <atomic>
 
 namespace farro {
-
-constinit thread_local detail::GradMode detail::grad_mode_tls [[gnu::tls_model("initial-exec")]];
 
 namespace {
 [[gnu::tls_model("initial-exec")]] thread_local uint64_t next_sequence = 0;
@@ -30,10 +29,6 @@ void set_history(TensorImpl& tensor, const Ref<Node>& node, uint32_t output) noe
   tensor.grad_fn = node;
   tensor.output_nr = output;
 }
-
-// For core/tensor/print.cpp, which does not know nodes.
-const char* graph_node_name(const GraphNode& node) noexcept;
-const char* graph_node_name(const GraphNode& node) noexcept { return static_cast<const Node&>(node).name(); }
 
 void throw_graph_freed(const Node& node) {
   const ScopeGuard scope(node.scope());

@@ -51,7 +51,6 @@ struct NodeHooks {
 
 class Node : public GraphNode {
  public:
-  virtual const char* name() const noexcept = 0;
   // From the gradients of the outputs (undefined: zero) to those of the inputs, one for each edge. Edges without a node
   // may get an undefined tensor.
   virtual Grads apply(Grads&& grads) = 0;

@@ -2,6 +2,8 @@
 
 namespace farro {
 
+constinit thread_local detail::GradMode detail::grad_mode_tls [[gnu::tls_model("initial-exec")]];
+
 namespace {
 // Nodes of this thread that await destruction; `draining` is set while the outermost destroy() works them off.
 struct Doomed {

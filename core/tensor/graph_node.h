@@ -1,5 +1,6 @@
-// The part of an autograd node that a tensor record must know: it is counted, and it is destroyed iteratively, so that a
-// chain of a million nodes does not overflow the stack. autograd/node adds everything else.
+// The part of autograd that a tensor record must know: a node is counted, and it is destroyed iteratively, so that a
+// chain of a million nodes does not overflow the stack; a record notes whether it was made under inference_mode.
+// autograd/node adds everything else.
 #pragma once
 
 #include <farro/core/storage/small_pool.h>
@@ -10,6 +11,8 @@ namespace farro {
 class GraphNode : public RefCounted, public Pooled {
  public:
   static void destroy(GraphNode* node) noexcept;
+  // The name of the op that was recorded.
+  virtual const char* name() const noexcept = 0;
   // The tensor this node accumulates into is going away.
   virtual void forget_leaf() noexcept {}
 
@@ -20,5 +23,14 @@ class GraphNode : public RefCounted, public Pooled {
  private:
   GraphNode* next_doomed_ = nullptr;
 };
+
+namespace detail {
+// What a thread records; set by the guards of autograd/node/grad_mode.h.
+struct GradMode {
+  bool enabled = true;
+  bool inference = false;
+};
+extern constinit thread_local GradMode grad_mode_tls [[gnu::tls_model("initial-exec")]];
+}  // namespace detail
 
 }  // namespace farro

@@ -8,9 +8,6 @@
 
 namespace farro {
 
-// The name of the op behind a graph node; defined with the nodes (autograd/node/node.cpp).
-const char* graph_node_name(const GraphNode& node) noexcept;
-
 namespace {
 
 constexpr std::string_view kPrefix = "tensor(";
@@ -187,8 +184,8 @@ std::vector<std::string> suffixes_of(const Tensor& tensor) {
   const DType dtype = tensor.dtype();
   if (dtype != default_dtype() && dtype != DType::i64 && dtype != DType::boolean)
     suffixes.push_back(str("dtype=", dtype));
-  if (tensor.grad_fn()) {
-    suffixes.push_back(str("grad_fn=<", graph_node_name(*tensor.grad_fn()), ">"));
+  if (const GraphNode* node = tensor.grad_fn().get()) {
+    suffixes.push_back(str("grad_fn=<", node->name(), ">"));
   } else if (tensor.requires_grad()) {
     suffixes.emplace_back("requires_grad=True");
   }

@@ -42,7 +42,7 @@ struct TensorImpl : RefCounted, Pooled {
   bool contiguous;               // row-major and dense
   bool requires_grad = false;    // set by the user on a leaf
   bool wrapped_number = false;   // a C++ scalar: takes part in promotion by category only
-  bool inference = false;        // made under inference_mode: may never be saved for backward
+  bool inference = detail::grad_mode_tls.inference;  // made under inference_mode: may never be saved for backward
   bool retains_grad = false;
   bool no_grad_view = false;     // a view made while nothing was recorded: its base would not see a recorded change
   uint32_t output_nr = 0;        // which output of grad_fn this is

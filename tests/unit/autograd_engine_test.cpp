@@ -3,6 +3,7 @@
 #include <farro/autograd/node/node.h>
 #include <farro/core/scope/scope.h>
 #include <farro/kernels/optim/optim.h>
+#include <farro/kernels/random/random.h>
 
 #include "autograd_support.h"
 
@@ -150,6 +151,25 @@ TEST(Modes, InferenceTensorsStayOutOfGraphs) {
   (x + made).backward();  // nothing saved: fine
   EXPECT_EQ(values(x.grad()), (V{1}));
   EXPECT_EQ(values(made.clone() * x), (V{12}));
+}
+
+TEST(Modes, EverythingMadeUnderInferenceModeIsMarked) {
+  std::vector<Tensor> made;
+  Tensor x = leaf({1, 1}), parameter;
+  const Tensor ordinary = tensor({1, 2});
+  {
+    const inference_mode guard;
+    made = {empty({2}), zeros({2}), tensor({1, 2}), rand({2}), arange(2.0), ordinary * 2, ordinary.clone()};
+    EXPECT_FALSE(ordinary.narrow(0, 0, 1).impl()->inference);  // a view is what its base is
+    parameter = zeros({2}, {.requires_grad = true});           // modules may be made here
+  }
+  for (const Tensor& tensor : made) {
+    EXPECT_TRUE(tensor.impl()->inference);
+    EXPECT_THROW(x * tensor, AutogradError);
+    EXPECT_TRUE(tensor.narrow(0, 0, 1).impl()->inference);
+  }
+  EXPECT_TRUE(parameter.requires_grad());
+  EXPECT_FALSE(zeros({2}).impl()->inference);
 }
 
 TEST(Hooks, SeeAndReplaceGradientsInOrder) {
