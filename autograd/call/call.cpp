@@ -10,9 +10,9 @@ void throw_undefined_input(const char* op, const char* argument) {
   fail<ValueError>(op, ": ", argument, " must be a defined tensor, got an undefined one");
 }
 
-void throw_no_backward(const char* op, const char* reason, const std::string& args) {
-  fail<AutogradError>(op, ": inputs must not require a gradient, for there is none: ", reason, "; detach() them (", args,
-                      ")");
+void throw_no_backward(const char* op, const char* argument, const char* reason, const std::string& args) {
+  fail<AutogradError>(op, ": ", argument, " must not require a gradient, for there is none: ", reason,
+                      "; detach() first (", args, ")");
 }
 
 void throw_device_mismatch(const char* op, const Tensor& a, const Tensor& b) {

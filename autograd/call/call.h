@@ -13,7 +13,7 @@ namespace detail {
 [[noreturn]] void throw_device_mismatch(const char* op, const Tensor& a, const Tensor& b);
 [[noreturn]] void throw_no_kernel(const char* op, DeviceType device, const std::string& args);
 [[noreturn]] void throw_no_variant(const char* op, int forced, const std::string& args);
-[[noreturn]] void throw_no_backward(const char* op, const char* reason, const std::string& args);
+[[noreturn]] void throw_no_backward(const char* op, const char* argument, const char* reason, const std::string& args);
 
 template <class Op>
 inline constexpr uint64_t kOptional = [] {
@@ -48,14 +48,14 @@ const char* input_name(const Args& args, int index) {
 }
 
 // Every input is defined unless optional, and all live on one device (0-dim CPU tensors may join any).
-// Returns which inputs require a gradient.
+// Returns which inputs require a gradient. Errors call the op `name`.
 template <class Op>
-Need check_inputs(const typename Op::Args& args) {
+Need check_inputs(const typename Op::Args& args, const char* name = Op::info.name) {
   Need need;
   const Tensor* first = nullptr;
   for_each_input(args, [&](int i, const Tensor& input) {
     if (!input.defined()) [[unlikely]] {
-      if (!(kOptional<Op> >> (i < 63 ? i : 63) & 1)) throw_undefined_input(Op::info.name, input_name(args, i));
+      if (!(kOptional<Op> >> (i < 63 ? i : 63) & 1)) throw_undefined_input(name, input_name(args, i));
       return;
     }
     const TensorImpl& impl = *input.impl();
@@ -63,11 +63,10 @@ Need check_inputs(const typename Op::Args& args) {
       if (!first || (first->impl()->sizes.empty() && first->impl()->device.is_cpu())) {
         first = &input;
       } else if (impl.device != first->impl()->device && !(impl.sizes.empty() && impl.device.is_cpu())) [[unlikely]] {
-        throw_device_mismatch(Op::info.name, *first, input);
+        throw_device_mismatch(name, *first, input);
       }
     }
-    if (impl.requires_grad || impl.grad_fn || (impl.base && (impl.base->grad_fn || impl.base->requires_grad)))
-      need.set(i);
+    if (impl.needs_grad()) need.set(i);
   });
   return need;
 }
@@ -153,7 +152,7 @@ inline Outputs<Op> call_outputs(const typename Op::Args& args) {
     if (need.any() && grad_enabled()) [[unlikely]]
       for (const Tensor& tensor : out)
         if (tensor.defined() && is_floating(tensor.impl()->dtype))
-          throw_no_backward(Op::info.name, Op::no_backward, describe(args));
+          throw_no_backward(Op::info.name, input_name(args, need.first()), Op::no_backward, describe(args));
   }
   run_kernel<Op>(args, out, device);
   if constexpr (kDifferentiable<Op>) {

@@ -1,26 +1,12 @@
 #include <farro/autograd/call/inplace.h>
 
 #include <farro/autograd/call/view.h>
-#include <farro/autograd/node/accumulate_grad.h>
-
-#include <algorithm>
-#include <array>
-#include <utility>
+#include <farro/autograd/node/retain_grad.h>
+#include <farro/core/op/promotion.h>
 
 namespace farro {
 
 namespace {
-
-[[gnu::tls_model("initial-exec")]] thread_local const TensorImpl* inplace_target = nullptr;
-
-int category(DType dtype) { return is_floating(dtype) ? 2 : dtype == DType::boolean ? 0 : 1; }
-
-// First and one past the last element that a tensor touches in its storage.
-std::pair<int64_t, int64_t> extent(const TensorImpl& t) noexcept {
-  int64_t last = t.offset;
-  for (int i = 0; i < t.sizes.size(); ++i) last += (t.sizes[i] - 1) * t.strides[i];
-  return {t.offset, last + 1};
-}
 
 // History of a base after an in-place op on one of its views: the op's gradient replaces the viewed part.
 class ReplacePart final : public Node {
@@ -60,27 +46,28 @@ namespace detail {
 
 void check_inplace_target(const char* op, const Tensor& target, const TensorSpec& spec, bool records) {
   const TensorImpl& impl = *target.impl();
-  FARRO_CHECK(spec.sizes == impl.sizes, ShapeError, op, "_: the result must have the tensor's shape ", impl.sizes,
+  FARRO_CHECK(spec.sizes == impl.sizes, ShapeError, op, ": the result must have the tensor's shape ", impl.sizes,
               ", got ", spec.sizes);
-  FARRO_CHECK(category(spec.dtype) <= category(impl.dtype), DTypeError, op, "_: a result of dtype ", spec.dtype,
+  FARRO_CHECK(category(spec.dtype) <= category(impl.dtype), DTypeError, op, ": a result of dtype ", spec.dtype,
               " must not be written to a tensor of a lower kind, got ", target);
-  FARRO_CHECK(spec.device == impl.device, DeviceError, op, "_: the result must be on the tensor's device ", impl.device,
+  FARRO_CHECK(spec.device == impl.device, DeviceError, op, ": the result must be on the tensor's device ", impl.device,
               ", got ", spec.device);
-  for (int i = 0; i < impl.sizes.size(); ++i)
-    FARRO_CHECK(impl.strides[i] != 0 || impl.sizes[i] <= 1, ValueError, op,
-                "_: tensor must not hold an element twice (an expanded view), got ", target, "; clone() it first");
+  FARRO_CHECK(impl.contiguous || overlapping_dim(impl.sizes, impl.strides) < 0, ValueError, op,
+              ": tensor must not hold an element twice (an expanded or overlapping view), got ", target,
+              "; clone() it first");
   if (!records) return;
-  const bool leaf = impl.requires_grad && !impl.grad_fn;
-  FARRO_CHECK(!leaf, AutogradError, op, "_: a leaf that requires a gradient must not be changed in place, got ", target,
+  FARRO_CHECK(!impl.requires_grad || impl.has_history(), AutogradError, op,
+              ": a leaf that requires a gradient must not be changed in place, got ", target,
               "; wrap the change in no_grad");
   FARRO_CHECK(!(impl.base && impl.base->requires_grad && !impl.base->grad_fn), AutogradError, op,
-              "_: a view of a leaf that requires a gradient must not be changed in place, got ", target,
+              ": a view of a leaf that requires a gradient must not be changed in place, got ", target,
               "; wrap the change in no_grad");
   FARRO_CHECK(!impl.no_grad_view, AutogradError, op,
-              "_: a view made under no_grad must not be changed in place while recording, got ", target,
+              ": a view made under no_grad must not be changed in place while recording, got ", target,
               "; make the view outside no_grad");
+  if (impl.base) check_lies_in_base(op, impl);
   FARRO_CHECK(!impl.inference, AutogradError, op,
-              "_: a tensor made under inference_mode must not be changed in place while recording, got ", target,
+              ": a tensor made under inference_mode must not be changed in place while recording, got ", target,
               "; clone() it first");
 }
 
@@ -88,15 +75,13 @@ bool overlaps_partially(const Tensor& a, const Tensor& b) noexcept {
   const TensorImpl &x = *a.impl(), &y = *b.impl();
   if (x.storage.get() != y.storage.get() || x.numel == 0 || y.numel == 0) return false;
   if (x.offset == y.offset && x.sizes == y.sizes && x.strides == y.strides && x.dtype == y.dtype) return false;
-  const auto [x0, x1] = extent(x);
-  const auto [y0, y1] = extent(y);
-  return x0 < y1 && y0 < x1;
+  return x.offset < y.offset + reach(y.sizes, y.strides) && y.offset < x.offset + reach(x.sizes, x.strides);
 }
 
 void rebase_history(const Tensor& target, const Ref<Node>& node) {
   TensorImpl& impl = *target.impl();
   if (impl.base) {
-    // The view's own history is derived from the base again at the next use: its version is about to differ.
+    // The view's own history is derived from the base again at the next use, since the version changed.
     set_history(*impl.base, Ref<Node>::adopt(new ReplacePart(impl, node)), 0);
     impl.grad_fn.reset();
     if (impl.base->retains_grad) attach_retain_hook(*impl.base);
@@ -106,11 +91,6 @@ void rebase_history(const Tensor& target, const Ref<Node>& node) {
   }
 }
 
-InplaceRecording::InplaceRecording(const TensorImpl* target) noexcept { inplace_target = target; }
-InplaceRecording::~InplaceRecording() { inplace_target = nullptr; }
-
 }  // namespace detail
-
-const TensorImpl* inplace_recording_target() noexcept { return inplace_target; }
 
 }  // namespace farro

@@ -4,62 +4,80 @@
 
 #include <farro/autograd/call/call.h>
 
+#include <string_view>
+
 namespace farro {
 
 namespace detail {
 
-// Throws where `target` cannot take a result of `spec`: shape, dtype category, device, a leaf that requires a gradient, or
-// memory that is written twice. `records`: the call will be recorded.
+// Throws where `target` cannot take a result of `spec`: shape, dtype category, device, a leaf that requires a gradient,
+// or memory that is written twice. `op` is the name that the user called; `records`: the call will be recorded.
 void check_inplace_target(const char* op, const Tensor& target, const TensorSpec& spec, bool records);
 // Whether two tensors share some but not all of their elements, or in another order.
 bool overlaps_partially(const Tensor& a, const Tensor& b) noexcept;
-// Hangs `node` into the history of `target` (and of its base). Called after the kernel, before the version changes.
+// Hangs `node` into the history of `target` (and of its base).
 void rebase_history(const Tensor& target, const Ref<Node>& node);
 
 // Copies elements without recording or a version change; defined beside the copy op.
 void copy_data(const Tensor& target, const Tensor& source);
 
-// While it lives, SavedTensor knows that `target` is about to change version.
-class InplaceRecording {
+// Bumps a storage's version when it goes, for a kernel that throws may have changed some of the elements.
+class VersionBump {
  public:
-  explicit InplaceRecording(const TensorImpl* target) noexcept;
-  ~InplaceRecording();
-  InplaceRecording(const InplaceRecording&) = delete;
-  InplaceRecording& operator=(const InplaceRecording&) = delete;
+  explicit VersionBump(const Tensor& target) noexcept : storage_(target.impl()->storage) {}
+  ~VersionBump() { storage_->bump_version(); }
+  VersionBump(const VersionBump&) = delete;
+  VersionBump& operator=(const VersionBump&) = delete;
+
+ private:
+  const Ref<Storage> storage_;
 };
+
+// What users call an op's in-place form: "add_".
+template <class Op>
+inline constexpr auto kInplaceName = [] {
+  constexpr std::string_view name = Op::info.name;
+  std::array<char, name.size() + 2> text{};
+  name.copy(text.data(), name.size());
+  text[name.size()] = '_';
+  return text;
+}();
 
 }  // namespace detail
 
-// `target` must be input number 0 of the args. On an error nothing has changed.
+// `target` must be input number 0 of the args; errors call the op `name`. An error before the kernel runs leaves
+// everything as it was. After one within the kernel the target may hold anything; its version says that it changed.
 template <class Op>
-Tensor& call_inplace(const typename Op::Args& args, Tensor& target) {
+Tensor& call_inplace(const typename Op::Args& args, Tensor& target,
+                     const char* name = detail::kInplaceName<Op>.data()) {
   static_assert(kOutputs<Op> == 1);
-  const Need need = detail::check_inputs<Op>(args);
-  const bool records = detail::kDifferentiable<Op> && need.any() && grad_enabled();
+  const Need need = detail::check_inputs<Op>(args, name);
+  const bool records = detail::kDifferentiable<Op> && need.any() && grad_enabled() && is_floating(target.impl()->dtype);
   const TensorSpec spec = Op::infer(args);
-  detail::check_inplace_target(Op::info.name, target, spec, records);
+  detail::check_inplace_target(name, target, spec, records);
   bool overlap = false;
   for_each_input(args, [&](int, const Tensor& input) {
     overlap = overlap || (input.defined() && detail::overlaps_partially(input, target));
   });
-  Outputs<Op> out;
-  if (overlap) {
-    out[0] = allocate(Op::info.name, spec);
-    detail::run_kernel<Op>(args, out, target.device().type);
-    const no_grad guard;
-    detail::copy_data(target, out[0]);
-  } else {
-    out[0] = target;
-    detail::run_kernel<Op>(args, out, target.device().type);
-  }
+  Outputs<Op> out{target};
+  Ref<Node> node;  // made first, for it may refuse what it is to save
   if constexpr (detail::kDifferentiable<Op>) {
     if (records) {
-      out[0] = target;
-      const detail::InplaceRecording recording(target.impl());
-      detail::rebase_history(target, Ref<Node>::adopt(new OpNode<Op>(args, out, need)));
+      const detail::InplaceRecording recording(*target.impl());
+      node = Ref<Node>::adopt(new OpNode<Op>(args, out, need));
     }
   }
-  target.storage()->bump_version();
+  if (overlap) {
+    out[0] = allocate(name, spec);
+    detail::run_kernel<Op>(args, out, target.device().type);
+    const no_grad guard;
+    const detail::VersionBump bump(target);
+    detail::copy_data(target, out[0]);
+  } else {
+    const detail::VersionBump bump(target);
+    detail::run_kernel<Op>(args, out, target.device().type);
+  }
+  if (node) detail::rebase_history(target, node);
   return target;
 }
 

@@ -20,10 +20,17 @@ void call_mutating(const typename Op::Args& args) {
   for_each_input(args, [&](int i, const Tensor& input) {
     if (i == 0) device = input.device().type;
   });
+  // A guard, because a kernel that throws may have changed some of them.
+  struct Changed {
+    const typename Op::Args& args;
+    ~Changed() {
+      for (const TensorList& list : Op::changed(args))
+        for (const Tensor& tensor : list) tensor.impl()->storage->bump_version();
+    }
+  };
+  const Changed changed{args};
   Outputs<Op> none;
   detail::run_kernel<Op>(args, none, device);
-  for (const TensorList& list : Op::changed(args))
-    for (const Tensor& tensor : list) tensor.storage()->bump_version();
 }
 
 }  // namespace farro

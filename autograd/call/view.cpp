@@ -1,19 +1,30 @@
 #include <farro/autograd/call/view.h>
 
-#include <farro/autograd/node/accumulate_grad.h>
-
-#include <algorithm>
-#include <utility>
-#include <vector>
+#include <farro/autograd/node/retain_grad.h>
 
 namespace farro {
 
 namespace detail {
 
 void attach_base(TensorImpl& view, const Tensor& input) noexcept {
-  view.base = input.impl()->base ? input.impl()->base : Ref<TensorImpl>::share(input.impl());
+  // A view that is a leaf itself owns its history.
+  const bool has_base = input.impl()->base && !input.impl()->requires_grad;
+  view.base = has_base ? input.impl()->base : Ref<TensorImpl>::share(input.impl());
   view.view_version = view.storage->version();
   view.no_grad_view = input.impl()->no_grad_view;
+}
+
+void check_lies_in_base(const char* op, const TensorImpl& view) {
+  const TensorImpl& base = *view.base;
+  const int64_t begin = view.offset, end = begin + reach(view.sizes, view.strides);
+  const int64_t base_end = base.offset + reach(base.sizes, base.strides);
+  FARRO_CHECK(view.numel == 0 || (begin >= base.offset && end <= base_end), ValueError, op,
+              ": a view must stay inside its base where gradients are recorded, elements ", base.offset, " to ",
+              base_end - 1, " of the storage, got elements ", begin, " to ", end - 1, " (base: ", Tensor(view.base),
+              ")");
+  FARRO_CHECK(base.contiguous || overlapping_dim(base.sizes, base.strides) < 0, ValueError, op,
+              ": the base of a view must not hold an element twice where gradients are recorded, got strides ",
+              base.strides, " (base: ", Tensor(view.base), "); clone() it first");
 }
 
 ViewGeometry::ViewGeometry(const TensorImpl& view)
@@ -21,51 +32,41 @@ ViewGeometry::ViewGeometry(const TensorImpl& view)
       base_strides(view.base->strides),
       sizes(view.sizes),
       strides(view.strides),
-      offset(view.offset - view.base->offset) {}
+      offset(view.numel ? view.offset - view.base->offset : 0) {}
 
 Tensor ViewGeometry::of(const Tensor& base_like) const {
   return base_like.as_strided(sizes, strides, base_like.storage_offset() + offset);
 }
 
 Tensor ViewGeometry::empty_base() const {
-  return empty_strided(base_meta.sizes, base_strides, {.dtype = base_meta.dtype, .device = base_meta.device});
+  Tensor base = empty_strided(base_meta.sizes, base_strides, {.dtype = base_meta.dtype, .device = base_meta.device});
+  if (!is_dense(base_meta.sizes, base_strides)) {
+    const no_grad guard;
+    base.as_strided({reach(base_meta.sizes, base_strides)}, {1}, 0).zero_();
+  }
+  return base;
 }
 
 }  // namespace detail
 
 namespace {
 
-// Whether two places of the geometry may be one element: unless every stride reaches past what the smaller ones span.
-bool may_overlap(const Shape& sizes, const Strides& strides) {
-  std::vector<std::pair<int64_t, int64_t>> steps;  // {stride, last index} of dimensions that move
-  for (int i = 0; i < sizes.size(); ++i)
-    if (sizes[i] > 1) steps.emplace_back(strides[i], sizes[i] - 1);
-  std::sort(steps.begin(), steps.end());
-  int64_t span = 0;
-  for (const auto& [stride, last] : steps) {
-    if (stride <= span) return true;
-    span += stride * last;
-  }
-  return false;
-}
-
-// part += grad, where part is zero but for what was added before. A part that overlaps itself is taken apart along its
-// shortest dimension, as no kernel writes one element twice.
+// part += grad, where part is zero but for what was added before. A part that overlaps itself is taken apart, as no
+// kernel writes one element twice.
 void add_into(Tensor part, const Tensor& grad) {
-  if (!may_overlap(part.sizes(), part.strides())) {
+  const int dim = overlapping_dim(part.sizes(), part.strides());
+  if (dim < 0) {
     part.add_(grad);
     return;
   }
-  int shortest = -1;
-  for (int i = 0; i < part.dim(); ++i)
-    if (part.size(i) > 1 && (shortest < 0 || part.size(i) < part.size(shortest))) shortest = i;
-  for (int64_t i = 0; i < part.size(shortest); ++i) add_into(part.select(shortest, i), grad.select(shortest, i));
+  for (int64_t i = 0; i < part.size(dim); ++i) add_into(part.select(dim, i), grad.select(dim, i));
 }
 
 // History of a view whose base changed: the gradient of the view lands in its part of the base.
 class ViewOfBase final : public Node {
  public:
   explicit ViewOfBase(const TensorImpl& view) : geometry_(view), output_(view) {
+    detail::check_lies_in_base("as_strided", view);
     edges_[0] = gradient_edge(Tensor(view.base));
     bind(edges_, {&output_, 1});
   }
@@ -96,31 +97,26 @@ class ViewOfBase final : public Node {
 }  // namespace
 
 void refresh_view_history(TensorImpl& view) {
+  // The base may have become a leaf only after the view was taken: a change of a leaf is never recorded, and gives its
+  // views no history that they did not have.
+  if (view.base->grad_fn) {
+    set_history(view, Ref<Node>::adopt(new ViewOfBase(view)), 0);
+    if (view.retains_grad) attach_retain_hook(view);
+  }
   view.view_version = view.storage->version();
-  if (!view.base->grad_fn && !view.base->requires_grad) return;
-  set_history(view, Ref<Node>::adopt(new ViewOfBase(view)), 0);
-  if (view.retains_grad) attach_retain_hook(view);
 }
 
 Tensor Tensor::as_strided(const Shape& sizes, const Strides& strides, int64_t offset) const {
-  FARRO_CHECK(sizes.size() == strides.size(), ShapeError,
-              "as_strided: strides must have as many entries as sizes, got ", strides, " for sizes ", sizes);
+  const int64_t length = checked_reach("as_strided", sizes, strides);
   FARRO_CHECK(offset >= 0, IndexError, "as_strided: offset must not be negative, got ", offset);
-  int64_t last = offset;
-  for (int i = 0; i < sizes.size(); ++i) {
-    FARRO_CHECK(strides[i] >= 0, ValueError, "as_strided: strides must not be negative, got ", strides);
-    int64_t span = 0;
-    FARRO_CHECK(!__builtin_mul_overflow(sizes[i] - 1, strides[i], &span) && !__builtin_add_overflow(last, span, &last),
-                ShapeError, "as_strided: sizes and strides must stay below 2^63 elements, got ", sizes, " and ",
-                strides);
-  }
   const int64_t held = static_cast<int64_t>(storage()->bytes() / item_size(dtype()));
-  FARRO_CHECK(checked_numel("as_strided", sizes) == 0 || last < held, IndexError,
-              "as_strided: the view must stay inside the storage of ", held, " elements, got element ", last);
+  FARRO_CHECK(length == 0 || offset <= held - length, IndexError,
+              "as_strided: the view must stay inside the storage of ", held, " elements, got element ",
+              static_cast<uint64_t>(offset) + static_cast<uint64_t>(length) - 1);
   Tensor out = make_view(*this, sizes, strides, offset);
   if (grad_enabled()) {
     detail::attach_base(*out.impl(), *this);
-    refresh_view_history(*out.impl());
+    if (requires_grad()) set_history(*out.impl(), Ref<Node>::adopt(new ViewOfBase(*out.impl())), 0);
   } else {
     out.impl()->no_grad_view = true;
   }

@@ -17,12 +17,15 @@ namespace detail {
 
 // Notes whose view `view` is.
 void attach_base(TensorImpl& view, const Tensor& input) noexcept;
+// The gradient of a view lies in its base's: throws ValueError (naming `op`) where the view leaves the base, or where
+// the base itself holds an element twice.
+void check_lies_in_base(const char* op, const TensorImpl& view);
 
 // Where a view lies within its base, for applying the same geometry to the base's gradient.
 struct ViewGeometry {
   explicit ViewGeometry(const TensorImpl& view);
   Tensor of(const Tensor& base_like) const;
-  // Uninitialised, with the base's sizes and layout.
+  // With the base's sizes and layout: uninitialised, but for zeros in gaps, since a view may lie across them.
   Tensor empty_base() const;
 
   OutputMeta base_meta;
@@ -33,6 +36,10 @@ struct ViewGeometry {
 };
 
 }  // namespace detail
+
+// A view whose storage was changed in place after it was taken derives its history from its base again. Called by
+// gradient_edge().
+void refresh_view_history(TensorImpl& view);
 
 // An op whose output is a view of its first input: `static ViewSpec geometry(const Args&)` with `args.input`.
 template <class Op>

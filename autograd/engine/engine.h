@@ -23,7 +23,7 @@ struct GradOptions {
   bool allow_unused = false;  // an input that the outputs do not depend on gives an undefined tensor, not an error
 };
 
-// The gradients with respect to `inputs` (leaves or not), without touching anybody's grad().
+// The gradients with respect to `inputs` (leaves or not), without touching anybody's grad(), retain_grad() or not.
 std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
                          std::span<const Tensor> gradients = {}, GradOptions options = {});
 Tensor grad(const Tensor& output, const Tensor& input, GradOptions options = {});

@@ -116,7 +116,7 @@ void GraphTask::run_pre_hooks(Node& node, Grads& grads) {
   };
   // Copies: a hook may add or remove hooks.
   run(std::vector(node.hooks()->pre));
-  run(std::vector(node.hooks()->retain));
+  if (captures_.empty()) run(std::vector(node.hooks()->retain));  // grad() touches nobody's grad()
 }
 
 void GraphTask::capture(const Node& node, const Grads& grads) {

@@ -41,7 +41,7 @@ Grads AccumulateGrad::apply(Grads&& grads) {
   if (!grad.defined()) return {};
   const std::lock_guard lock(mutex_);
   if (!leaf_) return {};
-  Ref<TensorImpl>& slot = leaf_->autograd_meta().grad;
+  Ref<TensorImpl>& slot = leaf_->autograd_meta().grad();
   if (!slot) {
     // Keep the tensor itself where nobody else can see it; a gradient that something else shares is copied, since
     // optimizers and later backward() calls change grad() in place.

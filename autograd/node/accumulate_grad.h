@@ -25,10 +25,4 @@ class AccumulateGrad final : public Node {
 
 AccumulateGrad& accumulator_of(TensorImpl& leaf);
 
-// Hangs the hook of retain_grad() onto the tensor's present history; the one on an earlier history dies.
-void attach_retain_hook(TensorImpl& tensor);
-
-// A view whose storage was changed in place after it was taken derives its history from its base again.
-void refresh_view_history(TensorImpl& view);
-
 }  // namespace farro

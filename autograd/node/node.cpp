@@ -1,5 +1,6 @@
 #include <farro/autograd/node/node.h>
 
+#include <farro/autograd/call/view.h>
 #include <farro/autograd/node/accumulate_grad.h>
 
 #include <atomic>
@@ -12,6 +13,11 @@ namespace {
 }  // namespace
 
 Node::Node() noexcept : sequence_(next_sequence++), scope_(current_scope()) {}
+
+uint64_t NodeHooks::new_id() noexcept {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
 
 Node* running_node() noexcept { return running; }
 RunningNode::RunningNode(Node* node) noexcept : previous_(running) { running = node; }

@@ -32,7 +32,10 @@ struct OutputMeta {
 };
 
 struct NodeHooks {
-  uint64_t next_id = 1;
+  // Never the same twice in a process: a tensor that is changed in place has another node, and an id that was given for
+  // the former must not mean a hook of the latter.
+  static uint64_t new_id() noexcept;
+
   // Before the node runs, on the gradient of one output; a defined result replaces it.
   struct Pre {
     uint64_t id;
@@ -105,9 +108,6 @@ class RunningNode {
 Edge gradient_edge(const Tensor& tensor);
 // Makes `tensor` output number `output` of `node`.
 void set_history(TensorImpl& tensor, const Ref<Node>& node, uint32_t output) noexcept;
-
-// The tensor whose in-place change is being recorded on this thread; null mostly.
-const TensorImpl* inplace_recording_target() noexcept;
 
 [[noreturn]] void throw_graph_freed(const Node& node);
 

@@ -9,13 +9,25 @@ namespace {
 
 [[gnu::tls_model("initial-exec")]] thread_local detail::SavingScope* saving_scope = nullptr;
 
+[[gnu::tls_model("initial-exec")]] thread_local const TensorImpl* inplace_target = nullptr;
+
 // The same elements in a record of their own: no history, no link to the tensor's later life.
 Ref<TensorImpl> bare_record(const TensorImpl& from) {
-  return Ref<TensorImpl>::adopt(
+  auto record = Ref<TensorImpl>::adopt(
       new TensorImpl(from.storage, from.offset, from.sizes, from.strides, from.numel, from.dtype));
+  record->inference = from.inference;
+  return record;
+}
+
+// Whether the tensor's elements are about to change.
+bool is_being_changed(const TensorImpl& tensor) noexcept {
+  return inplace_target && inplace_target->storage == tensor.storage;
 }
 
 }  // namespace
+
+detail::InplaceRecording::InplaceRecording(const TensorImpl& target) noexcept { inplace_target = &target; }
+detail::InplaceRecording::~InplaceRecording() { inplace_target = nullptr; }
 
 detail::SavingScope::SavingScope() noexcept : previous_(saving_scope) { saving_scope = this; }
 detail::SavingScope::~SavingScope() { saving_scope = previous_; }
@@ -27,9 +39,9 @@ SavedTensor::SavedTensor(const Tensor& input) {
               "; clone() it outside inference_mode first");
   const TensorImpl& impl = *input.impl();
   version_ = impl.storage->version();
-  // An op that overwrote this input is about to become the tensor's history, which must not own itself. get() will
-  // fail, for the value is gone.
-  impl_ = inplace_recording_target() == &impl ? bare_record(impl) : Ref<TensorImpl>::share(input.impl());
+  // An op that overwrites this input is about to become the history of all tensors over that storage, and must not own
+  // itself through them. get() will fail, for the value is gone.
+  impl_ = is_being_changed(impl) ? bare_record(impl) : Ref<TensorImpl>::share(input.impl());
   if (saving_scope) [[unlikely]]
     offer_to_scope();
 }
@@ -38,7 +50,7 @@ SavedTensor SavedTensor::output(const Tensor& output, int output_nr) {
   const TensorImpl& from = *output.impl();
   SavedTensor saved;
   saved.impl_ = bare_record(from);
-  saved.version_ = from.storage->version() + (inplace_recording_target() == &from);
+  saved.version_ = from.storage->version() + is_being_changed(from);
   saved.output_nr_ = output_nr;
   if (saving_scope) [[unlikely]]
     saved.offer_to_scope();

@@ -31,6 +31,16 @@ class SavingScope {
   SavingScope* previous_;
 };
 
+// While it lives, `target` is the tensor whose in-place change is being recorded: SavedTensor knows that its storage is
+// about to change version.
+class InplaceRecording {
+ public:
+  explicit InplaceRecording(const TensorImpl& target) noexcept;
+  ~InplaceRecording();
+  InplaceRecording(const InplaceRecording&) = delete;
+  InplaceRecording& operator=(const InplaceRecording&) = delete;
+};
+
 }  // namespace detail
 
 class SavedTensor {

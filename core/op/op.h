@@ -24,6 +24,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <vector>
 
 namespace farro {
@@ -51,6 +52,7 @@ class Need {
   constexpr bool operator[](int input) const noexcept { return bits_ >> (input < 63 ? input : 63) & 1; }
   constexpr void set(int input) noexcept { bits_ |= uint64_t{1} << (input < 63 ? input : 63); }
   constexpr bool any() const noexcept { return bits_ != 0; }
+  constexpr int first() const noexcept { return std::countr_zero(bits_); }  // 64 where there is none
 
  private:
   constexpr explicit Need(uint64_t bits) : bits_(bits) {}

@@ -158,19 +158,20 @@ class Tensor {
   Tensor relu() const;
 
   // --- autograd
-  bool requires_grad() const { return record().requires_grad || record().grad_fn; }
-  bool is_leaf() const noexcept { return !record().grad_fn; }
+  bool requires_grad() const { return record().needs_grad(); }
+  bool is_leaf() const { return !record().has_history(); }
   // Leaves of a floating dtype only (AutogradError, DTypeError).
   Tensor& set_requires_grad(bool value = true);
-  const Ref<GraphNode>& grad_fn() const { return record().grad_fn; }
+  const Ref<GraphNode>& grad_fn() const;
   // The accumulated gradient; undefined where there is none.
-  Tensor grad() const { return record().meta ? Tensor(record().meta->grad) : Tensor(); }
+  Tensor grad() const { return record().meta ? Tensor(record().meta->grad()) : Tensor(); }
   void set_grad(const Tensor& grad);
   // Keeps the gradient of a tensor that is no leaf in grad().
   Tensor& retain_grad();
   // `gradient` (default: 1, for a single element) is d(loss)/d(*this). Gradients add up in the leaves' grad().
   void backward(const Tensor& gradient = {}, BackwardOptions options = {}) const;
-  // Runs when the gradient of this tensor is known; a defined return value replaces it. Returns an id for removal.
+  // Runs when the gradient of this tensor is known; a defined return value replaces it. Returns an id for removal,
+  // which finds the hook until the tensor is changed in place: the hook stays with the value it was registered on.
   using Hook = std::function<Tensor(const Tensor& grad)>;
   uint64_t register_hook(Hook hook);
   void remove_hook(uint64_t id);

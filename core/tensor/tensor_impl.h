@@ -15,9 +15,13 @@ struct TensorImpl;
 
 // What only few tensors have: leaves with a gradient, tensors that keep theirs.
 struct AutogradMeta {
-  Ref<TensorImpl> grad;
   Ref<GraphNode> accumulator;  // of a leaf; refers back without owning
-  std::shared_ptr<void> retain_token;  // lets retain_grad()'s hook see whether the tensor is still there
+  Ref<TensorImpl> own_grad;
+  // Holds the gradient instead, once retain_grad() was called. Its hook locks it while it writes, so that another
+  // thread may drop the tensor meanwhile.
+  std::shared_ptr<Ref<TensorImpl>> retained_grad;
+
+  Ref<TensorImpl>& grad() noexcept { return retained_grad ? *retained_grad : own_grad; }
 };
 
 struct TensorImpl : RefCounted, Pooled {
@@ -55,6 +59,11 @@ struct TensorImpl : RefCounted, Pooled {
   Ref<GraphNode> grad_fn;
   Ref<TensorImpl> base;          // of a differentiable view: the tensor that owns the history
   std::unique_ptr<AutogradMeta> meta;
+
+  // Whether an operation made it. A view whose storage changed since has the history of its base, which gradient_edge()
+  // derives when it is needed.
+  bool has_history() const noexcept { return grad_fn || (base && base->grad_fn && view_version != storage->version()); }
+  bool needs_grad() const noexcept { return requires_grad || has_history(); }
 
   AutogradMeta& autograd_meta() {
     if (!meta) meta = std::make_unique<AutogradMeta>();

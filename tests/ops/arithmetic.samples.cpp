@@ -29,7 +29,7 @@ void samples_arithmetic(SampleSink& sink) {
   sink.error<ShapeError>("add", [] { return zeros({2}).add_(zeros({3, 2})); },
                          "add_: the result must have the tensor's shape [2], got [3, 2]");
   sink.error<ValueError>("add", [] { return zeros({2, 1}).expand({2, 3}).add_(1); },
-                         "add_: tensor must not hold an element twice (an expanded view), got f32 [2, 3] cpu; clone() it first");
+                         "add_: tensor must not hold an element twice (an expanded or overlapping view), got f32 [2, 3] cpu; clone() it first");
   sink.error<DTypeError>("add", [] { return zeros({2}, {.dtype = DType::i64}).add_(1.5); },
                          "add_: a result of dtype f32 must not be written to a tensor of a lower kind, got i64 [2] cpu");
   sink.error<AutogradError>("add", [] { return zeros({2}).set_requires_grad().add_(1); },

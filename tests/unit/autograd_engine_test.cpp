@@ -208,6 +208,28 @@ TEST(Hooks, MayRemoveThemselvesAndAddOthers) {
   EXPECT_EQ(calls, 51);
 }
 
+TEST(Hooks, AnIdMeansOneHookForGood) {
+  Tensor x = leaf({1});
+  Tensor y = x * 1;
+  const uint64_t before = y.register_hook([](const Tensor&) { return Tensor(); });
+  y.mul_(2);  // y has another node now
+  bool ran = false;
+  const uint64_t after = y.register_hook([&](const Tensor&) { return ran = true, Tensor(); });
+  EXPECT_NE(before, after);
+  y.remove_hook(before);
+  y.backward();
+  EXPECT_TRUE(ran);
+}
+
+TEST(Hooks, UndefinedTensorsHaveNone) {
+  const std::string undefined = "tensor: must be defined, got an undefined tensor";
+  EXPECT_EQ(error_of<ValueError>([] { Tensor().is_leaf(); }), undefined);
+  EXPECT_EQ(error_of<ValueError>([] { Tensor().remove_hook(1); }), undefined);
+  EXPECT_EQ(error_of<ValueError>([] { register_post_accumulate_hook(Tensor(), [] {}); }), undefined);
+  EXPECT_EQ(error_of<ValueError>([] { remove_post_accumulate_hook(Tensor(), 1); }),
+            "remove_post_accumulate_hook: leaf must be a defined tensor, got an undefined one");
+}
+
 TEST(Hooks, AReplacementMustFit) {
   Tensor x = leaf({1, 2});
   x.register_hook([](const Tensor&) { return tensor({1, 2, 3}); });
@@ -221,7 +243,7 @@ TEST(Hooks, AfterAccumulation) {
   Tensor x = leaf({1});
   V grads;
   TensorImpl* raw = x.impl();
-  const uint64_t id = register_post_accumulate_hook(x, [&] { grads.push_back(Tensor(raw->meta->grad).item()); });
+  const uint64_t id = register_post_accumulate_hook(x, [&] { grads.push_back(Tensor(raw->meta->grad()).item()); });
   (x * 2).backward();
   (x * 2).backward();
   grad(x * 2, x);  // accumulates nothing
@@ -242,6 +264,16 @@ TEST(RetainGrad, KeepsWhatTheOtherHooksLeft) {
   EXPECT_EQ(values(y.grad()), (V{28}));
   (y * 1).backward();
   EXPECT_EQ(values(y.grad()), (V{35}));
+}
+
+TEST(RetainGrad, GradKeepsNothing) {
+  Tensor x = leaf({1});
+  Tensor y = x * 2;
+  y.retain_grad();
+  grad(y * y, x, {.retain_graph = true});
+  EXPECT_FALSE(y.grad().defined());
+  (y * y).backward();
+  EXPECT_EQ(values(y.grad()), (V{4}));
 }
 
 TEST(RetainGrad, FollowsAnInPlaceChange) {
@@ -312,8 +344,8 @@ TEST(Leaks, SavedTensorsGoAsTheWalkPasses) {
 TEST(Call, AnOpWithoutGradientRefusesInputsThatNeedOne) {
   Tensor x = leaf({3, 4});
   EXPECT_EQ(error_of<AutogradError>([&] { multi_tensor_norm({&x, 1}); }),
-            "multi_tensor_norm: inputs must not require a gradient, for there is none: it measures gradients; use norm() "
-            "for a differentiable one; detach() them (tensors: [f32 [2] cpu], p: 2)");
+            "multi_tensor_norm: tensors must not require a gradient, for there is none: it measures gradients; use norm() "
+            "for a differentiable one; detach() first (tensors: [f32 [2] cpu], p: 2)");
   const no_grad guard;
   EXPECT_EQ(values(multi_tensor_norm({&x, 1})), (V{5}));
 }

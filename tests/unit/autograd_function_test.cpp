@@ -302,5 +302,21 @@ TEST(Checkpoint, RetainedGraphsWalkAgain) {
   EXPECT_EQ(values(w.grad()), (V{18}));
 }
 
+TEST(StaleViews, ReachFunctionsWithTheirHistory) {
+  const auto changed_part = [](const Tensor& x) {
+    const Tensor y = x * 1;
+    Tensor v = y[0];
+    v.mul_(3);
+    return v;
+  };
+  Tensor x = leaf({2, 5});
+  apply_function<ScaledSquare>(changed_part(x), 1.0).backward();
+  EXPECT_EQ(values(x.grad()), (V{36, 0}));
+  x.set_grad({});
+  checkpoint([](const Tensor& v) { return v * v; }, changed_part(x)).backward();
+  EXPECT_EQ(values(x.grad()), (V{36, 0}));
+  gradcheck([&](const std::vector<Tensor>& in) { return std::vector{changed_part(in[0])}; }, {leaf64({1, 2})});
+}
+
 }  // namespace
 }  // namespace farro

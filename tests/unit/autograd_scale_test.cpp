@@ -158,5 +158,18 @@ TEST(Threads, ALeafMayGoWhileAGraphStillLeadsToIt) {
   }
 }
 
+TEST(Threads, ATensorMayGoWhileItsGradientIsRetained) {
+  for (int i = 0; i < 200; ++i) {
+    Tensor x = leaf({1});
+    Tensor y = x * 2;
+    y.retain_grad();
+    const Tensor z = y * 3;
+    std::thread walk([&] { z.backward(); });
+    y.reset();
+    walk.join();
+    EXPECT_EQ(values(x.grad()), (V{6}));
+  }
+}
+
 }  // namespace
 }  // namespace farro
