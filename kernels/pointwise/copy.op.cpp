@@ -1,6 +1,7 @@
 #include <farro/kernels/pointwise/copy.op.h>
 
 #include <farro/autograd/call/inplace.h>
+#include <farro/kernels/pointwise/factories.h>
 
 namespace farro {
 
@@ -29,13 +30,14 @@ TensorSpec CopyInto::infer(const Args& args) {
   return TensorSpec(sizes, args.target);
 }
 Grads CopyInto::backward(const Saved&, const Grads& grads, Need need) {
-  return {Tensor(), need[1] ? grads[0] : Tensor()};
+  return {need[0] ? zeros_like(grads[0]) : Tensor(), need[1] ? grads[0] : Tensor()};
 }
 Cost CopyInto::cost(const Args& args) {
   return {0, static_cast<double>(args.target.nbytes()) + static_cast<double>(args.source.nbytes())};
 }
 
 TensorSpec Fill::infer(const Args& args) { return TensorSpec(args.target.sizes(), args.target); }
+Grads Fill::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
 Cost Fill::cost(const Args& args) { return {0, static_cast<double>(args.target.nbytes())}; }
 
 void register_copy_kernels();  // copy.cpp
@@ -68,10 +70,10 @@ Tensor Tensor::to(Device device, DType dtype) const {
 
 Tensor& Tensor::copy_(const Tensor& source) {
   if (is_same(source)) return *this;
-  return call_inplace<CopyInto>({*this, source}, *this);
+  return call_inplace<CopyInto>({*this, source}, *this, "copy_");
 }
 Tensor& Tensor::fill_(Scalar value) { return call_inplace<Fill>({*this, value}, *this); }
-Tensor& Tensor::zero_() { return fill_(0); }
+Tensor& Tensor::zero_() { return call_inplace<Fill>({*this, 0}, *this, "zero_"); }
 
 void detail::copy_data(const Tensor& target, const Tensor& source) { copy_elements(target, source); }
 

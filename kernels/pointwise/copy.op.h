@@ -58,7 +58,7 @@ struct Fill {
   struct Saved {};
   static TensorSpec infer(const Args& args);
   static Saved save(const Args&, const Outputs<Fill>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }
+  static Grads backward(const Saved&, const Grads& grads, Need need);
   static Cost cost(const Args& args);
 };
 

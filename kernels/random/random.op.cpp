@@ -2,6 +2,7 @@
 
 #include <farro/autograd/call/inplace.h>
 #include <farro/core/dtype/visit.h>
+#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 
 #include <limits>
@@ -44,6 +45,7 @@ TensorSpec Uniform::infer(const Args& args) {
               "uniform_: low and high must be finite and in order, got low ", args.low, " and high ", args.high);
   return TensorSpec(args.target.sizes(), args.target);
 }
+Grads Uniform::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
 Cost Uniform::cost(const Args& args) { return fill_cost(args.target, 2); }
 
 TensorSpec Normal::infer(const Args& args) {
@@ -51,12 +53,14 @@ TensorSpec Normal::infer(const Args& args) {
   FARRO_CHECK(args.std >= 0, ValueError, "normal_: std must not be negative, got ", args.std);
   return TensorSpec(args.target.sizes(), args.target);
 }
+Grads Normal::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
 Cost Normal::cost(const Args& args) { return fill_cost(args.target, 24); }
 
 TensorSpec BernoulliFill::infer(const Args& args) {
   FARRO_CHECK(args.p >= 0 && args.p <= 1, ValueError, "bernoulli_: p must be in [0, 1], got ", args.p);
   return TensorSpec(args.target.sizes(), args.target);
 }
+Grads BernoulliFill::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
 Cost BernoulliFill::cost(const Args& args) { return fill_cost(args.target, 0); }
 
 TensorSpec RandInt::infer(const Args& args) {
@@ -72,6 +76,7 @@ TensorSpec Bernoulli::infer(const Args& args) {
   check_floating("bernoulli", args.p);
   return TensorSpec(args.p.sizes(), args.p);
 }
+Grads Bernoulli::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
 Cost Bernoulli::cost(const Args& args) { return {0, 2 * static_cast<double>(args.p.nbytes())}; }
 
 void register_random();
@@ -94,10 +99,11 @@ PhiloxState reserve(Generator* generator, const Tensor& target, int words) {
 
 // Checks before it reserves: a call that fails leaves the generator alone.
 template <class Op>
-Tensor& draw(Tensor& target, typename Op::Args args, Generator* generator, int words) {
+Tensor& draw(Tensor& target, typename Op::Args args, Generator* generator, int words,
+             const char* name = detail::kInplaceName<Op>.data()) {
   Op::infer(args);
   args.random = reserve(generator, target, words);
-  return call_inplace<Op>(args, target);
+  return call_inplace<Op>(args, target, name);
 }
 
 int words_of(const Tensor& target) { return target.dtype() == DType::f64 ? 2 : 1; }
@@ -175,11 +181,11 @@ Tensor& normal_(Tensor& target, double mean, double std, Generator& generator) {
   return fill_normal(target, mean, std, &generator);
 }
 Tensor& bernoulli_(Tensor& target, double p, Generator& generator) {
-  return draw<BernoulliFill>(target, {target, p, {}}, &generator, 1);
+  return draw<BernoulliFill>(target, {target, p, {}}, &generator, 1, "bernoulli_");
 }
 
 Tensor& Tensor::uniform_(double low, double high) { return fill_uniform(*this, low, high, nullptr); }
 Tensor& Tensor::normal_(double mean, double std) { return fill_normal(*this, mean, std, nullptr); }
-Tensor& Tensor::bernoulli_(double p) { return draw<BernoulliFill>(*this, {*this, p, {}}, nullptr, 1); }
+Tensor& Tensor::bernoulli_(double p) { return draw<BernoulliFill>(*this, {*this, p, {}}, nullptr, 1, "bernoulli_"); }
 
 }  // namespace farro

@@ -7,7 +7,8 @@
 
 namespace farro {
 
-// A draw's gradient does not depend on what the tensor held: in-place draws pass a zero gradient back.
+// What a draw gives does not depend on what the tensor held, and that of an event on its probability is a step function:
+// their gradients are zero.
 struct NothingSaved {};
 
 struct Uniform {
@@ -22,7 +23,7 @@ struct Uniform {
   using Saved = NothingSaved;
   static TensorSpec infer(const Args& args);
   static Saved save(const Args&, const Outputs<Uniform>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }
+  static Grads backward(const Saved&, const Grads& grads, Need);
   static Cost cost(const Args& args);
 };
 
@@ -38,7 +39,7 @@ struct Normal {
   using Saved = NothingSaved;
   static TensorSpec infer(const Args& args);
   static Saved save(const Args&, const Outputs<Normal>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }
+  static Grads backward(const Saved&, const Grads& grads, Need);
   static Cost cost(const Args& args);
 };
 
@@ -54,7 +55,7 @@ struct BernoulliFill {
   using Saved = NothingSaved;
   static TensorSpec infer(const Args& args);
   static Saved save(const Args&, const Outputs<BernoulliFill>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }
+  static Grads backward(const Saved&, const Grads& grads, Need);
   static Cost cost(const Args& args);
 };
 
@@ -80,10 +81,10 @@ struct Bernoulli {
     static constexpr std::array names{"p", "random"};
     auto fields() const { return std::tie(p, random); }
   };
-  struct Saved {};
+  using Saved = NothingSaved;
   static TensorSpec infer(const Args& args);
   static Saved save(const Args&, const Outputs<Bernoulli>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads&, Need) { return Grads(1); }  // a step function: zero almost everywhere
+  static Grads backward(const Saved&, const Grads& grads, Need);
   static Cost cost(const Args& args);
 };
 

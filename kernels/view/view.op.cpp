@@ -171,6 +171,8 @@ Tensor Tensor::squeeze(int64_t dim) const {
 
 Tensor Tensor::unsqueeze(int64_t dim) const {
   const int d = normalize_dim("unsqueeze", dim, this->dim() + 1);
+  FARRO_CHECK(this->dim() < kMaxDims, ShapeError, "unsqueeze: tensor must have at most ", kMaxDims - 1,
+              " dimensions, got ", *this);
   Shape target = sizes();
   Strides strides = this->strides();
   const int64_t stride = d < this->dim() ? strides[d] * std::max<int64_t>(target[d], 1) : 1;

@@ -93,7 +93,7 @@ void samples_copy(SampleSink& sink) {
                         },
                     .exact = true});
   sink.error<ValueError>("fill", [] { return zeros({1}).expand({3}).fill_(1); },
-                         "fill_: tensor must not hold an element twice (an expanded view), got f32 [3] cpu; clone() it first");
+                         "fill_: tensor must not hold an element twice (an expanded or overlapping view), got f32 [3] cpu; clone() it first");
 }
 
 }  // namespace farro::opcheck

@@ -1,5 +1,8 @@
 // In-place changes under autograd: of plain tensors, of views, of bases; and never a silently wrong gradient.
+#include <farro/autograd/call/inplace.h>
+#include <farro/autograd/call/mutate.h>
 #include <farro/autograd/check/gradcheck.h>
+#include <farro/kernels/random/random.h>
 
 #include "autograd_support.h"
 
@@ -121,7 +124,7 @@ TEST(InPlace, AViewMadeUnderNoGradIsRefused) {
   }
   EXPECT_EQ(
       error_of<AutogradError>([&] { row.copy_(x); }),
-      "copy_into_: a view made under no_grad must not be changed in place while recording, got f32 [2] cpu; make the "
+      "copy_: a view made under no_grad must not be changed in place while recording, got f32 [2] cpu; make the "
       "view outside no_grad");
   EXPECT_THROW(row.narrow(0, 0, 1).copy_(x.narrow(0, 0, 1)), AutogradError);
   row.copy_(x.detach());  // nothing to record
@@ -142,6 +145,168 @@ TEST(InPlace, OverlappingOperandsReadTheOldValues) {
   Tensor x = arange(6, {.dtype = DType::f32});
   x.narrow(0, 1, 5).add_(x.narrow(0, 0, 5));
   EXPECT_EQ(values(x), (V{0, 1, 3, 5, 7, 9}));
+}
+
+// Ops whose kernels write an element and fail.
+struct WriteAndFail {
+  static constexpr OpInfo info{.name = "write_and_fail"};
+  static constexpr const char* no_backward = "it fails";
+  struct Args {
+    const Tensor& target;
+    static constexpr std::array names{"target"};
+    auto fields() const { return std::tie(target); }
+  };
+  static TensorSpec infer(const Args& args) { return TensorSpec(args.target.sizes(), args.target); }
+  static Cost cost(const Args&) { return {}; }
+};
+struct WriteListAndFail {
+  static constexpr OpInfo info{.name = "write_list_and_fail"};
+  static constexpr int kOutputs = 0;
+  static constexpr const char* no_backward = "it fails";
+  struct Args {
+    TensorList targets;
+    static constexpr std::array names{"targets"};
+    auto fields() const { return std::tie(targets); }
+  };
+  static void check(const Args&) {}
+  static std::array<TensorList, 1> changed(const Args& args) { return {args.targets}; }
+  static Cost cost(const Args&) { return {}; }
+};
+[[noreturn]] void write_and_fail(const Tensor& target) {
+  *target.data<float>() = 7;
+  throw std::runtime_error("failed halfway");
+}
+
+TEST(InPlace, AKernelThatFailsHalfwayHasChangedTheTensor) {
+  register_kernel<WriteAndFail>(DeviceType::cpu, [](const auto& args, auto&) { write_and_fail(args.target); });
+  register_kernel<WriteListAndFail>(DeviceType::cpu, [](const auto& args, auto&) { write_and_fail(args.targets[0]); });
+  Tensor x = leaf({1, 2});
+  Tensor y = x * 5;
+  const Tensor z = y * y;
+  EXPECT_THROW(call_inplace<WriteAndFail>({y}, y), std::runtime_error);
+  EXPECT_EQ(y.version(), 1u);
+  EXPECT_THROW(z.backward(tensor({1, 1})), AutogradError);
+  EXPECT_THROW(call_mutating<WriteListAndFail>({{&y, 1}}), std::runtime_error);
+  EXPECT_EQ(y.version(), 2u);
+}
+
+TEST(InPlace, WhatCannotBeSavedIsRefusedBeforeTheChange) {
+  Tensor made;
+  {
+    const inference_mode guard;
+    made = tensor({2, 3});
+  }
+  Tensor x = leaf({1, 1});
+  Tensor y = x * 5;
+  const Tensor z = y * y;
+  EXPECT_THROW(y.mul_(made), AutogradError);
+  EXPECT_EQ(values(y), (V{5, 5}));
+  z.backward(tensor({1, 1}));
+  EXPECT_EQ(values(x.grad()), (V{50, 50}));
+}
+
+TEST(InPlace, AChangedViewHasAHistoryAtOnce) {
+  Tensor x = leaf({1, 2});
+  Tensor y = x * 1, v = y[0], other = y[1], buffer = zeros({2}), row = buffer[0];
+  v.mul_(3);
+  EXPECT_TRUE(v.requires_grad());
+  EXPECT_FALSE(v.is_leaf());
+  EXPECT_TRUE(other.requires_grad());
+  EXPECT_FALSE(row.requires_grad());
+  buffer.add_(x);
+  EXPECT_TRUE(row.requires_grad());
+  EXPECT_FALSE(row.is_leaf());
+  EXPECT_STREQ(row.grad_fn()->name(), "view_of_base");
+  EXPECT_EQ(error_of<AutogradError>([&] { v.set_requires_grad(); }),
+            "set_requires_grad: tensor must be a leaf, got the result of view_of_base (tensor: f32 [] cpu)");
+  EXPECT_EQ(values(grad(v * v, v)), (V{6}));
+  y.mul_(2);
+  other.retain_grad();
+  EXPECT_NO_THROW(v.register_hook([](const Tensor& g) { return g * 10; }));
+  (v + other).backward();
+  EXPECT_EQ(values(x.grad()), (V{60, 2}));
+  EXPECT_EQ(values(other.grad()), (V{1}));
+}
+
+TEST(InPlace, AViewTakenBeforeItsBaseBecameALeafHasNoGradient) {
+  Tensor b = zeros({4});
+  const Tensor v = b.view({2, 2}), w = b.as_strided({2}, {2}, 0);
+  b.set_requires_grad();
+  const auto is_constant = [&] {
+    EXPECT_FALSE(v.requires_grad());
+    EXPECT_FALSE((v * 2).requires_grad());
+    EXPECT_FALSE(v.as_strided({2}, {1}, 0).requires_grad());
+    EXPECT_FALSE((w * 2).requires_grad());
+  };
+  is_constant();
+  {
+    const no_grad guard;
+    b.add_(1);
+  }
+  is_constant();
+  EXPECT_TRUE(b.view({2, 2}).requires_grad());
+}
+
+TEST(InPlace, ALeafThatIsAViewOwnsItsHistory) {
+  const Tensor b = zeros({4});
+  Tensor v = b.narrow(0, 0, 2);
+  v.set_requires_grad();
+  (v.as_strided({2}, {1}, 0) * 3).backward(tensor({1, 1}));
+  EXPECT_EQ(values(v.grad()), (V{3, 3}));
+  EXPECT_THROW(v.narrow(0, 0, 1).mul_(2), AutogradError);
+}
+
+TEST(InPlace, AnOpThatSavedAnotherPartOfItsTargetLeaksNothing) {
+  Probe probe;
+  for (int i = 0; i < 3; ++i) {
+    Tensor x = leaf({1, 2});
+    Tensor y = x * probe.make(3);
+    y.div_(y[0]);
+    Tensor z = x * probe.make(3);
+    Tensor v = z[0];
+    v.mul_(z[1]);
+    EXPECT_THROW(v.backward(), AutogradError);  // z[1] may have changed with it
+  }
+  EXPECT_EQ(probe.alive(), 0);
+}
+
+TEST(InPlace, WhatIsOverwrittenGetsAZeroGradient) {
+  Tensor x = leaf({1, 2}), s = leaf({3, 4});
+  const auto gradient_after = [&](auto change) {
+    x.set_grad({});
+    Tensor y = x * 2;
+    change(y);
+    y.backward(tensor({1, 1}));
+    return values(x.grad());
+  };
+  EXPECT_EQ(gradient_after([](Tensor& y) { y.zero_(); }), (V{0, 0}));
+  EXPECT_EQ(gradient_after([](Tensor& y) { y.fill_(3); }), (V{0, 0}));
+  EXPECT_EQ(gradient_after([](Tensor& y) { y.uniform_(); }), (V{0, 0}));
+  EXPECT_EQ(gradient_after([](Tensor& y) { y.bernoulli_(); }), (V{0, 0}));
+  EXPECT_EQ(gradient_after([&](Tensor& y) { y.copy_(s); }), (V{0, 0}));
+  EXPECT_EQ(values(s.grad()), (V{1, 1}));
+}
+
+TEST(InPlace, IntegersHaveNoHistory) {
+  Tensor x = leaf({1, 2}), t = zeros({2}, {.dtype = DType::i64});
+  t.copy_(x);
+  EXPECT_FALSE(t.requires_grad());
+  EXPECT_EQ(values(t), (V{1, 2}));
+}
+
+TEST(InPlace, ErrorsUseTheNamesThatWereCalled) {
+  const auto twice = [](const char* op, const char* shape) {
+    return std::string(op) + ": tensor must not hold an element twice (an expanded or overlapping view), got f32 " + shape +
+           " cpu; clone() it first";
+  };
+  Tensor e = zeros({1}).expand({3}), window = zeros({4}).as_strided({3, 2}, {1, 1}, 0);
+  EXPECT_EQ(error_of<ValueError>([&] { e.zero_(); }), twice("zero_", "[3]"));
+  EXPECT_EQ(error_of<ValueError>([&] { e.fill_(1); }), twice("fill_", "[3]"));
+  EXPECT_EQ(error_of<ValueError>([&] { e.bernoulli_(); }), twice("bernoulli_", "[3]"));
+  EXPECT_EQ(error_of<ValueError>([&] { e.copy_(zeros({3})); }), twice("copy_", "[3]"));
+  EXPECT_EQ(error_of<ValueError>([&] { window.add_(1); }), twice("add_", "[3, 2]"));
+  EXPECT_EQ(error_of<ValueError>([] { zeros({3}).copy_(Tensor()); }),
+            "copy_: source must be a defined tensor, got an undefined one");
 }
 
 }  // namespace

@@ -239,7 +239,7 @@ TEST(ViewGrad, SeveralChangesInARow) {
   y.slice(0, 0, 4, 2).mul_(tensor({3, 5}, {.dtype = DType::f64}));  // times 3, times 5
   y.t().zero_().add_(1);                                            // forgets all of it
   y.backward(ones({4}, {.dtype = DType::f64}));
-  EXPECT_FALSE(x.grad().defined());
+  EXPECT_EQ(values(x.grad()), (V{0, 0, 0, 0}));
 
   Tensor z = x * 2;
   z.narrow(0, 0, 2).add_(x.narrow(0, 2, 2));
@@ -318,6 +318,87 @@ TEST(ViewGrad, GradientOfGradientThroughAnInPlaceView) {
   const Tensor dx = grad(y.sum(), x, {.create_graph = true});
   EXPECT_EQ(values(dx), (V{2 * 2 + 3, 2 + 2 * 3}));
   EXPECT_EQ(values(grad(dx.sum(), x)), (V{3, 3}));
+}
+
+TEST(ViewGrad, AViewMustStayInsideItsBase) {
+  const Tensor s = zeros({10}, {.dtype = DType::f32});
+  Tensor p = s.narrow(0, 5, 5).detach().set_requires_grad();
+  try {
+    p.as_strided({5}, {1}, 0);
+    FAIL();
+  } catch (const ValueError& error) {
+    EXPECT_STREQ(error.what(),
+                 "as_strided: a view must stay inside its base where gradients are recorded, elements 5 to 9 of the "
+                 "storage, got elements 0 to 4 (base: f32 [5] cpu)");
+  }
+  EXPECT_THROW(p.as_strided({2}, {5}, 5), Error);
+  EXPECT_EQ(p.detach().as_strided({5}, {1}, 0).numel(), 5);  // nothing to record
+  p.as_strided({0}, {1}, 0).sum().backward();
+  EXPECT_EQ(values(p.grad()), (V{0, 0, 0, 0, 0}));
+  // In place: a view of a buffer, which gets its history only now.
+  Tensor buffer = s.narrow(0, 5, 5).detach(), outside = buffer.as_strided({5}, {1}, 0);
+  EXPECT_THROW(outside.add_(p), ValueError);
+  EXPECT_EQ(values(s), V(10, 0.0));
+}
+
+TEST(ViewGrad, ABaseMustNotHoldAnElementTwice) {
+  Tensor p = zeros({1}, {.dtype = DType::f32}).expand({3}).detach().set_requires_grad();
+  try {
+    p.as_strided({1}, {1}, 0);
+    FAIL();
+  } catch (const ValueError& error) {
+    EXPECT_STREQ(error.what(),
+                 "as_strided: the base of a view must not hold an element twice where gradients are recorded, got strides "
+                 "[0] (base: f32 [3] cpu); clone() it first");
+  }
+}
+
+TEST(ViewGrad, GapsOfABaseGiveNoGradient) {
+  full({9}, 1e30, {.dtype = DType::f64});  // leaves its memory for others
+  Tensor p = zeros({10}, {.dtype = DType::f64}).slice(0, 0, 10, 2).detach(), w = leaf({1});
+  Tensor across = p.as_strided({9}, {1}, 0);
+  across.add_(w);
+  p.backward(ones({5}, {.dtype = DType::f64}));
+  EXPECT_EQ(values(w.grad()), (V{5}));
+}
+
+TEST(View, AtMostEightDimensions) {
+  const Tensor x = zeros({1, 1, 1, 1, 1, 1, 1, 1}, {.dtype = DType::f32});
+  try {
+    x.unsqueeze(0);
+    FAIL();
+  } catch (const ShapeError& error) {
+    EXPECT_STREQ(error.what(),
+                 "unsqueeze: tensor must have at most 7 dimensions, got f32 [1, 1, 1, 1, 1, 1, 1, 1] cpu");
+  }
+  try {
+    zeros({1, 1, 1, 1, 1, 1, 1, 1, 1});
+    FAIL();
+  } catch (const ShapeError& error) {
+    EXPECT_STREQ(error.what(), "shape: a tensor must have at most 8 dimensions, got 9");
+  }
+}
+
+TEST(Layout, OnlyDenseLayoutsAreKept) {
+  // Reaches as far as a dense tensor of its size, but holds each element four times.
+  const Tensor e = arange(14.0).reshape({2, 7}).narrow(1, 0, 1).expand({2, 4});
+  EXPECT_EQ(values(e + tensor({10, 20, 30, 40}, {.dtype = DType::f64})), (V{10, 20, 30, 40, 17, 27, 37, 47}));
+  EXPECT_EQ(values(e * 2), (V{0, 0, 0, 0, 14, 14, 14, 14}));
+  EXPECT_EQ(values(zeros_like(e)), V(8, 0.0));
+  const Tensor t = arange(6.0).reshape({2, 3}).t();
+  EXPECT_EQ((t + t).strides(), t.strides());
+  EXPECT_EQ(empty_like(t).strides(), t.strides());
+
+  EXPECT_TRUE(is_dense({3, 1, 2}, {1, 99, 3}));
+  EXPECT_TRUE(is_dense({0, 4}, {7, 7}));
+  EXPECT_TRUE(is_dense({}, {}));
+  EXPECT_FALSE(is_dense({2, 4}, {7, 0}));
+  EXPECT_FALSE(is_dense({2, 2}, {2, 2}));
+  EXPECT_FALSE(is_dense({2}, {2}));
+  EXPECT_EQ(overlapping_dim({2, 3}, {3, 1}), -1);
+  EXPECT_EQ(overlapping_dim({5, 3}, {1, 1}), 1);
+  EXPECT_EQ(overlapping_dim({2, 100, 3}, {100, 1, 1}), 2);
+  EXPECT_EQ(overlapping_dim({4, 1}, {0, 0}), 0);
 }
 
 }  // namespace
