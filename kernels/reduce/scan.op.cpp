@@ -106,9 +106,11 @@ Tensor prod(const Tensor& input, const Dims& dims, bool keepdim) {
 Tensor cumsum(const Tensor& input, int64_t dim) { return call<CumSum>({input, dim, false}); }
 Tensor prod_others(const Tensor& input, int64_t dim) { return call<ProdOthers>({input, dim}); }
 Tensor prod_others_backward(const Tensor& grad, const Tensor& input, int64_t dim) {
-  const bool recorded = grad_enabled() && input.defined() && input.dim() > 0 && input.numel() > 0 &&
+  const bool recorded = grad_enabled() && input.defined() &&
                         (input.requires_grad() || (grad.defined() && grad.requires_grad()));
-  return recorded ? composed_gradient(grad, input, dim) : call<ProdOthersBackward>({grad, input, dim});
+  if (recorded && input.dim() > 0 && input.numel() > 0) return composed_gradient(grad, input, dim);
+  // What is left to record has no other element to depend on: a constant.
+  return call<ProdOthersBackward>({recorded ? grad.detach() : grad, recorded ? input.detach() : input, dim});
 }
 
 }  // namespace farro
