@@ -61,8 +61,14 @@ SavedTensor saved_optional(const Tensor& t) { return t.defined() ? SavedTensor(t
 Tensor scaled(const Tensor& t, const Tensor& weight) { return weight.defined() ? t * weight : t; }
 Tensor or_zero(const Tensor& sum, const Tensor& more) { return sum.defined() ? sum + more : more; }
 
-Cost cost_of(const Tensor& x, int passes, double flops) {
-  return {flops * static_cast<double>(x.numel()), passes * static_cast<double>(x.nbytes())};
+// `passes` over x, `statistics` numbers a row, `scales` tensors like weight.
+Cost cost_of(const Tensor& x, int dims, double flops, int passes, int statistics, int scales) {
+  const double rows = static_cast<double>(checked_numel("cost", statistics_spec(x, dims).sizes));
+  const double row_bytes =
+      static_cast<double>(checked_numel("cost", row_sizes(x, dims))) * double(item_size(x.dtype()));
+  return {flops * static_cast<double>(x.numel()),
+          passes * static_cast<double>(x.nbytes()) + scales * row_bytes +
+              statistics * rows * static_cast<double>(item_size(statistics_spec(x, dims).dtype))};
 }
 
 // x-hat and 1 / deviation, of public ops, so that they can be differentiated.
@@ -132,7 +138,9 @@ Grads LayerNorm::backward(const Saved& saved, const Grads& grads, Need need) {
   return {need[0] ? std::move(out[0]) : Tensor(), need[1] ? std::move(out[1]) : Tensor(),
           need[2] ? std::move(out[2]) : Tensor()};
 }
-Cost LayerNorm::cost(const Args& args) { return cost_of(args.x, 2, 8); }
+Cost LayerNorm::cost(const Args& args) {
+  return cost_of(args.x, args.dims, 8, 2, 2, args.weight.defined() + args.bias.defined());
+}
 
 std::array<TensorSpec, 3> LayerNormBackward::infer(const Args& args) {
   check_input(info.name, args.x, args.dims);
@@ -156,7 +164,9 @@ Grads LayerNormBackward::backward(const Saved& saved, const Grads& grads, Need n
   return out;
 }
 Cost LayerNormBackward::cost(const Args& args) {
-  return cost_of(args.x, args.need_x ? 3 : 2, (args.need_x ? 9 : 0) + (args.need_weight ? 3 : 0) + (args.need_bias ? 1 : 0));
+  const double flops = (args.need_x ? 9 : 0) + (args.need_weight ? 3 : 0) + (args.need_bias ? 1 : 0);
+  return cost_of(args.x, args.dims, flops, args.need_x ? 3 : 2, 2,
+                 args.weight.defined() + args.need_weight + args.need_bias);
 }
 
 std::array<TensorSpec, 2> RmsNorm::infer(const Args& args) {
@@ -172,7 +182,7 @@ Grads RmsNorm::backward(const Saved& saved, const Grads& grads, Need need) {
                                     saved.eps, need[0], need[1]});
   return {need[0] ? std::move(out[0]) : Tensor(), need[1] ? std::move(out[1]) : Tensor()};
 }
-Cost RmsNorm::cost(const Args& args) { return cost_of(args.x, 2, 5); }
+Cost RmsNorm::cost(const Args& args) { return cost_of(args.x, args.dims, 5, 2, 1, args.weight.defined()); }
 
 std::array<TensorSpec, 2> RmsNormBackward::infer(const Args& args) {
   check_input(info.name, args.x, args.dims);
@@ -194,7 +204,8 @@ Grads RmsNormBackward::backward(const Saved& saved, const Grads& grads, Need nee
   return out;
 }
 Cost RmsNormBackward::cost(const Args& args) {
-  return cost_of(args.x, args.need_x ? 3 : 2, (args.need_x ? 7 : 0) + (args.need_weight ? 3 : 0));
+  return cost_of(args.x, args.dims, (args.need_x ? 7 : 0) + (args.need_weight ? 3 : 0), args.need_x ? 3 : 2, 1,
+                 args.weight.defined() + args.need_weight);
 }
 
 void register_layer_norm();

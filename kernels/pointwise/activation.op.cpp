@@ -23,7 +23,7 @@ Grads LeakyReluBackward::backward(const Saved& saved, const Grads& grads, Need n
 }
 Cost LeakyReluBackward::cost(const Args& args) {
   const Tensor inputs[] = {args.grad, args.a};
-  return pointwise_cost(inputs, 1);
+  return pointwise_cost(kKind, inputs, 1);
 }
 
 // y' = 1 - y^2.
@@ -56,7 +56,7 @@ Grads SiluBackward::backward(const Saved& saved, const Grads& grads, Need need) 
   return {need[0] ? silu_backward(gg, a) : Tensor(), second};
 }
 
-Cost Gelu::cost(const Args& args) { return pointwise_cost({&args.a, 1}, 4); }
+Cost Gelu::cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 4); }
 Grads Gelu::backward(const Saved& saved, const Grads& grads, Need) {
   return {gelu_backward(grads[0], saved.a.get(), saved.approximation)};
 }
@@ -93,7 +93,7 @@ Grads GeluBackward::backward(const Saved& saved, const Grads& grads, Need need) 
 }
 Cost GeluBackward::cost(const Args& args) {
   const Tensor inputs[] = {args.grad, args.a};
-  return pointwise_cost(inputs, 6);
+  return pointwise_cost(kKind, inputs, 6);
 }
 
 void register_activation();

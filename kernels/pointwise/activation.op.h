@@ -45,7 +45,7 @@ struct LeakyRelu {
   static TensorSpec infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a); }
   static Saved save(const Args& args, const Outputs<LeakyRelu>&, Need) { return {SavedTensor(args.a), args.slope}; }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return pointwise_cost({&args.a, 1}, 1); }
+  static Cost cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 1); }
 };
 
 struct Gelu {
@@ -88,7 +88,7 @@ struct ActivationBackward {
   }
   static Cost cost(const Args& args) {
     const Tensor inputs[] = {args.grad, args.from};
-    return pointwise_cost(inputs, Op::kFlops);
+    return pointwise_cost(kKind, inputs, Op::kFlops);
   }
 };
 

@@ -3,6 +3,8 @@
 #include <farro/autograd/call/inplace.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 
+#include <cmath>
+
 namespace farro {
 
 TensorSpec Add::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
@@ -12,7 +14,7 @@ Grads Add::backward(const Saved& saved, const Grads& grads, Need need) {
 }
 Cost Add::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
-  return pointwise_cost(inputs, args.alpha == 1 ? 1 : 2);
+  return pointwise_cost(kKind, inputs, args.alpha == 1 ? 1 : 2);
 }
 
 TensorSpec Sub::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
@@ -21,7 +23,7 @@ Grads Sub::backward(const Saved&, const Grads& grads, Need need) {
 }
 Cost Sub::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
-  return pointwise_cost(inputs, 1);
+  return pointwise_cost(kKind, inputs, 1);
 }
 
 TensorSpec Mul::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
@@ -33,7 +35,7 @@ Grads Mul::backward(const Saved& saved, const Grads& grads, Need need) {
 }
 Cost Mul::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
-  return pointwise_cost(inputs, 1);
+  return pointwise_cost(kKind, inputs, 1);
 }
 
 TensorSpec Div::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
@@ -47,7 +49,7 @@ Grads Div::backward(const Saved& saved, const Grads& grads, Need need) {
 }
 Cost Div::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
-  return pointwise_cost(inputs, 1);
+  return pointwise_cost(kKind, inputs, 1);
 }
 
 TensorSpec Neg::infer(const Args& args) {
@@ -55,7 +57,7 @@ TensorSpec Neg::infer(const Args& args) {
   return pointwise_spec(info.name, kKind, args.a);
 }
 Grads Neg::backward(const Saved&, const Grads& grads, Need) { return {neg(grads[0])}; }
-Cost Neg::cost(const Args& args) { return pointwise_cost({&args.a, 1}, 1); }
+Cost Neg::cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 1); }
 
 void register_arithmetic();
 void register_arithmetic() {
@@ -66,13 +68,25 @@ void register_arithmetic() {
   register_op<Neg>();
 }
 
-Tensor add(const Tensor& a, const Tensor& b, double alpha) { return call<Add>({a, b, alpha}); }
+namespace {
+// Here and not in infer(), where it would cost a + b four instructions.
+void check_alpha(const Tensor& a, const Tensor& b, double alpha) {
+  if (alpha == std::floor(alpha) || !a.defined() || !b.defined()) return;
+  FARRO_CHECK(is_floating(result_type(a, b)), DTypeError, "add: alpha must be a whole number for integer tensors, got ",
+              alpha, " (a: ", a, ", b: ", b, ")");
+}
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b, double alpha) {
+  check_alpha(a, b, alpha);
+  return call<Add>({a, b, alpha});
+}
 Tensor sub(const Tensor& a, const Tensor& b) { return call<Sub>({a, b}); }
 Tensor mul(const Tensor& a, const Tensor& b) { return call<Mul>({a, b}); }
 Tensor div(const Tensor& a, const Tensor& b) { return call<Div>({a, b}); }
 Tensor neg(const Tensor& a) { return call<Neg>({a}); }
 
-Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+Tensor operator+(const Tensor& a, const Tensor& b) { return call<Add>({a, b, 1}); }
 Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
@@ -86,7 +100,10 @@ Tensor operator*(Scalar a, const Tensor& b) { return mul(wrap_number(a, b), b); 
 Tensor operator/(Scalar a, const Tensor& b) { return div(wrap_number(a, b), b); }
 
 Tensor Tensor::operator-() const { return neg(*this); }
-Tensor& Tensor::add_(const Tensor& other, double alpha) { return call_inplace<Add>({*this, other, alpha}, *this); }
+Tensor& Tensor::add_(const Tensor& other, double alpha) {
+  check_alpha(*this, other, alpha);
+  return call_inplace<Add>({*this, other, alpha}, *this);
+}
 Tensor& Tensor::sub_(const Tensor& other) { return call_inplace<Sub>({*this, other}, *this); }
 Tensor& Tensor::mul_(const Tensor& other) { return call_inplace<Mul>({*this, other}, *this); }
 Tensor& Tensor::div_(const Tensor& other) { return call_inplace<Div>({*this, other}, *this); }

@@ -27,7 +27,7 @@ struct UnaryOp {
   static constexpr double kFlops = 1;
   static std::array<const Tensor*, 1> inputs(const Args& args) { return {&args.a}; }
   static TensorSpec infer(const Args& args) { return pointwise_spec(Op::info.name, Op::kKind, args.a); }
-  static Cost cost(const Args& args) { return pointwise_cost({&args.a, 1}, Op::kFlops); }
+  static Cost cost(const Args& args) { return pointwise_cost(Op::kKind, {&args.a, 1}, Op::kFlops); }
 };
 
 // With a backward from the input, or from the output where that says enough: it is often kept anyway.
@@ -54,7 +54,7 @@ struct BinaryOp {
   static TensorSpec infer(const Args& args) { return pointwise_spec(Op::info.name, Op::kKind, args.a, args.b); }
   static Cost cost(const Args& args) {
     const Tensor inputs[] = {args.a, args.b};
-    return pointwise_cost(inputs, Op::kFlops);
+    return pointwise_cost(Op::kKind, inputs, Op::kFlops);
   }
 };
 

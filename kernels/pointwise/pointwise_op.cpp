@@ -91,12 +91,13 @@ TensorSpec pointwise_spec(const char* op, PointwiseKind kind, const Tensor& a) {
   return pointwise_spec(op, kind, TensorList(&a, 1));
 }
 
-Cost pointwise_cost(TensorList inputs, double flops) {
+Cost pointwise_cost(PointwiseKind kind, TensorList inputs, double flops) {
   Shape sizes = inputs[0].sizes();
   for (const Tensor& input : inputs.subspan(1)) sizes = broadcast_shapes("cost", sizes, input.sizes());
   double elements = 1;
   for (int64_t size : sizes) elements *= static_cast<double>(size);
-  Cost cost{flops * elements, elements * static_cast<double>(item_size(result_type(inputs)))};
+  const DType result = result_of(kind, pointwise_dtype(kind, inputs));
+  Cost cost{flops * elements, elements * static_cast<double>(item_size(result))};
   for (const Tensor& input : inputs) cost.bytes += static_cast<double>(input.nbytes());
   return cost;
 }

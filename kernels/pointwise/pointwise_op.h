@@ -28,6 +28,6 @@ TensorSpec pointwise_spec(const char* op, PointwiseKind kind, const Tensor& a, c
 TensorSpec pointwise_spec(const char* op, PointwiseKind kind, const Tensor& a);
 
 // `flops` per element; every input read, the result written.
-Cost pointwise_cost(TensorList inputs, double flops);
+Cost pointwise_cost(PointwiseKind kind, TensorList inputs, double flops);
 
 }  // namespace farro

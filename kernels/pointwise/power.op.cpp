@@ -32,7 +32,7 @@ Grads Pow::backward(const Saved& saved, const Grads& grads, Need need) {
 }
 Cost Pow::cost(const Args& args) {
   const Tensor inputs[] = {args.base, args.exponent};
-  return pointwise_cost(inputs, 1);
+  return pointwise_cost(kKind, inputs, 1);
 }
 
 void register_power();

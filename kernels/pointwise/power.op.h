@@ -24,7 +24,7 @@ struct PowScalar {
     return {SavedTensor(args.base), args.exponent};
   }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return pointwise_cost({&args.base, 1}, 1); }
+  static Cost cost(const Args& args) { return pointwise_cost(kKind, {&args.base, 1}, 1); }
 };
 
 struct Pow {

@@ -17,11 +17,11 @@ Tensor where(const Tensor& condition, Scalar a, Scalar b);
 Tensor masked_fill(const Tensor& a, const Tensor& mask, Scalar value);
 
 // min(max(a, low), high); a missing bound does not bound. NaN stays NaN. An integer tensor with a floating bound
-// becomes the default dtype. ValueError without any bound, DTypeError for bool. The gradient passes where a lies within
-// the bounds; of clamp_, in place, strictly within.
+// becomes the default dtype; in place that is a DTypeError. ValueError without any bound, DTypeError for bool. The
+// gradient passes where a lies within the bounds; of clamp_, in place, strictly within. NaN gets none.
 Tensor clamp(const Tensor& a, std::optional<Scalar> low, std::optional<Scalar> high);
 
-// NaN where either is; where both are equal each gets half of the gradient.
+// NaN where either is; where both are equal each gets half of the gradient, where either is NaN all of it.
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 

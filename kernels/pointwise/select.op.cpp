@@ -16,11 +16,12 @@ void check_mask(const char* op, const char* name, const Tensor& mask) {
               name, ": ", mask, ")");
 }
 
-// Of two inputs of an extremum: the chosen one gets the gradient, equal ones half of it each.
-Grads backward_of_extremum(const Tensor& grad, const Tensor& chosen_a, const Tensor& equal, Need need) {
-  const Tensor half = masked_fill(grad, logical_not(equal), 0) / 2;
-  return {need[0] ? masked_fill(grad, logical_not(chosen_a), 0) + half : Tensor(),
-          need[1] ? masked_fill(grad, logical_or(chosen_a, equal), 0) + half : Tensor()};
+// Of two inputs of an extremum: the one that is passed over gets nothing, equal ones half of the gradient each. NaN is
+// neither passed over nor equal.
+Grads backward_of_extremum(const Tensor& grad, const Tensor& passed_a, const Tensor& passed_b, const Tensor& equal,
+                           Need need) {
+  const Tensor share = where(equal, grad / 2, grad);
+  return {need[0] ? masked_fill(share, passed_a, 0) : Tensor(), need[1] ? masked_fill(share, passed_b, 0) : Tensor()};
 }
 
 }  // namespace
@@ -39,7 +40,7 @@ Grads Where::backward(const Saved& saved, const Grads& grads, Need need) {
 }
 Cost Where::cost(const Args& args) {
   const Tensor inputs[] = {args.condition, args.a, args.b};
-  return pointwise_cost(inputs, 1);
+  return pointwise_cost(kKind, inputs, 1);
 }
 
 TensorSpec MaskedFill::infer(const Args& args) {
@@ -53,27 +54,31 @@ Grads MaskedFill::backward(const Saved& saved, const Grads& grads, Need need) {
 }
 Cost MaskedFill::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.mask};
-  return pointwise_cost(inputs, 1);
+  return pointwise_cost(kKind, inputs, 1);
 }
 
 TensorSpec Clamp::infer(const Args& args) {
   FARRO_CHECK(args.a.dtype() != DType::boolean, DTypeError, "clamp: a must be a number, got bool (a: ", args.a, ")");
+  // clamp() makes integers floating beforehand, which clamp_() cannot.
+  FARRO_CHECK(is_floating(args.a.dtype()) || !(args.low.is_floating() || args.high.is_floating()), DTypeError,
+              "clamp_: low and high must be integers for an integer tensor, got low ", args.low, " and high ",
+              args.high, " (a: ", args.a, ")");
   return pointwise_spec(info.name, kKind, args.a);
 }
 Grads Clamp::backward(const Saved& saved, const Grads& grads, Need) {
   const Tensor a = saved.a.get();
-  const Tensor outside =
-      saved.from_output ? logical_or(a <= saved.low, a >= saved.high) : logical_or(a<saved.low, a> saved.high);
-  return {masked_fill(grads[0], outside, 0)};
+  const Tensor inside =
+      saved.from_output ? logical_and(a > saved.low, a < saved.high) : logical_and(a >= saved.low, a <= saved.high);
+  return {where(inside, grads[0], 0)};
 }
 
 Grads Maximum::backward(const Saved& saved, const Grads& grads, Need need) {
   const Tensor a = saved.a.get(), b = saved.b.get();
-  return backward_of_extremum(grads[0], a > b, a == b, need);
+  return backward_of_extremum(grads[0], a<b, a> b, a == b, need);
 }
 Grads Minimum::backward(const Saved& saved, const Grads& grads, Need need) {
   const Tensor a = saved.a.get(), b = saved.b.get();
-  return backward_of_extremum(grads[0], a < b, a == b, need);
+  return backward_of_extremum(grads[0], a > b, a < b, a == b, need);
 }
 
 void register_select();

@@ -68,7 +68,7 @@ struct Clamp {
     return {in_place ? SavedTensor::output(out[0]) : SavedTensor(args.a), in_place, args.low, args.high};
   }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return pointwise_cost({&args.a, 1}, 2); }
+  static Cost cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 2); }
 };
 
 struct Maximum : BinaryOp<Maximum> {

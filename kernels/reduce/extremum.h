@@ -9,7 +9,7 @@
 
 namespace farro {
 
-// Over several dimensions (empty: all). Equal values share the gradient evenly.
+// Over several dimensions (empty: all). Equal values, or all that are NaN, share the gradient evenly.
 Tensor amax(const Tensor& input, const Dims& dims = {}, bool keepdim = false);
 Tensor amin(const Tensor& input, const Dims& dims = {}, bool keepdim = false);
 Tensor max(const Tensor& input);

@@ -1,6 +1,7 @@
 #include <farro/kernels/reduce/extremum.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/kernels/index/gather.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/select.h>
@@ -27,7 +28,8 @@ TensorSpec Extremum<Op>::infer(const Args& args) {
 template <class Op>
 Grads Extremum<Op>::backward(const Saved& saved, const Grads& grads, Need) {
   const ReducedFrom& from = saved.from;
-  const Tensor chosen = saved.input.get() == from.keep(saved.out.get());
+  // Where an input is NaN, so is the result.
+  const Tensor input = saved.input.get(), chosen = logical_or(input == from.keep(saved.out.get()), isnan(input));
   const Tensor ties = sum(chosen, from.dims(), true);
   return {masked_fill(from.keep(grads[0]) / ties, logical_not(chosen), 0)};
 }
@@ -43,11 +45,8 @@ Grads IndexedExtremum<Op>::backward(const Saved& saved, const Grads& grads, Need
   const ReducedFrom& from = saved.from;
   if (!grads[0].defined()) return Grads(1);
   if (from.sizes.empty()) return {grads[0]};
-  Shape along = Dims::filled(from.sizes.size(), 1);
-  for (int i = 0; i < from.sizes.size(); ++i)
-    if (from.mask >> i & 1) along[i] = from.sizes[i];
-  const Tensor positions = arange(from.count(), {.device = grads[0].device()}).view(along);
-  return {masked_fill(from.keep(grads[0]), positions != from.keep(saved.indices.get()), 0)};
+  const Tensor nothing = zeros(from.sizes, {.dtype = grads[0].dtype(), .device = grads[0].device()});
+  return {scatter_add(nothing, from.dims()[0], from.keep(saved.indices.get()), from.keep(grads[0]))};
 }
 
 template <class Op>

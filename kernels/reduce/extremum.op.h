@@ -19,7 +19,7 @@ struct Extremum {
     return {SavedTensor(args.input), SavedTensor::output(out[0]), {Op::info.name, args.input, args.dims}};
   }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return reduce_cost(args, 1); }
+  static Cost cost(const Args& args) { return reduce_cost(args, 1, item_size(args.input.dtype())); }
 };
 struct AMax : Extremum<AMax> {
   static constexpr OpInfo info{.name = "amax"};
@@ -50,7 +50,9 @@ struct IndexedExtremum {
     return {SavedTensor::output(out[1], 1), {Op::info.name, args.input, {args.dim}}};
   }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return reduce_cost({args.input, {args.dim}, args.keepdim}, 1); }
+  static Cost cost(const Args& args) {
+    return reduce_cost({args.input, {args.dim}, args.keepdim}, 1, item_size(args.input.dtype()) + sizeof(int64_t));
+  }
 };
 struct MaxDim : IndexedExtremum<MaxDim> {
   static constexpr OpInfo info{.name = "max"};
@@ -65,7 +67,7 @@ struct ArgExtremum {
   using Args = ReduceDimArgs;
   static constexpr const char* no_backward = "the result is an index";
   static TensorSpec infer(const Args& args);
-  static Cost cost(const Args& args) { return reduce_cost({args.input, {args.dim}, args.keepdim}, 1); }
+  static Cost cost(const Args& args) { return reduce_cost({args.input, {args.dim}, args.keepdim}, 1, sizeof(int64_t)); }
 };
 struct ArgMax : ArgExtremum<ArgMax> {
   static constexpr OpInfo info{.name = "argmax"};

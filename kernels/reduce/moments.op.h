@@ -26,7 +26,9 @@ struct Var {
     return {SavedTensor(args.input), {info.name, args.input, args.dims}, args.unbiased};
   }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return reduce_cost({args.input, args.dims, args.keepdim}, 4); }
+  static Cost cost(const Args& args) {
+    return reduce_cost({args.input, args.dims, args.keepdim}, 4, item_size(args.input.dtype()));
+  }
 };
 
 // For 0 < p < infinity.
@@ -50,7 +52,9 @@ struct Norm {
     return {SavedTensor(args.input), SavedTensor::output(out[0]), {info.name, args.input, args.dims}, args.p};
   }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return reduce_cost({args.input, args.dims, args.keepdim}, 2); }
+  static Cost cost(const Args& args) {
+    return reduce_cost({args.input, args.dims, args.keepdim}, 2, item_size(args.input.dtype()));
+  }
 };
 
 struct LogSumExp {
@@ -65,7 +69,7 @@ struct LogSumExp {
     return {SavedTensor(args.input), SavedTensor::output(out[0]), {info.name, args.input, args.dims}};
   }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return reduce_cost(args, 4); }
+  static Cost cost(const Args& args) { return reduce_cost(args, 4, item_size(args.input.dtype())); }
 };
 
 }  // namespace farro

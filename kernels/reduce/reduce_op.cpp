@@ -37,12 +37,12 @@ TensorSpec reduce_spec(const char* op, const Tensor& input, const Dims& dims, bo
   return TensorSpec(reduced_shape(input.sizes(), reduced_dims(op, input, dims), keepdim), dtype, input.device());
 }
 
-Cost reduce_cost(const ReduceArgs& args, double flops) {
+Cost reduce_cost(const ReduceArgs& args, double flops, size_t result_bytes) {
   const Shape out = reduced_shape(args.input.sizes(), reduced_dims("cost", args.input, args.dims), true);
   double outputs = 1;
   for (const int64_t size : out) outputs *= static_cast<double>(size);
   return {flops * static_cast<double>(args.input.numel()),
-          static_cast<double>(args.input.nbytes()) + outputs * static_cast<double>(item_size(args.input.dtype()))};
+          static_cast<double>(args.input.nbytes()) + outputs * static_cast<double>(result_bytes)};
 }
 
 }  // namespace farro

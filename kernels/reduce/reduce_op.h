@@ -21,8 +21,8 @@ int64_t reduced_count(const Shape& sizes, uint32_t mask);
 
 // The spec of a reduction's result.
 TensorSpec reduce_spec(const char* op, const Tensor& input, const Dims& dims, bool keepdim, DType dtype);
-// `flops` per value of the input; the input read, the result written.
-Cost reduce_cost(const ReduceArgs& args, double flops);
+// `flops` per value of the input; the input read, results of `result_bytes` each written.
+Cost reduce_cost(const ReduceArgs& args, double flops, size_t result_bytes);
 
 // What backward needs of the input's geometry.
 struct ReducedFrom {

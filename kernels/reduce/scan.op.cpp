@@ -10,8 +10,10 @@ namespace farro {
 
 namespace {
 
-Cost scan_cost(const Tensor& input, double flops) {
-  return {flops * static_cast<double>(input.numel()), 2 * static_cast<double>(input.nbytes())};
+// `reads` tensors like the input, one result.
+Cost scan_cost(const Tensor& input, double flops, int reads, DType result) {
+  const double numel = static_cast<double>(input.numel());
+  return {flops * numel, reads * static_cast<double>(input.nbytes()) + numel * static_cast<double>(item_size(result))};
 }
 
 // Shape of the input; checks `dim`.
@@ -43,7 +45,7 @@ TensorSpec CumSum::infer(const Args& args) {
 Grads CumSum::backward(const Saved& saved, const Grads& grads, Need) {
   return {call<CumSum>({grads[0], saved.dim, !saved.reverse})};
 }
-Cost CumSum::cost(const Args& args) { return scan_cost(args.input, 1); }
+Cost CumSum::cost(const Args& args) { return scan_cost(args.input, 1, 1, sum_dtype(args.input.dtype())); }
 
 TensorSpec ProdOthers::infer(const Args& args) {
   check_floating(info.name, args.input);
@@ -52,7 +54,7 @@ TensorSpec ProdOthers::infer(const Args& args) {
 Grads ProdOthers::backward(const Saved& saved, const Grads& grads, Need) {
   return {prod_others_backward(grads[0], saved.input.get(), saved.dim)};
 }
-Cost ProdOthers::cost(const Args& args) { return scan_cost(args.input, 3); }
+Cost ProdOthers::cost(const Args& args) { return scan_cost(args.input, 3, 1, args.input.dtype()); }
 
 TensorSpec ProdOthersBackward::infer(const Args& args) {
   check_floating(info.name, args.input);
@@ -60,7 +62,7 @@ TensorSpec ProdOthersBackward::infer(const Args& args) {
               args.input.sizes(), ", got ", args.grad);
   return scan_spec(info.name, args.input, args.dim, args.input.dtype());
 }
-Cost ProdOthersBackward::cost(const Args& args) { return scan_cost(args.input, 8); }
+Cost ProdOthersBackward::cost(const Args& args) { return scan_cost(args.input, 8, 2, args.input.dtype()); }
 
 namespace {
 

@@ -19,7 +19,7 @@ struct Prod {
     return {SavedTensor(args.input), {info.name, args.input, args.dims}};
   }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return reduce_cost(args, 1); }
+  static Cost cost(const Args& args) { return reduce_cost(args, 1, item_size(sum_dtype(args.input.dtype()))); }
 };
 
 struct CumSum {

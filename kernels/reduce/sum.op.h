@@ -13,7 +13,7 @@ struct Sum {
   static TensorSpec infer(const Args& args);
   static Saved save(const Args& args, const Outputs<Sum>&, Need) { return {info.name, args.input, args.dims}; }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return reduce_cost(args, 1); }
+  static Cost cost(const Args& args) { return reduce_cost(args, 1, item_size(sum_dtype(args.input.dtype()))); }
 };
 
 struct Mean {
@@ -23,7 +23,7 @@ struct Mean {
   static TensorSpec infer(const Args& args);
   static Saved save(const Args& args, const Outputs<Mean>&, Need) { return {info.name, args.input, args.dims}; }
   static Grads backward(const Saved& saved, const Grads& grads, Need);
-  static Cost cost(const Args& args) { return reduce_cost(args, 1); }
+  static Cost cost(const Args& args) { return reduce_cost(args, 1, item_size(args.input.dtype())); }
 };
 
 struct Any {
@@ -31,7 +31,7 @@ struct Any {
   static constexpr const char* no_backward = "the result is bool";
   using Args = ReduceArgs;
   static TensorSpec infer(const Args& args);
-  static Cost cost(const Args& args) { return reduce_cost(args, 1); }
+  static Cost cost(const Args& args) { return reduce_cost(args, 1, sizeof(bool)); }
 };
 
 struct All {
@@ -39,7 +39,7 @@ struct All {
   static constexpr const char* no_backward = "the result is bool";
   using Args = ReduceArgs;
   static TensorSpec infer(const Args& args);
-  static Cost cost(const Args& args) { return reduce_cost(args, 1); }
+  static Cost cost(const Args& args) { return reduce_cost(args, 1, sizeof(bool)); }
 };
 
 }  // namespace farro

@@ -35,6 +35,9 @@ void samples_arithmetic(SampleSink& sink) {
   sink.error<AutogradError>("add", [] { return zeros({2}).set_requires_grad().add_(1); },
                          "add_: a leaf that requires a gradient must not be changed in place, got f32 [2] cpu; wrap the change in no_grad");
 
+  sink.error<DTypeError>("add", [] { return add(ones({2}, {.dtype = DType::i64}), ones({2}, {.dtype = DType::i64}), 0.5); },
+                         "add: alpha must be a whole number for integer tensors, got 0.5 (a: i64 [2] cpu, b: i64 [2] cpu)");
+
   sink.binary("sub", sub, [](auto x, auto y) { return x - y; }, {.dtypes = kNumbers});
   sink.add("sub", {.label = "from a number",
                    .inputs = {in({5})},

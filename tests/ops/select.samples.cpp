@@ -70,6 +70,8 @@ void samples_of_clamp(SampleSink& sink) {
                      .reference = pointwise([](auto x) { return x < decltype(x)(2.5) ? decltype(x)(2.5) : x > 5 ? decltype(x)(5) : x; }), .dtypes = kIntegers});
   sink.error<ValueError>("clamp", [] { return clamp(zeros({2}), std::nullopt, std::nullopt); },
                          "clamp: low or high must be given, got neither");
+  sink.error<DTypeError>("clamp", [] { return arange(4).clamp_(0.5, 2.7); },
+                         "clamp_: low and high must be integers for an integer tensor, got low 0.5 and high 2.7 (a: i64 [4] cpu)");
   sink.error<DTypeError>("clamp", [] { return clamp(zeros({2}, {.dtype = DType::boolean}), 0, 1); },
                          "clamp: a must be a number, got bool (a: bool [2] cpu)");
 }
