@@ -56,8 +56,10 @@ void index_kernel(const Index::Args& args, Outputs<Index>& out) {
 
 void index_put_kernel(const IndexPut::Args& args, Outputs<IndexPut>& out) {
   constexpr const char* op = "index_put_";
-  const Tensor values =
+  const Tensor spread =
       args.values.detach().expand(indexed_shape(op, args.target.sizes(), args.indices, args.dims)).contiguous();
+  // Values that lie in the target, whole, would change while they are read.
+  const Tensor values = spread.storage() == out[0].storage() ? spread.clone() : spread;
   if (args.accumulate) {
     const Accumulator sum(out[0], args.target);
     add_rows(sum, sum.as_addend(values), map_rows(op, sum.tensor(), args.indices, args.dims));
