@@ -9,7 +9,7 @@ namespace farro::FARRO_ISA {
 namespace {
 
 constexpr int64_t kGrain = 16384;
-constexpr int64_t kMaxRows = 128;
+constexpr int64_t kMaxRows = 128;  // read again for their losses while they are in the cache
 
 int64_t grain(int64_t classes) { return std::max<int64_t>(kGrain / std::max<int64_t>(classes, 1), 1); }
 
@@ -41,14 +41,14 @@ struct Targets {
 };
 
 template <class T>
-double row_loss(const Targets<T>& targets, int64_t r, const T* x, T log_sum_exp) {
+double row_loss(const Targets<T>& targets, int64_t r, const T* x, T peak, T log_sum) {
   if (!targets.counts(r)) return 0;
-  const double lse = static_cast<double>(log_sum_exp);
-  double loss = targets.hit * targets.weight_of(r) * (lse - static_cast<double>(x[targets.y[r]]));
+  const double below = static_cast<double>(peak) - static_cast<double>(x[targets.y[r]]);
+  double loss = targets.hit * targets.weight_of(r) * (below + static_cast<double>(log_sum));
   if (targets.everywhere != 0) {
     const T* w = targets.weight;
-    const T sum = w ? sum_lanes<T>(targets.classes, [&](int64_t i) { return w[i] * (log_sum_exp - x[i]); })
-                    : sum_lanes<T>(targets.classes, [&](int64_t i) { return log_sum_exp - x[i]; });
+    const T sum = w ? sum_lanes<T>(targets.classes, [&](int64_t i) { return w[i] * (peak - x[i] + log_sum); })
+                    : sum_lanes<T>(targets.classes, [&](int64_t i) { return peak - x[i] + log_sum; });
     loss += targets.everywhere * static_cast<double>(sum);
   }
   return loss;
@@ -56,23 +56,20 @@ double row_loss(const Targets<T>& targets, int64_t r, const T* x, T log_sum_exp)
 
 template <class T>
 void forward(const Tensor& logits, const Targets<T>& targets, const CrossEntropy::Args& args, const Tensor& loss,
-             const Tensor& lse, const Tensor& total) {
+             const Tensor& peak, const Tensor& log_sum, const Tensor& total) {
   const int64_t rows = logits.sizes()[0], n = targets.classes;
   const T* x = data_of<T>(logits);
-  T* lse_out = data_of<T>(lse);
+  T *peaks = data_of<T>(peak), *log_sums = data_of<T>(log_sum);
   const bool each = args.reduction == Reduction::none;
   const Tensor losses = each ? Tensor() : empty({rows}, {.dtype = DType::f64, .device = Device::cpu()});
   T* each_loss = each ? data_of<T>(loss) : nullptr;
   double* row_losses = each ? nullptr : data_of<double>(losses);
   parallel_for(rows, grain(n), [&](int64_t begin, int64_t end) {
-    T max[kMaxRows], log_sum[kMaxRows];
     for (int64_t at = begin; at < end; at += kMaxRows) {
-      const int64_t count = std::min(kMaxRows, end - at);
-      log_sum_exp_rows(x + at * n, count, n, max, log_sum);
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t r = at + i;
-        lse_out[r] = max[i] + log_sum[i];
-        const double value = row_loss(targets, r, x + r * n, lse_out[r]);
+      const int64_t until = std::min(at + kMaxRows, end);
+      log_sum_exp_rows(x + at * n, until - at, n, peaks + at, log_sums + at);
+      for (int64_t r = at; r < until; ++r) {
+        const double value = row_loss(targets, r, x + r * n, peaks[r], log_sums[r]);
         if (each) each_loss[r] = static_cast<T>(value);
         else row_losses[r] = value;
       }
@@ -89,17 +86,18 @@ void forward(const Tensor& logits, const Targets<T>& targets, const CrossEntropy
 }
 
 template <class T>
-void backward(const Tensor& grad, const Tensor& logits, const Tensor& lse, const Targets<T>& targets, double factor,
-              bool each, const Tensor& out) {
+void backward(const Tensor& grad, const Tensor& logits, const Tensor& peak, const Tensor& log_sum,
+              const Targets<T>& targets, double factor, bool each, const Tensor& out) {
   const int64_t n = targets.classes;
-  const T *g = data_of<T>(grad), *x = data_of<T>(logits), *l = data_of<T>(lse), *w = targets.weight;
+  const T *g = data_of<T>(grad), *x = data_of<T>(logits), *w = targets.weight;
+  const T *peaks = data_of<T>(peak), *log_sums = data_of<T>(log_sum);
   T* gx = data_of<T>(out);
   const int64_t step = std::max<int64_t>(kExpBlock / n, 1);
   parallel_for(logits.sizes()[0], grain(n), [&](int64_t first, int64_t last) {
     for (int64_t begin = first; begin < last; begin += step) {
       const int64_t end = std::min(begin + step, last);
       for (int64_t r = begin; r < end; ++r)
-        for (int64_t i = r * n; i < (r + 1) * n; ++i) gx[i] = x[i] - l[r];
+        for (int64_t i = r * n; i < (r + 1) * n; ++i) gx[i] = x[i] - peaks[r] - log_sums[r];
       exp_run(gx + begin * n, (end - begin) * n);
       for (int64_t r = begin; r < end; ++r) {
         T* row = gx + r * n;
@@ -126,7 +124,7 @@ void forward_kernel(const CrossEntropy::Args& args, Outputs<CrossEntropy>& out) 
   const DenseResult loss(out[0]);
   const auto run = [&]<class T>(T) {
     const Targets<T> targets(target, weight, classes, args.ignore_index, args.label_smoothing);
-    forward(x, targets, args, loss.tensor(), out[1], out[2]);
+    forward(x, targets, args, loss.tensor(), out[1], out[2], out[3]);
   };
   if (x.dtype() == DType::f64) run(double{});
   else run(float{});
@@ -135,14 +133,14 @@ void forward_kernel(const CrossEntropy::Args& args, Outputs<CrossEntropy>& out) 
 
 void backward_kernel(const CrossEntropyBackward::Args& args, Outputs<CrossEntropyBackward>& out) {
   if (out[0].numel() == 0) return;
-  const Tensor g = dense(args.grad), x = dense(args.logits), target = dense(args.target), lse = dense(args.lse);
-  const Tensor weight = dense(args.weight);
+  const Tensor g = dense(args.grad), x = dense(args.logits), target = dense(args.target);
+  const Tensor peak = dense(args.peak), log_sum = dense(args.log_sum), weight = dense(args.weight);
   check_classes(CrossEntropyBackward::info.name, target, args.logits.sizes()[1], args.ignore_index);
   const DenseResult result(out[0]);
   const auto run = [&]<class T>(T) {
     const Targets<T> targets(target, weight, args.logits.sizes()[1], args.ignore_index, args.label_smoothing);
     const double factor = args.reduction == Reduction::mean ? 1 / static_cast<double>(*data_of<T>(args.total)) : 1;
-    backward(g, x, lse, targets, factor, args.reduction == Reduction::none, result.tensor());
+    backward(g, x, peak, log_sum, targets, factor, args.reduction == Reduction::none, result.tensor());
   };
   if (x.dtype() == DType::f64) run(double{});
   else run(float{});

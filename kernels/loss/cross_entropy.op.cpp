@@ -18,8 +18,20 @@ TensorSpec statistics_spec(const Shape& sizes, const Tensor& x) {
   return TensorSpec(sizes, x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device());
 }
 
-Cost cost_of(const Tensor& logits, int passes, double flops) {
-  return {flops * static_cast<double>(logits.numel()), passes * static_cast<double>(logits.nbytes())};
+// `passes` over the logits; target, loss, the statistics and what they are weighted by once.
+Cost cost_of(const Tensor& logits, Reduction reduction, const Tensor& weight, int passes, double flops) {
+  const double rows = static_cast<double>(logits.sizes()[0]);
+  const double losses = reduction == Reduction::none ? rows : 1;
+  const double statistics = (2 * rows + 1) * static_cast<double>(item_size(statistics_spec({}, logits).dtype));
+  return {flops * static_cast<double>(logits.numel()),
+          passes * static_cast<double>(logits.nbytes()) + rows * sizeof(int64_t) + statistics +
+              losses * static_cast<double>(item_size(logits.dtype())) +
+              (weight.defined() ? static_cast<double>(weight.nbytes()) : 0)};
+}
+
+void check_smoothing(double label_smoothing) {
+  FARRO_CHECK(label_smoothing >= 0 && label_smoothing <= 1, ValueError,
+              "cross_entropy: label_smoothing must be in [0, 1], got ", label_smoothing);
 }
 
 // Cross entropy with class probabilities, of public ops.
@@ -27,13 +39,17 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& target
   FARRO_CHECK(target.sizes() == logits.sizes() && target.dtype() == logits.dtype(), ShapeError,
               "cross_entropy: target must be class indices (i64) or have the logits' shape and dtype, got ", target,
               " (logits: ", logits, ")");
-  const int64_t dim = logits.dim() == 1 ? 0 : 1;
+  FARRO_CHECK(logits.dim() >= 1, ShapeError, "cross_entropy: logits must have a dimension of classes, got ", logits);
+  check_smoothing(options.label_smoothing);
+  const int dim = logits.dim() == 1 ? 0 : 1;
+  const int64_t classes = logits.sizes()[dim];
+  check_class_weight("cross_entropy", options.weight, classes, logits.dtype());
   const double smoothing = options.label_smoothing;
   Tensor wanted = target;
-  if (smoothing > 0) wanted = target * (1 - smoothing) + smoothing / static_cast<double>(logits.sizes()[static_cast<int>(dim)]);
+  if (smoothing > 0) wanted = target * (1 - smoothing) + smoothing / static_cast<double>(classes);
   if (options.weight.defined()) {
     Shape sizes = Shape::filled(logits.dim(), 1);
-    sizes[static_cast<int>(dim)] = options.weight.numel();
+    sizes[dim] = classes;
     wanted = wanted * options.weight.detach().reshape(sizes);
   }
   const Tensor loss = -(wanted * log_softmax(logits, dim)).sum({dim});
@@ -43,13 +59,12 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& target
 
 }  // namespace
 
-std::array<TensorSpec, 3> CrossEntropy::infer(const Args& args) {
+std::array<TensorSpec, 4> CrossEntropy::infer(const Args& args) {
   check_class_shapes(info.name, "logits", args.logits, args.target, args.weight);
-  FARRO_CHECK(args.label_smoothing >= 0 && args.label_smoothing <= 1, ValueError,
-              "cross_entropy: label_smoothing must be in [0, 1], got ", args.label_smoothing);
+  check_smoothing(args.label_smoothing);
   const int64_t rows = args.logits.sizes()[0];
   return {TensorSpec(loss_sizes(args.reduction, rows), args.logits), statistics_spec({rows}, args.logits),
-          statistics_spec({}, args.logits)};
+          statistics_spec({rows}, args.logits), statistics_spec({}, args.logits)};
 }
 CrossEntropy::Saved CrossEntropy::save(const Args& args, const Outputs<CrossEntropy>& out, Need) {
   return {SavedTensor(args.logits),
@@ -57,6 +72,7 @@ CrossEntropy::Saved CrossEntropy::save(const Args& args, const Outputs<CrossEntr
           args.weight.defined() ? SavedTensor(args.weight) : SavedTensor(),
           SavedTensor::output(out[1], 1),
           SavedTensor::output(out[2], 2),
+          SavedTensor::output(out[3], 3),
           args.reduction,
           args.ignore_index,
           args.label_smoothing};
@@ -64,12 +80,12 @@ CrossEntropy::Saved CrossEntropy::save(const Args& args, const Outputs<CrossEntr
 Grads CrossEntropy::backward(const Saved& saved, const Grads& grads, Need) {
   Grads out(3);
   // The statistics are constants of the backward op, which accounts for them itself.
-  out[0] = call<CrossEntropyBackward>({grads[0], saved.logits.get(), saved.target.get(), saved.lse.get().detach(),
-                                       saved.total.get().detach(), saved.weight.get(), saved.reduction,
-                                       saved.ignore_index, saved.label_smoothing});
+  out[0] = call<CrossEntropyBackward>(
+      {grads[0], saved.logits.get(), saved.target.get(), saved.peak.get().detach(), saved.log_sum.get().detach(),
+       saved.total.get().detach(), saved.weight.get(), saved.reduction, saved.ignore_index, saved.label_smoothing});
   return out;
 }
-Cost CrossEntropy::cost(const Args& args) { return cost_of(args.logits, 1, 4); }
+Cost CrossEntropy::cost(const Args& args) { return cost_of(args.logits, args.reduction, args.weight, 1, 4); }
 
 TensorSpec CrossEntropyBackward::infer(const Args& args) {
   check_class_shapes(info.name, "logits", args.logits, args.target, args.weight);
@@ -82,7 +98,8 @@ CrossEntropyBackward::Saved CrossEntropyBackward::save(const Args& args, const O
   return {SavedTensor(args.grad),
           SavedTensor(args.logits),
           SavedTensor(args.target),
-          SavedTensor(args.lse),
+          SavedTensor(args.peak),
+          SavedTensor(args.log_sum),
           SavedTensor(args.total),
           args.weight.defined() ? SavedTensor(args.weight) : SavedTensor(),
           args.reduction,
@@ -91,26 +108,27 @@ CrossEntropyBackward::Saved CrossEntropyBackward::save(const Args& args, const O
 }
 Grads CrossEntropyBackward::backward(const Saved& saved, const Grads& grads, Need need) {
   const Tensor g = saved.grad.get(), logits = saved.logits.get(), target = saved.target.get(), weight = saved.weight.get();
-  const Tensor &lse = saved.lse.get(), &total = saved.total.get(), &gg = grads[0];
+  const Tensor peak = saved.peak.get(), log_sum = saved.log_sum.get(), total = saved.total.get();
+  const Tensor& gg = grads[0];
   const bool each = saved.reduction == Reduction::none, mean = saved.reduction == Reduction::mean;
-  Grads out(6);
+  Grads out(7);
   if (need[0]) {  // linear in grad
-    const Tensor unit = call<CrossEntropyBackward>({ones_like(g), logits, target, lse, total, weight, saved.reduction,
-                                                    saved.ignore_index, saved.label_smoothing});
+    const Tensor unit = call<CrossEntropyBackward>({ones_like(g), logits, target, peak, log_sum, total, weight,
+                                                    saved.reduction, saved.ignore_index, saved.label_smoothing});
     out[0] = each ? (gg * unit).sum({1}) : (gg * unit).sum();
   }
   if (need[1]) {
     // With an infinite log-sum-exp all probabilities are 0, and what remains is minus the target distribution t.
     const Tensor one = ones({logits.sizes()[0]}, {.dtype = logits.dtype(), .device = logits.device()});
-    const Tensor infinite = full_like(lse, std::numeric_limits<double>::infinity());
-    const Tensor t = -call<CrossEntropyBackward>({one, logits.detach(), target, infinite, total, weight, Reduction::none,
-                                                  saved.ignore_index, saved.label_smoothing});
+    const Tensor infinite = full_like(log_sum, std::numeric_limits<double>::infinity());
+    const Tensor t = -call<CrossEntropyBackward>({one, logits.detach(), target, peak, infinite, total, weight,
+                                                  Reduction::none, saved.ignore_index, saved.label_smoothing});
     const Tensor r = mean ? g / total.to(g.dtype()) : each ? g.unsqueeze(1) : g;
     out[1] = call<SoftmaxBackward>({gg * (r * t.sum({1}, /*keepdim=*/true)), softmax(logits, 1), 1});
   }
   return out;
 }
-Cost CrossEntropyBackward::cost(const Args& args) { return cost_of(args.logits, 2, 4); }
+Cost CrossEntropyBackward::cost(const Args& args) { return cost_of(args.logits, args.reduction, args.weight, 2, 4); }
 
 void register_cross_entropy();
 void register_cross_entropy() {

@@ -10,10 +10,11 @@
 
 namespace farro {
 
-// {loss, lse [N], total}: lse is log(sum(exp(row))), total the sum of w_y over the rows that count; both f32 (f64 for f64).
+// {loss, peak [N], log_sum [N], total}: a row's largest logit, log(sum(exp(row - peak))), and the sum of w_y over the rows
+// that count; f32 (f64 for f64). lse = peak + log_sum is never formed: beside a large peak it would lose log_sum's digits.
 struct CrossEntropy {
   static constexpr OpInfo info{.name = "cross_entropy", .autocast = Autocast::full};
-  static constexpr int kOutputs = 3;
+  static constexpr int kOutputs = 4;
   static constexpr uint64_t kOptional = 0b100;
   struct Args {
     const Tensor& logits;
@@ -26,39 +27,40 @@ struct CrossEntropy {
     auto fields() const { return std::tie(logits, target, weight, reduction, ignore_index, label_smoothing); }
   };
   struct Saved {
-    SavedTensor logits, target, weight, lse, total;
+    SavedTensor logits, target, weight, peak, log_sum, total;
     Reduction reduction;
     int64_t ignore_index;
     double label_smoothing;
   };
-  static std::array<TensorSpec, 3> infer(const Args& args);
+  static std::array<TensorSpec, 4> infer(const Args& args);
   static Saved save(const Args& args, const Outputs<CrossEntropy>& out, Need need);
   static Grads backward(const Saved& saved, const Grads& grads, Need need);
   static Cost cost(const Args& args);
 };
 
-// The gradient of the logits; lse and total are those of the forward pass and are not differentiated.
+// The gradient of the logits; peak, log_sum and total are those of the forward pass and are not differentiated.
 struct CrossEntropyBackward {
   static constexpr OpInfo info{.name = "cross_entropy_backward", .autocast = Autocast::full};
-  static constexpr uint64_t kOptional = 0b100000;
+  static constexpr uint64_t kOptional = 0b1000000;
   struct Args {
     const Tensor& grad;
     const Tensor& logits;
     const Tensor& target;
-    const Tensor& lse;
+    const Tensor& peak;
+    const Tensor& log_sum;
     const Tensor& total;
     const Tensor& weight;
     Reduction reduction;
     int64_t ignore_index;
     double label_smoothing;
-    static constexpr std::array names{"grad",   "logits",    "target",       "lse",            "total",
-                                      "weight", "reduction", "ignore_index", "label_smoothing"};
+    static constexpr std::array names{"grad",  "logits", "target",    "peak",         "log_sum",
+                                      "total", "weight", "reduction", "ignore_index", "label_smoothing"};
     auto fields() const {
-      return std::tie(grad, logits, target, lse, total, weight, reduction, ignore_index, label_smoothing);
+      return std::tie(grad, logits, target, peak, log_sum, total, weight, reduction, ignore_index, label_smoothing);
     }
   };
   struct Saved {
-    SavedTensor grad, logits, target, lse, total, weight;
+    SavedTensor grad, logits, target, peak, log_sum, total, weight;
     Reduction reduction;
     int64_t ignore_index;
     double label_smoothing;

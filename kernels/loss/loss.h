@@ -15,9 +15,10 @@ struct CrossEntropyOptions {
   Tensor weight = {};           // [C], of the logits' dtype: a factor for each class; no gradient flows to it
 };
 
-// -sum_c t_c log_softmax(logits)_c for logits [N, C, d1, ...] (or [C]) and class indices target i64 [N, d1, ...], or class
-// probabilities of the logits' shape and dtype. The mean divides by the weights of the targets that count (NaN if none
-// does), that of probabilities by N. Throws IndexError naming value and position where a target is no class.
+// -sum_c t_c log_softmax(logits)_c for logits [N, C, d1, ...] (or [C]) and class indices target i64 [N, d1, ...], or
+// class probabilities of the logits' shape and dtype. The mean divides by the weights of the targets that count (NaN if
+// none does), that of probabilities by the number of distributions. Throws IndexError naming value and position where a
+// target is no class.
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options = {});
 
 struct NllLossOptions {

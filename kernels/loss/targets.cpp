@@ -13,9 +13,12 @@ void check_class_shapes(const char* op, const char* scores_name, const Tensor& s
   const int64_t classes = scores.sizes()[1];
   FARRO_CHECK(classes > 0 || scores.sizes()[0] == 0, ShapeError, op, ": ", scores_name,
               " must have at least one class, got ", scores);
-  if (!weight.defined()) return;
-  FARRO_CHECK(weight.dim() == 1 && weight.sizes()[0] == classes && weight.dtype() == scores.dtype(), ShapeError, op,
-              ": weight must have one entry for each of ", classes, " classes in dtype ", scores.dtype(), ", got ", weight);
+  check_class_weight(op, weight, classes, scores.dtype());
+}
+
+void check_class_weight(const char* op, const Tensor& weight, int64_t classes, DType dtype) {
+  FARRO_CHECK(!weight.defined() || (weight.sizes() == Shape{classes} && weight.dtype() == dtype), ShapeError, op,
+              ": weight must have one entry for each of ", classes, " classes in dtype ", dtype, ", got ", weight);
 }
 
 void check_classes(const char* op, const Tensor& target, int64_t classes, int64_t ignore_index) {

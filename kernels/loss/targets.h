@@ -9,6 +9,8 @@ namespace farro {
 // Checks scores [N, C], target i64 [N] and weight [C] or undefined; `scores_name` is the argument's name in messages.
 void check_class_shapes(const char* op, const char* scores_name, const Tensor& scores, const Tensor& target,
                         const Tensor& weight);
+// A weight that is given is [classes] and of `dtype`.
+void check_class_weight(const char* op, const Tensor& weight, int64_t classes, DType dtype);
 // Every target is a class or `ignore_index`; throws IndexError with the first that is not. CPU tensors only.
 void check_classes(const char* op, const Tensor& target, int64_t classes, int64_t ignore_index);
 

@@ -18,11 +18,12 @@ struct Case {
   double smoothing = 0;
   bool weighted = false;
   int64_t ignored = -1;  // every target of this value
+  double offset = 0;     // of all logits
 };
 
 std::string label(const Case& c) {
   return str(c.rows, " of ", c.classes, " reduction ", static_cast<int>(c.reduction), " smoothing ", c.smoothing,
-             c.weighted ? " weighted" : "", " ignoring ", c.ignored);
+             c.weighted ? " weighted" : "", " ignoring ", c.ignored, " around ", c.offset);
 }
 
 std::vector<Case> cases() {
@@ -34,6 +35,8 @@ std::vector<Case> cases() {
   list.push_back({.rows = 1, .classes = 1});
   list.push_back({.rows = 5, .classes = 3, .smoothing = 0.1});
   list.push_back({.rows = 4, .classes = 6, .weighted = true, .ignored = 0});
+  for (double smoothing : {0.0, 0.2})
+    list.push_back({.rows = 4, .reduction = Reduction::none, .smoothing = smoothing, .offset = 1e6});
   return list;
 }
 
@@ -135,7 +138,11 @@ NdArray<T> nll_backward_reference(const Case& c, const Arrays<T>& in) {
 Shape loss_shape(const Case& c) { return c.reduction == Reduction::none ? Shape{c.rows} : Shape{}; }
 
 void add_case(SampleSink& sink, const Case& c) {
-  const Input scores = in({c.rows, c.classes}), target = index_in({c.rows}, 0, c.classes);
+  // A large common offset must cost no digits of the loss. Differences over it say nothing.
+  const Input scores = in({c.rows, c.classes}).range(c.offset - 2, c.offset + 2);
+  const DTypeSet dtypes = c.offset != 0 ? kF32F64 : kFloating;
+  const Grad grad = c.offset != 0 ? Grad::none : Grad::second;
+  const Input target = index_in({c.rows}, 0, c.classes);
   sink.add("cross_entropy", {.label = label(c),
                              .inputs = {scores, target, weights(c)},
                              .run =
@@ -146,7 +153,9 @@ void add_case(SampleSink& sink, const Case& c) {
                                                          .label_smoothing = c.smoothing,
                                                          .weight = w});
                                  },
-                             .reference = Reference([c](const auto& in) { return cross_entropy_reference(c, in); })});
+                             .reference = Reference([c](const auto& in) { return cross_entropy_reference(c, in); }),
+                             .dtypes = dtypes,
+                             .grad = grad});
   sink.add("cross_entropy_backward",
            {.label = label(c),
             .inputs = {in(loss_shape(c)), scores, target, weights(c)},
@@ -154,10 +163,12 @@ void add_case(SampleSink& sink, const Case& c) {
                 [c](const Tensor& g, const Tensor& x, const Tensor& y, const Tensor& w) {
                   const auto forward = call<CrossEntropy>({x.detach(), y, w, c.reduction, c.ignored, c.smoothing});
                   return call<CrossEntropyBackward>(
-                      {g, x, y, forward[1], forward[2], w, c.reduction, c.ignored, c.smoothing});
+                      {g, x, y, forward[1], forward[2], forward[3], w, c.reduction, c.ignored, c.smoothing});
                 },
-            .reference = Reference([c](const auto& in) { return cross_entropy_backward_reference(c, in); })});
-  if (c.smoothing != 0) return;
+            .reference = Reference([c](const auto& in) { return cross_entropy_backward_reference(c, in); }),
+            .dtypes = dtypes,
+            .grad = grad});
+  if (c.smoothing != 0 || c.offset != 0) return;
   sink.add("nll_loss", {.label = label(c),
                         .inputs = {scores, target, weights(c)},
                         .run =
@@ -225,6 +236,38 @@ void add_other_shapes(SampleSink& sink) {
   sink.add("cross_entropy", many);
 }
 
+// Class probabilities make no call of the op: the softmax underneath is where they are seen. in: logits, target, weight.
+void add_probabilities(SampleSink& sink) {
+  for (const double smoothing : {0.0, 0.25})
+    for (const bool weighted : {false, true})
+      for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+        const CrossEntropyOptions options{.reduction = reduction, .label_smoothing = smoothing};
+        sink.add("log_softmax",
+                 {.label = str("cross entropy of probabilities, reduction ", static_cast<int>(reduction), " smoothing ",
+                               smoothing, weighted ? " weighted" : ""),
+                  .inputs = {in({2, 3, 4}), in({2, 3, 4}).range(0, 1), weighted ? in({3}).positive().no_grad() : absent()},
+                  .run =
+                      [options](const Tensor& x, const Tensor& t, const Tensor& w) {
+                        CrossEntropyOptions with = options;
+                        with.weight = w;
+                        return cross_entropy(x, t, with);
+                      },
+                  .reference = Reference([=]<class T>(const Arrays<T>& in) {
+                    NdArray<T> each({2, 4});
+                    for_each_index(each.sizes, [&](const Dims& at) {
+                      NdArray<T> row({1, 3});
+                      for (int64_t k = 0; k < 3; ++k) row(0, k) = in[0](at[0], k, at[1]);
+                      const std::vector<T> log_p = log_softmax_row(row, 0);
+                      for (int64_t k = 0; k < 3; ++k) {
+                        const T t = in[1](at[0], k, at[1]) * T(1 - smoothing) + T(smoothing / 3);
+                        each.at(at) -= t * (weighted ? in[2](k) : T(1)) * log_p[static_cast<size_t>(k)];
+                      }
+                    });
+                    return reduced(Case{.reduction = reduction}, each, T(8));
+                  })});
+      }
+}
+
 void add_errors(SampleSink& sink) {
   const auto classes = [](std::vector<int64_t> list) { return tensor(list); };
   sink.error<IndexError>(
@@ -252,6 +295,17 @@ void add_errors(SampleSink& sink) {
       "cross_entropy", [] { return cross_entropy(zeros({2, 4}), zeros({2})); },
       "cross_entropy: target must be class indices (i64) or have the logits' shape and dtype, got f32 [2] cpu (logits: "
       "f32 [2, 4] cpu)");
+  const auto probabilities = [](const CrossEntropyOptions& options) {
+    return [options] { return cross_entropy(zeros({3, 2}), zeros({3, 2}), options); };
+  };
+  sink.error<ValueError>("cross_entropy", probabilities({.label_smoothing = 3}),
+                         "cross_entropy: label_smoothing must be in [0, 1], got 3");
+  sink.error<ValueError>("cross_entropy", probabilities({.label_smoothing = -0.5}),
+                         "cross_entropy: label_smoothing must be in [0, 1], got -0.5");
+  sink.error<ShapeError>("cross_entropy", probabilities({.weight = zeros({1})}),
+                         "cross_entropy: weight must have one entry for each of 2 classes in dtype f32, got f32 [1] cpu");
+  sink.error<ShapeError>("cross_entropy", [] { return cross_entropy(zeros({}), zeros({})); },
+                         "cross_entropy: logits must have a dimension of classes, got f32 [] cpu");
   sink.error<IndexError>(
       "nll_loss", [=] { return nll_loss(zeros({2, 4}), classes({0, -1})); },
       "nll_loss: target must be in [0, 4) or ignore_index (-100), got -1 at position 1 (target: i64 [2] cpu)");
@@ -263,6 +317,7 @@ void samples_cross_entropy(SampleSink& sink);
 void samples_cross_entropy(SampleSink& sink) {
   for (const Case& c : cases()) add_case(sink, c);
   add_other_shapes(sink);
+  add_probabilities(sink);
   add_errors(sink);
 }
 
