@@ -31,13 +31,14 @@ inline T sum_lanes(int64_t n, Get get) {
 template <class T, class Get>
 inline double sum_blocks(int64_t n, Get get) {
   constexpr int64_t kBlock = 2048;
+  if (n <= kBlock) return static_cast<double>(sum_lanes<T>(n, get));
   double sum = 0;
   for (int64_t at = 0; at < n; at += kBlock)
     sum += static_cast<double>(sum_lanes<T>(n - at < kBlock ? n - at : kBlock, [&](int64_t i) { return get(at + i); }));
   return sum;
 }
 
-// The largest of n >= 1 values; NaN only where all are (or the first is).
+// The largest of n >= 1 values. A NaN that is not the first may be passed over: callers look at the values again.
 template <class T>
 inline T max_lanes(const T* x, int64_t n) {
   return reduce_lanes<T>(n, x[0], [x](int64_t i) { return x[i]; }, [](T a, T b) { return b > a ? b : a; });
