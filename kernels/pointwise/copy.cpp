@@ -8,6 +8,7 @@
 #include <farro/kernels/pointwise/driver.h>
 #include <farro/kernels/pointwise/strided_copy.h>
 
+#include <cmath>
 #include <cstring>
 
 namespace farro {
@@ -54,13 +55,24 @@ void copy_on_cpu(const Tensor& target, const Tensor& source) {
   if (target.dtype() == source.dtype())
     return strided_copy(target.raw_data(), target.strides(), source.raw_data(),
                         broadcast_strides(source, target.sizes()), target.sizes(), item_size(target.dtype()));
-  // To bool directly from what the source is; otherwise through the source's compute type.
+  // Through the source's compute type.
   const DType compute = compute_type(source.dtype());
   const Tensor* inputs[] = {&source};
   const PointwiseLoop loop = compute == DType::f32   ? &identity_loop<float>
                              : compute == DType::f64 ? &identity_loop<double>
                                                      : &identity_loop<int64_t>;
   run_pointwise(target, inputs, {loop, nullptr, compute, compute});
+}
+
+// What is queued on `later` from now on waits for what is on `earlier`.
+void order_streams(Stream earlier, Stream later) {
+  struct Event {
+    void* handle;
+    ~Event() { cuda_backend().destroy_event(handle); }
+  };
+  const Event event{cuda_backend().create_event(earlier.device.index)};
+  cuda_backend().record_event(event.handle, earlier);
+  cuda_backend().wait_event(event.handle, later);
 }
 
 Stream stream_of(const Tensor& tensor) { return cuda_backend().current_stream(tensor.device().index); }
@@ -80,7 +92,10 @@ void copy_between_devices(const Tensor& target, const Tensor& source) {
   } else if (target.is_cpu()) {
     cuda_backend().copy_to_host(target.raw_data(), from.raw_data(), from.nbytes(), stream_of(source));
   } else {
+    // On the target's stream, after the source was written; and its memory may be used anew only once it was read.
+    order_streams(stream_of(source), stream_of(target));
     cuda_backend().copy_on_device(target.raw_data(), from.raw_data(), from.nbytes(), stream_of(target));
+    order_streams(stream_of(target), stream_of(source));
   }
 }
 
@@ -88,9 +103,10 @@ void copy_kernel(const Copy::Args& args, Outputs<Copy>& out) { copy_elements(out
 void copy_into_kernel(const CopyInto::Args& args, Outputs<CopyInto>& out) { copy_elements(out[0], args.source); }
 
 void fill_cpu(const Fill::Args& args, Outputs<Fill>& out) {
-  const Tensor value = wrap_number(args.value, out[0]);
-  const DType compute = compute_type(value.dtype());
-  if (args.value.to_double() == 0 && out[0].is_contiguous()) {
+  const Tensor value = fill_value(args);
+  const DType compute = value.dtype();
+  const double number = args.value.to_double();
+  if (number == 0 && !(std::signbit(number) && is_floating(compute)) && out[0].is_contiguous()) {
     char* data = static_cast<char*>(out[0].raw_data());
     parallel_for(static_cast<int64_t>(out[0].nbytes()), 1 << 20, [&](int64_t begin, int64_t end) {
       std::memset(data + begin, 0, static_cast<size_t>(end - begin));
@@ -113,6 +129,22 @@ void copy_elements(const Tensor& target, const Tensor& source) {
   if (target.device() != source.device()) return copy_between_devices(target, source);
   FARRO_CHECK(device_copy, NotImplementedError, "copy: the device's backend must bring a copy kernel, got none (", target, ")");
   device_copy(target, source);
+}
+
+// An integer tensor must not see a floating number through a narrower type: 16777217.0 is no f32.
+Tensor fill_value(const Fill::Args& args) {
+  const DType dtype = compute_type(args.target.dtype());
+  const Tensor value = empty({}, {.dtype = dtype, .device = Device::cpu()});
+  const double number = args.value.to_double();
+  if (dtype == DType::f64)
+    *value.data<double>() = number;
+  else if (dtype == DType::f32)
+    *value.data<float>() = static_cast<float>(number);
+  else if (args.target.dtype() == DType::boolean)
+    *value.data<int64_t>() = number != 0;
+  else
+    *value.data<int64_t>() = std::isnan(number) ? 0 : args.value.to_int();  // as conversions have it
+  return value;
 }
 
 void register_copy_kernels();

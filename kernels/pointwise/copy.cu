@@ -24,10 +24,8 @@ void copy_on_device(const Tensor& target, const Tensor& source) {
 }
 
 void fill_kernel(const Fill::Args& args, Outputs<Fill>& out) {
-  const Tensor value = wrap_number(args.value, out[0]);
-  const DType compute =
-      args.value.is_floating() && !is_floating(out[0].dtype()) ? DType::f64 : compute_type(out[0].dtype());
-  run_pointwise_cuda<false, true, 1>("fill", out[0], {&value}, compute, IdentityFn());
+  const Tensor value = fill_value(args);
+  run_pointwise_cuda<false, true, 1>("fill", out[0], {&value}, value.dtype(), IdentityFn());
 }
 
 }  // namespace

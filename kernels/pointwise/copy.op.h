@@ -62,6 +62,9 @@ struct Fill {
   static Cost cost(const Args& args);
 };
 
+// The number as a 0-dim host tensor of the target's compute type.
+Tensor fill_value(const Fill::Args& args);
+
 // Elements of `source`, broadcast and converted, into `target` on the same or another device: the body of both copies.
 void copy_elements(const Tensor& target, const Tensor& source);
 

@@ -196,6 +196,8 @@ TEST(DeviceCopy, LayoutsFillsAndViews) {
     b[0].copy_(a[0][0][0].slice(0, 0, 4));
     expect_same(y, b);
     expect_same(full({5}, 3, {.dtype = DType::i64, .device = kDevice}), full({5}, 3, {.dtype = DType::i64}));
+    EXPECT_EQ(full({5}, 16777217.0, {.dtype = DType::i64, .device = kDevice})[4].item<int64_t>(), 16777217);
+    EXPECT_TRUE(std::signbit(full({5}, -0.0, {.device = kDevice})[0].item()));
     expect_same(zeros({0, 3}, {.device = kDevice}), zeros({0, 3}));
     EXPECT_EQ(x[1][2][3][4].item(), a[1][2][3][4].item());
   });
@@ -205,6 +207,21 @@ TEST(DeviceCopy, CrossesDevices) {
   if (cuda_device_count() < 2) GTEST_SKIP() << "needs FARRO_SIMT_DEVICES=2";
   const Tensor a = numbers({3, 4}, DType::f32);
   expect_same(a.to(Device::cuda(0)).t().to(Device::cuda(1)), a.t());
+}
+
+// The copy waits for the source's work, and memory that it reads is not given to others before.
+TEST(DeviceCopy, CrossesDevicesInOrder) {
+  if (cuda_device_count() < 2) GTEST_SKIP() << "needs FARRO_SIMT_DEVICES=2";
+  under_schedules([] {
+    const Tensor start = numbers({300}, DType::f32);
+    Tensor a = start.to(Device::cuda(0));
+    for (int i = 0; i < 5; ++i) a = a + 1;
+    expect_same(a.to(Device::cuda(1)).sum(), (start + 5).sum());
+    const Tensor moved = (a * 2).to(Device::cuda(1));  // of a temporary
+    const Tensor next = a * 3;                         // likely where it was
+    expect_same(moved, (start + 5) * 2);
+    expect_same(next, (start + 5) * 3);
+  });
 }
 
 }  // namespace
