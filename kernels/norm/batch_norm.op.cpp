@@ -23,6 +23,13 @@ void check_channels(const char* argument, const Tensor& tensor, const Tensor& x)
   FARRO_CHECK(tensor.sizes() == Shape{x.size(1)}, ShapeError, "batch_norm: ", argument, " must have sizes [", x.size(1),
               "], got ", tensor.sizes(), " (", argument, ": ", tensor, ", x: ", x, ")");
 }
+void check_running(const char* argument, const Tensor& tensor, const Tensor& x) {
+  check_channels(argument, tensor, x);
+  FARRO_CHECK(is_floating(tensor.dtype()), DTypeError, "batch_norm: ", argument, " must be floating, got ",
+              tensor.dtype(), " (", argument, ": ", tensor, ")");
+  FARRO_CHECK(tensor.device() == x.device(), DeviceError, "batch_norm: ", argument, " must be on the device of x (",
+              x.device(), "), got ", tensor.device(), " (", argument, ": ", tensor, ")");
+}
 void check_affine(const char* argument, const Tensor& tensor, const Tensor& x) {
   check_channels(argument, tensor, x);
   FARRO_CHECK(!tensor.defined() || tensor.dtype() == x.dtype(), DTypeError, "batch_norm: ", argument,
@@ -39,6 +46,10 @@ void check_input(const Tensor& x, const Tensor& weight, const Tensor& bias, doub
 
 double elements(const Tensor& x) { return static_cast<double>(x.numel()); }
 double bytes(const Tensor& x) { return static_cast<double>(x.nbytes()); }
+// Of the two statistics, or of the gradients of weight and bias.
+double pair_bytes(const Tensor& x, DType dtype) {
+  return 2 * static_cast<double>(x.size(1)) * double(item_size(dtype));
+}
 
 // Sums, means and broadcasts over everything but the channels, for the formulas below.
 class Channels {
@@ -96,12 +107,14 @@ Grads BatchNorm::backward(const Saved& saved, const Grads& grads, Need need) {
                      ((x - channels.spread(mean)) * channels.spread(grads[2] * (2 / channels.count()))).to(x.dtype()));
   return result;
 }
-Cost BatchNorm::cost(const Args& args) { return {7 * elements(args.x), 2 * bytes(args.x)}; }
+Cost BatchNorm::cost(const Args& args) {
+  return {7 * elements(args.x), 2 * bytes(args.x) + pair_bytes(args.x, statistics_dtype(args.x.dtype()))};
+}
 
 TensorSpec BatchNormEval::infer(const Args& args) {
   check_input(args.x, args.weight, args.bias, args.eps);
-  check_channels("running_mean", args.mean, args.x);
-  check_channels("running_var", args.var, args.x);
+  check_running("running_mean", args.mean, args.x);
+  check_running("running_var", args.var, args.x);
   return like(args.x);
 }
 BatchNormEval::Saved BatchNormEval::save(const Args& args, const Outputs<BatchNormEval>&, Need) {
@@ -116,7 +129,9 @@ Grads BatchNormEval::backward(const Saved& saved, const Grads& grads, Need need)
     if (need[i]) result[static_cast<size_t>(i)] = std::move(all[static_cast<size_t>(i)]);
   return result;
 }
-Cost BatchNormEval::cost(const Args& args) { return {3 * elements(args.x), 2 * bytes(args.x)}; }
+Cost BatchNormEval::cost(const Args& args) {
+  return {3 * elements(args.x), 2 * bytes(args.x) + bytes(args.mean) + bytes(args.var)};
+}
 
 std::array<TensorSpec, 3> BatchNormBackward::infer(const Args& args) {
   FARRO_CHECK(args.grad.sizes() == args.x.sizes(), ShapeError, "batch_norm_backward: grad must have x's sizes ",
@@ -174,7 +189,8 @@ Grads BatchNormBackward::backward(const Saved& saved, const Grads& grads, Need n
   return result;
 }
 Cost BatchNormBackward::cost(const Args& args) {
-  return {(args.need_x ? 9 : 4) * elements(args.x), (args.need_x ? 3 : 2) * bytes(args.x)};
+  return {(args.need_x ? 9 : 4) * elements(args.x), (args.need_x ? 3 : 2) * bytes(args.x) + bytes(args.mean) +
+                                                        bytes(args.var) + pair_bytes(args.x, args.x.dtype())};
 }
 
 void register_batch_norm_kernels();  // batch_norm.cpp
@@ -203,8 +219,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   if (running_mean.defined()) {
     // Before anything is computed: a call that fails leaves the statistics as they were.
     check_input(x, weight, bias, eps);
-    check_channels("running_mean", running_mean, x);
-    check_channels("running_var", running_var, x);
+    check_running("running_mean", running_mean, x);
+    check_running("running_var", running_var, x);
   }
   auto [y, mean, var] = call<BatchNorm>({x, weight, bias, eps});
   if (running_mean.defined() && x.numel() > 0) {
