@@ -4,6 +4,8 @@
 #include <farro/kernels/matmul/matmul.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 
+#include <cmath>
+
 namespace farro {
 
 namespace {
@@ -12,6 +14,15 @@ void check_dtypes(const char* op, const char* first, const Tensor& a, const char
   FARRO_CHECK(a.dtype() == b.dtype(), DTypeError, op, ": ", first, " and ", second, " must have one dtype, got ", a.dtype(),
               " and ", b.dtype(), " (", first, ": ", a, ", ", second, ": ", b, ")");
   FARRO_CHECK(a.dtype() != DType::boolean, DTypeError, op, ": ", first, " must be a number, got bool (", first, ": ", a, ")");
+}
+
+// An integer product takes integer factors only, and stays integer.
+void check_factor(const char* op, const char* name, double factor, const Tensor& a) {
+  FARRO_CHECK(is_floating(a.dtype()) || factor == std::floor(factor), DTypeError, op, ": ", name,
+              " must be a whole number for integer tensors, got ", factor, " (a: ", a, ")");
+}
+Scalar factor_for(const Tensor& tensor, double factor) {
+  return is_floating(tensor.dtype()) ? Scalar(factor) : Scalar(Scalar(factor).to_int());
 }
 
 Shape without_last(const Shape& sizes, int count) {
@@ -143,11 +154,14 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
 
 Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
   FARRO_CHECK(a.dim() == 2 && b.dim() == 2, ShapeError, "addmm: a and b must have 2 dimensions, got a: ", a, ", b: ", b);
+  check_dtypes("addmm", "input", input, "a", a);
+  check_factor("addmm", "beta", beta, a);
+  check_factor("addmm", "alpha", alpha, a);
   const Tensor product = matmul(a, b);
   // input broadcasts, the product does not.
   const Tensor base = input.expand(product.sizes());
-  if (beta == 0) return alpha == 1 ? product : product * alpha;
-  return add(beta == 1 ? base : base * beta, product, alpha);
+  if (beta == 0) return alpha == 1 ? product : product * factor_for(product, alpha);
+  return add(beta == 1 ? base : base * factor_for(base, beta), product, alpha);
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) { return call<Linear>({x, weight, bias}); }

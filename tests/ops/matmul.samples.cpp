@@ -124,6 +124,22 @@ void samples_matmul(SampleSink& sink) {
                         });
                         return out;
                       })});
+  for (const double beta : {0.0, 1.0, 2.0})
+    sink.add("matmul", {.label = str("addmm of integers, beta ", beta),
+                        .inputs = {in({5}).range(-9, 9), in({3, 4}).range(-9, 9), in({4, 5}).range(-9, 9)},
+                        .run = [beta](const Tensor& c, const Tensor& a, const Tensor& b) { return addmm(c, a, b, beta, -3); },
+                        .reference = Reference([beta]<class T>(const Arrays<T>& arrays) {
+                          NdArray<T> out = product(arrays[1], arrays[2]);
+                          for_each_index(out.sizes, [&](const Dims& at) {
+                            out.at(at) = T(beta) * arrays[0].broadcast_at(at) - 3 * out.at(at);
+                          });
+                          return out;
+                        }),
+                        .dtypes = dtype_set({DType::i64, DType::i32}),
+                        .exact = true,
+                        .check = [](const Tensors& in, const Tensors& out) {
+                          FARRO_CHECK(out[0].dtype() == in[0].dtype(), ValueError, "got ", out[0]);
+                        }});
   sink.error<ShapeError>(
       "matmul", [] { return matmul(zeros({2, 3}), zeros({4, 5})); },
       "matmul: the last size of a must equal the last but one of b, got 3 and 4 (a: f32 [2, 3] cpu, b: f32 [4, 5] cpu)");
@@ -148,6 +164,14 @@ void samples_matmul(SampleSink& sink) {
   sink.error<ShapeError>(
       "matmul", [] { return addmm(zeros({2}), zeros({3}), zeros({3, 2})); },
       "addmm: a and b must have 2 dimensions, got a: f32 [3] cpu, b: f32 [3, 2] cpu");
+
+  const auto integers = [](const Shape& sizes) { return zeros(sizes, {.dtype = DType::i64}); };
+  sink.error<DTypeError>(
+      "matmul", [integers] { return addmm(integers({2}), integers({3, 4}), integers({4, 2}), 1, 0.5); },
+      "addmm: alpha must be a whole number for integer tensors, got 0.5 (a: i64 [3, 4] cpu)");
+  sink.error<DTypeError>(
+      "matmul", [integers] { return addmm(zeros({2}), integers({3, 4}), integers({4, 2}), 0); },
+      "addmm: input and a must have one dtype, got f32 and i64 (input: f32 [2] cpu, a: i64 [3, 4] cpu)");
 
   for (const auto& [x, weight] : {Pair{{3, 4}, {5, 4}}, Pair{{4}, {5, 4}}, Pair{{2, 3, 4}, {5, 4}}, Pair{{1, 1}, {1, 1}},
                                   Pair{{0, 4}, {5, 4}}, Pair{{3, 0}, {2, 0}}, Pair{{8, 32}, {32, 32}}})
