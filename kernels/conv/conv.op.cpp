@@ -84,7 +84,11 @@ Grads Conv::backward(const Saved& saved, const Grads& grads, Need need) {
   }
   return result;
 }
-Cost Conv::cost(const Args& args) { return conv_cost(shape(args), args.x.dtype()); }
+Cost Conv::cost(const Args& args) {
+  Cost cost = conv_cost(shape(args), args.x.dtype());
+  if (args.bias.defined()) cost.bytes += static_cast<double>(args.bias.nbytes());
+  return cost;
+}
 
 ConvShape ConvBackwardData::shape(const Args& args) {
   return check_conv(info.name, args.x_sizes, args.weight.sizes(), args.params);
@@ -132,7 +136,11 @@ Grads ConvBackwardFilter::backward(const Saved& saved, const Grads& grads, Need 
   return {need[0] ? call<Conv>({saved.x.get(), weight, bias, saved.params}) : Tensor(),
           need[1] ? call<ConvBackwardData>({saved.grad.get(), weight, saved.x_sizes, saved.params}) : Tensor()};
 }
-Cost ConvBackwardFilter::cost(const Args& args) { return conv_cost(shape(args), args.grad.dtype()); }
+Cost ConvBackwardFilter::cost(const Args& args) {
+  Cost cost = conv_cost(shape(args), args.grad.dtype());
+  if (args.bias) cost.bytes += static_cast<double>(args.weight_sizes[0]) * double(item_size(args.grad.dtype()));
+  return cost;
+}
 
 void register_conv_kernels();  // conv_kernels.cpp
 void register_conv();
@@ -183,6 +191,12 @@ Tensor conv(int rank, const Tensor& x, const Tensor& weight, const Tensor& bias,
   return call<Conv>({x, weight, bias, params});
 }
 
+void check_transpose_bias(const char* op, const Tensor& bias, int64_t channels, const Tensor& x) {
+  check_same_dtype(op, "bias", bias, "x", x);
+  FARRO_CHECK(bias.sizes() == Shape{channels}, ShapeError, op, ": bias must have sizes [", channels, "], got ",
+              bias.sizes(), " (bias: ", bias, ")");
+}
+
 Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Tensor& bias,
                       const ConvTransposeOptions& options) {
   constexpr const char* names[] = {"", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"};
@@ -191,16 +205,25 @@ Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Ten
   const char* op = names[rank];
   check_ranks(op, rank, x, weight, weights[rank]);
   if (x.dim() == rank + 1) return conv_transpose(rank, x.unsqueeze(0), weight, bias, options).squeeze(0);
-  const ConvParams params = resolve(
+  ConvParams params = resolve(
       op, rank, weight.sizes(),
       {.stride = options.stride, .padding = options.padding, .dilation = options.dilation, .groups = options.groups});
   const Dims extra = expand_option(op, "output_padding", options.output_padding, rank, 0, 0);
+  // What the convolution underneath would refuse, in the words of this one.
+  check_floating(op, "x", x);
+  check_same_dtype(op, "weight", weight, "x", x);
   FARRO_CHECK(params.groups >= 1, ValueError, op, ": groups must be at least 1, got ", params.groups);
+  FARRO_CHECK(weight.size(0) % params.groups == 0, ShapeError, op,
+              ": weight's input channels must be divisible by groups (", params.groups, "), got ", weight.size(0),
+              " (weight: ", weight, ")");
   FARRO_CHECK(x.size(1) == weight.size(0), ShapeError, op, ": x must have weight's ", weight.size(0), " channels, got ",
               x.size(1), " (x: ", x, ", weight: ", weight, ")");
   const int64_t channels = weight.size(1) * params.groups;
   Shape sizes{x.size(0), channels};
   for (int i = 0; i < rank; ++i) {
+    FARRO_CHECK(weight.size(i + 2) >= 1, ShapeError, op, ": weight's kernel sizes must be at least 1, got ", weight);
+    FARRO_CHECK(x.size(i + 2) >= 1, ShapeError, op, ": x must have at least one element in dimension ", i + 2, ", got ",
+                x);
     FARRO_CHECK(extra[i] < std::max(params.stride[i], params.dilation[i]), ValueError, op,
                 ": output_padding must be below stride or dilation, got ", extra);
     const int64_t size = (x.size(i + 2) - 1) * params.stride[i] - 2 * params.padding[i] +
@@ -208,11 +231,12 @@ Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Ten
     FARRO_CHECK(size >= 1, ShapeError, op, ": result must have at least one element in dimension ", i + 2, ", got ",
                 size, " (x: ", x, ", weight: ", weight, ")");
     sizes.push_back(size);
+    // Of the extra elements those that make up whole strides would be windows of the convolution: no x is theirs.
+    params.padding_end[i] -= extra[i] / params.stride[i] * params.stride[i];
   }
+  if (bias.defined()) check_transpose_bias(op, bias, channels, x);
   const Tensor out = call<ConvBackwardData>({x, weight, sizes, params});
   if (!bias.defined()) return out;
-  FARRO_CHECK(bias.sizes() == Shape{channels}, ShapeError, op, ": bias must have sizes [", channels, "], got ",
-              bias.sizes(), " (bias: ", bias, ")");
   Shape per_channel = Dims::filled(rank + 2, 1);
   per_channel[1] = channels;
   return out + bias.reshape(per_channel);

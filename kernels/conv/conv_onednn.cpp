@@ -143,6 +143,7 @@ class Plan {
     }
   }
 
+  memory::desc weight_format() const { return weight_.get_desc(); }
   // Of the weights in the primitive's format, and of what run() needs besides.
   size_t weight_bytes() const { return padded(weight_.get_desc().get_size()); }
   size_t scratch_bytes() const { return scratchpad_.get_desc().get_size(); }
@@ -277,6 +278,7 @@ void onednn_conv_backward_filter(const ConvShape& shape, const float* grad, cons
     const int64_t x_step = shape.groups * shape.in_channels * shape.in_pixels(),
                   out_step = channels * shape.out_pixels();
     Plan& plan = find_plan(key);
+    const memory::desc format = plan.weight_format();
     const int64_t weight_floats = static_cast<int64_t>(plan.weight_bytes() / 4), part_floats = weight_floats + channels;
     const std::unique_ptr<float[]> partial(new float[static_cast<size_t>(used * part_floats)]);
     parallel_for(used, 1, [&](int64_t begin, int64_t end) {
@@ -285,6 +287,7 @@ void onednn_conv_backward_filter(const ConvShape& shape, const float* grad, cons
         Key mine = key;
         mine.shape.batch = std::min(key.shape.batch, shape.batch - part * key.shape.batch);
         Plan& own = find_plan(mine);
+        FARRO_ASSERT(own.weight_format() == format);  // the parts are added up as they lie
         const int64_t first = part * key.shape.batch;
         float* sums = partial.get() + part * part_floats;
         own.run(x + first * x_step, sums, grad_bias ? sums + weight_floats : nullptr, grad + first * out_step,

@@ -2,17 +2,11 @@
 
 namespace farro {
 
-namespace {
-Shape with_spatial(int64_t first, int64_t second, const int64_t* spatial, int rank) {
-  Shape sizes{first, second};
-  for (int i = 3 - rank; i < 3; ++i) sizes.push_back(spatial[i]);
+Shape ConvShape::out_sizes() const {
+  Shape sizes{batch, groups * out_channels};
+  for (int i = 3 - rank; i < 3; ++i) sizes.push_back(out[i]);
   return sizes;
 }
-}  // namespace
-
-Shape ConvShape::x_sizes() const { return with_spatial(batch, groups * in_channels, in, rank); }
-Shape ConvShape::weight_sizes() const { return with_spatial(groups * out_channels, in_channels, kernel, rank); }
-Shape ConvShape::out_sizes() const { return with_spatial(batch, groups * out_channels, out, rank); }
 
 double ConvShape::flops() const noexcept {
   return 2.0 * static_cast<double>(batch * groups * out_channels * out_pixels()) *

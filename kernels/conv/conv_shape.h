@@ -6,7 +6,8 @@
 
 namespace farro {
 
-// One entry per spatial dimension; made from ConvOptions by resolve_conv().
+// One entry per spatial dimension; made from the options by resolve() in conv.op.cpp. padding_end may be
+// negative: rows of x that no window reaches.
 struct ConvParams {
   Dims stride, padding, padding_end, dilation;
   int64_t groups = 1;
@@ -23,8 +24,6 @@ struct ConvShape {
   int64_t in_pixels() const noexcept { return in[0] * in[1] * in[2]; }
   int64_t out_pixels() const noexcept { return out[0] * out[1] * out[2]; }
   int64_t taps() const noexcept { return kernel[0] * kernel[1] * kernel[2]; }
-  Shape x_sizes() const;
-  Shape weight_sizes() const;
   Shape out_sizes() const;
   // Multiply-adds count two; taps that fall into the padding count too.
   double flops() const noexcept;

@@ -54,6 +54,32 @@ TEST(Conv, TransposeIsTheAdjoint) {
   EXPECT_EQ(shifted.to_vector<double>(), (back + bias.reshape({1, 4, 1, 1})).to_vector<double>());
 }
 
+TEST(Conv, TransposeTakesOutputPaddingBeyondTheStride) {
+  // Below the dilation it may be as large as the stride or larger: what it adds no x reaches.
+  const Tensor x = filled({1, 2, 4}, 1, DType::f64), w = filled({2, 3, 2}, 2, DType::f64);
+  const Tensor plain = conv_transpose1d(x, w, {}, {.dilation = {3}});
+  const Tensor wide = conv_transpose1d(x, w, {}, {.output_padding = {2}, .dilation = {3}});
+  ASSERT_EQ(wide.sizes(), (Shape{1, 3, 9}));
+  EXPECT_EQ(wide.narrow(2, 0, 7).to_vector<double>(), plain.to_vector<double>());
+  EXPECT_EQ(wide.narrow(2, 7, 2).to_vector<double>(), V(6, 0));
+  const Tensor narrow =
+      conv_transpose1d(x.to(DType::f32), w.to(DType::f32), {}, {.output_padding = {2}, .dilation = {3}});
+  EXPECT_NEAR((narrow.to(DType::f64) - wide).abs().max().item(), 0, 1e-6);
+}
+
+// The batch is cut into parts of two images; the last has one. Each image alone makes one part.
+TEST(Conv, FilterGradientOfPartsIsTheSumOverImages) {
+  const Tensor x = filled({7, 32, 14, 14}, 1), grad = filled({7, 64, 14, 14}, 2);
+  const Shape weight{64, 32, 3, 3};
+  const auto [whole, bias] = conv_backward_filter(grad, x, weight, true, {.padding = {1}});
+  Tensor sum = zeros(weight, {.dtype = DType::f64});
+  for (int64_t i = 0; i < 7; ++i)
+    sum.add_(conv_backward_filter(grad.narrow(0, i, 1), x.narrow(0, i, 1), weight, false, {.padding = {1}}).first);
+  // 1372 products each of size at most 1: 2^-24 of their sum's size for each of a few dozen partial sums.
+  EXPECT_LT((whole.to(DType::f64) - sum).abs().max().item(), 1e-4);
+  EXPECT_LT((bias - grad.sum({0, 2, 3})).abs().max().item(), 1e-4);
+}
+
 // Result and gradients of a convolution, one after another.
 V everything() {
   Tensor x = filled({32, 32, 14, 14}, 1).set_requires_grad(), weight = filled({64, 32, 3, 3}, 2).set_requires_grad(),
@@ -112,6 +138,7 @@ TEST(BatchNorm, MovesTheRunningStatistics) {
   // Evaluation leaves them alone, and so does a call that fails.
   batch_norm(x, weight, {}, mean, var, false);
   EXPECT_THROW(batch_norm(x, zeros({3}), {}, mean, var, true), ShapeError);
+  EXPECT_THROW(batch_norm(x, weight, {}, mean, zeros({2}, {.dtype = DType::i64}), true), DTypeError);
   EXPECT_EQ(mean.to_vector<double>(), means);
 }
 
