@@ -20,6 +20,19 @@ Cost fill_cost(const Tensor& target, double flops) {
   return {flops * static_cast<double>(target.numel()), static_cast<double>(target.nbytes())};
 }
 
+double largest_value(DType floating) {
+  switch (floating) {
+    case DType::f64:
+      return std::numeric_limits<double>::max();
+    case DType::f16:
+      return 65504;
+    case DType::bf16:
+      return 0x1.fep127;
+    default:
+      return static_cast<double>(std::numeric_limits<float>::max());
+  }
+}
+
 // Whether every integer of [low, high) is a value of the dtype.
 bool holds(DType dtype, int64_t low, int64_t high) {
   return visit_dtype(dtype, [&](auto tag) {
@@ -41,8 +54,10 @@ bool holds(DType dtype, int64_t low, int64_t high) {
 
 TensorSpec Uniform::infer(const Args& args) {
   check_floating("uniform_", args.target);
-  FARRO_CHECK(args.low <= args.high && args.high - args.low <= std::numeric_limits<double>::max(), ValueError,
-              "uniform_: low and high must be finite and in order, got low ", args.low, " and high ", args.high);
+  const double largest = largest_value(args.target.dtype());
+  FARRO_CHECK(args.low <= args.high && args.low >= -largest && args.high <= largest && args.high - args.low <= largest,
+              ValueError, "uniform_: low and high must be in order, and they and their distance values of ",
+              args.target.dtype(), ", got low ", args.low, " and high ", args.high);
   return TensorSpec(args.target.sizes(), args.target);
 }
 Grads Uniform::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
@@ -97,11 +112,12 @@ PhiloxState reserve(Generator* generator, const Tensor& target, int words) {
   return source.reserve(static_cast<uint64_t>((target.numel() * words + 3) / 4));
 }
 
-// Checks before it reserves: a call that fails leaves the generator alone.
+// Checks all that call_inplace() will before it reserves: a call that fails leaves the generator alone.
 template <class Op>
 Tensor& draw(Tensor& target, typename Op::Args args, Generator* generator, int words,
              const char* name = detail::kInplaceName<Op>.data()) {
-  Op::infer(args);
+  const bool records = detail::check_inputs<Op>(args, name).any() && detail::kDifferentiable<Op> && grad_enabled();
+  detail::check_inplace_target(name, target, Op::infer(args), records);
   args.random = reserve(generator, target, words);
   return call_inplace<Op>(args, target, name);
 }

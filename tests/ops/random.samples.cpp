@@ -70,7 +70,11 @@ void samples_random(SampleSink& sink) {
                          }});
   }
   sink.error<ValueError>("uniform", [] { return zeros({2}).uniform_(2, 1); },
-                         "uniform_: low and high must be finite and in order, got low 2 and high 1");
+                         "uniform_: low and high must be in order, and they and their distance values of f32, got low 2 and high 1");
+  sink.error<ValueError>("uniform", [] { return zeros({2}).uniform_(-3e38, 3e38); },
+                         "uniform_: low and high must be in order, and they and their distance values of f32, got low -3e+38 and high 3e+38");
+  sink.error<ValueError>("uniform", [] { return zeros({2}, {.dtype = DType::f16}).uniform_(0, 7e4); },
+                         "uniform_: low and high must be in order, and they and their distance values of f16, got low 0 and high 70000");
   sink.error<ValueError>("normal", [] { return zeros({2}).normal_(0, -1); },
                          "normal_: std must not be negative, got -1");
   sink.error<ValueError>("bernoulli_fill", [] { return zeros({2}).bernoulli_(1.5); },

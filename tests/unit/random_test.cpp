@@ -318,7 +318,7 @@ TEST(Random, Errors) {
   EXPECT_EQ(error_of<DTypeError>([&] { i.uniform_(); }),
             "uniform_: tensor must have a floating dtype, got i64 [2] cpu");
   EXPECT_EQ(error_of<ValueError>([&] { f.uniform_(2, 1); }),
-            "uniform_: low and high must be finite and in order, got low 2 and high 1");
+            "uniform_: low and high must be in order, and they and their distance values of f32, got low 2 and high 1");
   EXPECT_EQ(error_of<DTypeError>([&] { i.normal_(); }), "normal_: tensor must have a floating dtype, got i64 [2] cpu");
   EXPECT_EQ(error_of<ValueError>([&] { f.normal_(0, -1); }), "normal_: std must not be negative, got -1");
   EXPECT_EQ(error_of<ValueError>([&] { f.bernoulli_(1.5); }), "bernoulli_: p must be in [0, 1], got 1.5");
@@ -338,6 +338,21 @@ TEST(Random, Errors) {
   EXPECT_EQ(error_of<AutogradError>([&] { f.set_requires_grad().normal_(); }),
             "normal_: a leaf that requires a gradient must not be changed in place, got f32 [2] cpu; wrap the change "
             "in no_grad");
+}
+
+TEST(Random, FillsThatFailLeaveTheGeneratorAlone) {
+  Generator generator(5);
+  Tensor leaf = zeros({2}).set_requires_grad(), expanded = zeros({1}).expand({3}),
+         integers = empty({2}, {.dtype = DType::i64});
+  const auto fails = [&](Tensor& target) {
+    EXPECT_THROW(uniform_(target, 0, 1, generator), Error);
+    EXPECT_THROW(normal_(target, 0, 1, generator), Error);
+  };
+  fails(leaf);
+  fails(expanded);
+  fails(integers);
+  EXPECT_THROW(bernoulli_(leaf, 0.5, generator), AutogradError);
+  EXPECT_EQ(generator.state().offset, 0u);
 }
 
 }  // namespace
