@@ -204,8 +204,7 @@ inline float erf(float x) {
   return static_cast<float>(a < 0.75 ? static_cast<double>(x) * p : a == a ? signed_large : a);
 }
 
-// Phi(x), the normal distribution function, and x Phi(x).
-inline float normal_cdf(float x) { return static_cast<float>(detail::normal(x).distribution); }
+// x Phi(x), with the normal distribution function Phi.
 inline float gelu(float x) {
   const float at_end = x > 0.f ? x : x < 0.f ? -0.f : x;
   const float result = static_cast<float>(static_cast<double>(x) * detail::normal(x).distribution);

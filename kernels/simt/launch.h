@@ -4,6 +4,7 @@
 
 #include <farro/core/cuda/status.h>
 #include <farro/core/device/backend.h>
+#include <farro/core/error/error.h>
 
 #include <cstdint>
 #include <type_traits>
@@ -41,9 +42,11 @@ struct LaunchConfig {
   bool barriers = false;    // whether the kernel contains barriers or warp operations
 };
 
-// ceil(count / per_block), as a grid dimension.
-constexpr unsigned blocks_for(int64_t count, int64_t per_block) {
-  return static_cast<unsigned>((count + per_block - 1) / per_block);
+// ceil(count / per_block), as the first dimension of a grid.
+inline unsigned blocks_for(int64_t count, int64_t per_block) {
+  const int64_t blocks = count / per_block + (count % per_block != 0);
+  FARRO_CHECK(blocks <= INT32_MAX, ValueError, "launch: a grid must have at most ", INT32_MAX, " blocks, got ", blocks);
+  return static_cast<unsigned>(blocks);
 }
 
 // Runs kernel(arguments...) for every thread of the grid, in the order of `stream`. Throws BackendError when the launch

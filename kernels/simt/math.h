@@ -41,12 +41,4 @@ __host__ __device__ inline double pow(double x, double y) { return ::pow(x, y); 
 __host__ __device__ inline float fma(float x, float y, float z) { return ::fmaf(x, y, z); }
 __host__ __device__ inline double fma(double x, double y, double z) { return ::fma(x, y, z); }
 
-#if defined(__CUDACC__)
-__host__ __device__ inline float rsqrt(float x) { return ::rsqrtf(x); }
-__host__ __device__ inline double rsqrt(double x) { return ::rsqrt(x); }
-#else
-inline float rsqrt(float x) { return 1.0f / ::sqrtf(x); }
-inline double rsqrt(double x) { return 1.0 / ::sqrt(x); }
-#endif
-
 }  // namespace farro::simt

@@ -13,12 +13,6 @@ struct Add {
     return a + b;
   }
 };
-struct Max {  // a NaN on either side wins
-  template <class T>
-  __device__ T operator()(T a, T b) const {
-    return a > b || a != a ? a : b;
-  }
-};
 
 template <class T>
 __device__ T shuffle_xor(T value, int lane_mask, unsigned mask, Place where = Place::here()) {

@@ -1,6 +1,7 @@
 // The block runner: barriers, warp operations, shared memory. Most kernels here are wrong on purpose.
 #include "simt_test.h"
 
+#include <farro/kernels/simt/atomic.h>
 #include <farro/kernels/simt/launch.h>
 #include <farro/kernels/simt/shared.h>
 #include <farro/kernels/simt/vec.h>
@@ -285,6 +286,18 @@ TEST(Launch, ConfigurationIsChecked) {
                   "dynamic shared memory must be at most");
   EXPECT_EQ(run_one(write_indices, 0, 32, 1), std::vector<int>{0}) << "an empty grid launches nothing";
 }
+
+TEST(Launch, GridsHaveALimit) {
+  EXPECT_EQ(simt::blocks_for(0, 256), 0u);
+  EXPECT_EQ(simt::blocks_for(257, 256), 2u);
+  EXPECT_EQ(simt::blocks_for(int64_t{INT32_MAX} * 256, 256), static_cast<unsigned>(INT32_MAX));
+  EXPECT_EQ(error_of<ValueError>([] { simt::blocks_for(int64_t{INT32_MAX} * 256 + 1, 256); }),
+            "launch: a grid must have at most 2147483647 blocks, got 2147483648");
+}
+
+__global__ void count_threads(int* out) { simt::atomic_add(out, 1); }
+
+TEST(Launch, AtomicAddsMeet) { expect_results(count_threads, 3, 64, {192}); }
 
 TEST(Launch, DeviceCodeOutsideAKernelIsAnError) {
   expect_contains(error_of<std::exception>([] { __syncthreads(); }), "must be called from a kernel");
