@@ -40,6 +40,10 @@ struct Matrices {
 template <class T>
 constexpr DType kDType = sizeof(T) == 8 ? DType::f64 : DType::f32;
 
+// The score of a key that a query may not see.
+template <class T>
+constexpr T kNone = -std::numeric_limits<T>::infinity();
+
 template <class T>
 Tensor buffer(int64_t elements) {
   return empty({elements}, {.dtype = kDType<T>, .device = Device::cpu()});
@@ -76,15 +80,14 @@ struct Problem {
   // s[rows, columns] = scores of queries from i0 and keys from j0; -inf where there is no attention.
   void scores(int64_t b, int64_t h, int64_t i0, int64_t rows, int64_t j0, int64_t columns, T* s) const {
     run_gemm(kDType<T>, {rows, columns, width, q.at(b, h, i0), q.row(), q.col(), k.at(b, h, j0), k.col(), k.row(), s, columns});
-    constexpr T kNone = -std::numeric_limits<T>::infinity();
     for (int64_t i = 0; i < rows; ++i, s += columns) {
       for (int64_t j = 0; j < columns; ++j) s[j] *= scale;
       if (bias.data)
         for (int64_t j = 0; j < columns; ++j) s[j] += *bias.at(b, h, i0 + i, j0 + j);
       if (allowed.data)
-        for (int64_t j = 0; j < columns; ++j) s[j] = *allowed.at(b, h, i0 + i, j0 + j) ? s[j] : kNone;
+        for (int64_t j = 0; j < columns; ++j) s[j] = *allowed.at(b, h, i0 + i, j0 + j) ? s[j] : kNone<T>;
       if (causal)
-        for (int64_t j = std::max<int64_t>(i0 + i + 1 - j0, 0); j < columns; ++j) s[j] = kNone;
+        for (int64_t j = std::max<int64_t>(i0 + i + 1 - j0, 0); j < columns; ++j) s[j] = kNone<T>;
     }
   }
 };
@@ -94,7 +97,7 @@ template <class T>
 void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_t rows, T* out, T* lse, T* s, T* part) {
   const int64_t width = p.value_width;
   T max[kQueries], sum[kQueries] = {};
-  std::fill_n(max, rows, -std::numeric_limits<T>::infinity());
+  std::fill_n(max, rows, kNone<T>);
   std::fill_n(out, rows * width, T{0});
   const int64_t keys = p.visible(i0 + rows);
   for (int64_t j0 = 0; j0 < keys; j0 += kKeys) {
@@ -104,8 +107,10 @@ void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_
       T* row = s + i * columns;
       const T top = max_lanes(row, columns);
       const T next = top <= max[i] ? max[i] : top;  // NaN is kept
-      if (next == -std::numeric_limits<T>::infinity()) {
-        std::fill_n(row, columns, T{0});
+      if (next == kNone<T>) {
+        // Nothing to attend to yet, which weighs 0, or NaN, which compares with nothing and must stay.
+        for (int64_t j = 0; j < columns; ++j) row[j] = row[j] == kNone<T> ? T{0} : row[j];
+        sum[i] += sum_lanes<T>(columns, [row](int64_t j) { return row[j]; });
         continue;
       }
       const T shrink = std::exp(max[i] - next);
@@ -120,7 +125,7 @@ void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_
   for (int64_t i = 0; i < rows; ++i) {
     const T scale = sum[i] == 0 ? T{0} : 1 / sum[i];
     for (int64_t j = 0; j < width; ++j) out[i * width + j] *= scale;
-    lse[i] = sum[i] == 0 ? -std::numeric_limits<T>::infinity() : max[i] + std::log(sum[i]);
+    lse[i] = sum[i] == 0 ? kNone<T> : max[i] + std::log(sum[i]);
   }
 }
 
@@ -170,7 +175,7 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
       for (int64_t i = 0; i < rows; ++i) {
         const T lse = d.lse[i0 + i];
         T* row = s + i * columns;
-        if (lse == -std::numeric_limits<T>::infinity()) std::fill_n(row, columns, T{0});
+        if (lse == kNone<T>) std::fill_n(row, columns, T{0});
         else
           for (int64_t j = 0; j < columns; ++j) row[j] = vmath::exp(row[j] - lse);
       }

@@ -21,12 +21,16 @@ namespace {
 
 constexpr double kMinusInfinity = -std::numeric_limits<double>::infinity();
 
-// out, scores and every product between them.
-Cost cost_of(const Tensor& q, const Tensor& k, const Tensor& v, double products) {
-  const double pairs = static_cast<double>(q.numel()) / std::max<double>(static_cast<double>(q.sizes().back()), 1) *
-                       static_cast<double>(k.sizes()[2]);
-  const double bytes = static_cast<double>(2 * q.nbytes() + k.nbytes() + v.nbytes());
-  return {products * pairs * static_cast<double>(q.sizes().back() + v.sizes().back()), bytes};
+DType statistics_dtype(const Tensor& q) { return q.dtype() == DType::f64 ? DType::f64 : DType::f32; }
+
+// `products` of queries by keys; q, k and v count `inputs` times, out and lse `outputs` times.
+Cost cost_of(const Tensor& q, const Tensor& k, const Tensor& v, double products, double inputs, double outputs) {
+  const Shape& sizes = q.sizes();
+  const double queries = static_cast<double>(sizes[0] * sizes[1] * sizes[2]), keys = static_cast<double>(k.sizes()[2]);
+  const double out = queries * static_cast<double>(v.sizes()[3] * static_cast<int64_t>(item_size(q.dtype())));
+  const double lse = queries * static_cast<double>(item_size(statistics_dtype(q)));
+  return {products * queries * keys * static_cast<double>(sizes[3] + v.sizes()[3]),
+          inputs * static_cast<double>(q.nbytes() + k.nbytes() + v.nbytes()) + outputs * (out + lse)};
 }
 
 // The probabilities, of public ops; rows that attend to nothing are 0.
@@ -39,6 +43,7 @@ Tensor probabilities(const Tensor& q, const Tensor& k, const Tensor& mask, bool 
     const Tensor query = arange(q.sizes()[2], options).unsqueeze(1), key = arange(k.sizes()[2], options);
     scores = masked_fill(scores, gt(key, query), kMinusInfinity);
   }
+  if (k.sizes()[2] == 0) return scores;  // no weights, so that the products with them are 0
   const Tensor nothing = amax(scores.detach(), {-1}, /*keepdim=*/true) == kMinusInfinity;
   return masked_fill(softmax(masked_fill(scores, nothing, 0), -1), nothing, 0);
 }
@@ -77,7 +82,7 @@ std::array<TensorSpec, 2> Attention::infer(const Args& args) {
                 ": mask must broadcast to ", scores, ", got ", mask);
   }
   return {TensorSpec({sq[0], sq[1], sq[2], sv[3]}, q),
-          TensorSpec({sq[0], sq[1], sq[2]}, q.dtype() == DType::f64 ? DType::f64 : DType::f32, q.device())};
+          TensorSpec({sq[0], sq[1], sq[2]}, statistics_dtype(q), q.device())};
 }
 Attention::Saved Attention::save(const Args& args, const Outputs<Attention>& out, Need) {
   return {SavedTensor(args.q),
@@ -104,12 +109,17 @@ Grads Attention::backward(const Saved& saved, const Grads& grads, Need need) {
     if (need[i]) wanted[static_cast<size_t>(i)] = std::move(out[static_cast<size_t>(i)]);
   return wanted;
 }
-Cost Attention::cost(const Args& args) { return cost_of(args.q, args.k, args.v, 2); }
+Cost Attention::cost(const Args& args) { return cost_of(args.q, args.k, args.v, 2, 1, 1); }
 
 std::array<TensorSpec, 3> AttentionBackward::infer(const Args& args) {
   return {TensorSpec(args.q.sizes(), args.q), TensorSpec(args.k.sizes(), args.k), TensorSpec(args.v.sizes(), args.v)};
 }
-Cost AttentionBackward::cost(const Args& args) { return cost_of(args.q, args.k, args.v, 5); }
+// Reads what the forward read and wrote, and the gradient of out; writes three gradients.
+Cost AttentionBackward::cost(const Args& args) {
+  Cost cost = cost_of(args.q, args.k, args.v, 5, 2, 1);
+  cost.bytes += static_cast<double>(args.grad.nbytes());
+  return cost;
+}
 
 void register_attention();
 void register_attention() {

@@ -49,13 +49,16 @@ void for_each_variant(const OpEntry& op, Device device, Fn&& fn) {
   }
 }
 
-// Runs fn(), which makes one call. A call that the forced variant does not support is passed over.
+// Runs fn(), which makes one call; whether it did. A call that a forced variant does not support is passed over.
 template <class Fn>
-void if_supported(Fn&& fn) {
+bool if_supported(const char* variant, Fn&& fn) {
   try {
     fn();
+    return true;
   } catch (const NotImplementedError& error) {
-    if (std::string_view(error.what()).find("some variant must support") == std::string_view::npos) throw;
+    const bool unsupported = std::string_view(error.what()).find("some variant must support") != std::string_view::npos;
+    if (!unsupported || std::string_view(variant) == "auto") throw;
+    return false;
   }
 }
 

@@ -214,6 +214,7 @@ struct Sample {
   bool exact = false;               // every output bit is determined: moves and selections
   bool zeros = false;               // mostly zeros is the point; elsewhere more than 90 % zeros fail as mistrusted
   bool needs_values = false;        // the outputs' sizes depend on values: not run on meta tensors
+  double cancelling = 0;            // size of terms or partial sums of which the gradients keep but the roundings
   std::optional<DType> gives = {};  // dtype of floating outputs where it is not that of the inputs
   // For what no formula can say (random values): throws where the outputs are wrong.
   std::function<void(const Tensors& in, const Tensors& out)> check = {};

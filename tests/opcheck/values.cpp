@@ -157,14 +157,30 @@ Tensors with_gradients(const Sample& sample, const Tensors& inputs, unsigned mas
   return leaves;
 }
 
-std::vector<double> read(const Tensor& tensor) {
+namespace {
+// A tensor with the same storage contents, on the host: the layout is read here, not by the library's copies.
+Tensor with_host_storage(const Tensor& tensor) {
+  if (tensor.is_cpu()) return tensor;
   const no_grad guard;
-  // Across devices as bytes of the whole storage, so that the layout is read here.
-  Tensor host = tensor;
-  if (!tensor.is_cpu()) {
-    const auto length = static_cast<int64_t>(tensor.storage()->bytes() / item_size(tensor.dtype()));
-    host = tensor.detach().as_strided({length}, {1}, 0).to(Device::cpu());
+  const auto length = static_cast<int64_t>(tensor.storage()->bytes() / item_size(tensor.dtype()));
+  return tensor.detach().as_strided({length}, {1}, 0).to(Device::cpu());
+}
+}  // namespace
+
+std::vector<std::vector<std::byte>> storage_bytes(const Tensors& tensors) {
+  std::vector<std::vector<std::byte>> all;
+  for (const Tensor& tensor : tensors) {
+    all.emplace_back();
+    if (!tensor.defined()) continue;
+    const Tensor host = with_host_storage(tensor);
+    const auto* bytes = static_cast<const std::byte*>(host.storage()->data());
+    all.back().assign(bytes, bytes + host.storage()->bytes());
   }
+  return all;
+}
+
+std::vector<double> read(const Tensor& tensor) {
+  const Tensor host = with_host_storage(tensor);
   const int64_t offset = tensor.storage_offset();
   std::vector<double> values;
   values.reserve(static_cast<size_t>(tensor.numel()));

@@ -4,6 +4,8 @@
 
 #include <farro/tests/opcheck/sample.h>
 
+#include <cstddef>
+
 namespace farro::opcheck {
 
 // How an input lies in memory. All but the first start at an offset, in a storage whose other elements are NaN (or 77).
@@ -43,6 +45,9 @@ Arrays<T> to_arrays(const Sample& sample, const std::vector<std::vector<double>>
   }
   return arrays;
 }
+
+// The bytes of the storages behind tensors, with what lies around the elements.
+std::vector<std::vector<std::byte>> storage_bytes(const Tensors& tensors);
 
 // All elements in row-major order; waits for the device.
 std::vector<double> read(const Tensor& tensor);

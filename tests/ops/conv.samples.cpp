@@ -129,8 +129,8 @@ const std::vector<Problem>& problems() {
   return list;
 }
 
-// Whole vectors of channels and several parts of a batch, for the fast variants: too many values to take gradients one by
-// one, and f64 has the plain loops only.
+// Whole vectors of channels, for the fast variants: too many values to take gradients one by one, and f64 has the plain
+// loops only. A batch that is cut into parts is in tests/unit/conv_test.cpp: its reference would take seconds.
 const std::vector<Problem>& large_problems() {
   static const std::vector<Problem> list = {
       {"wide", {2, 32, 8, 8}, {64, 32, 3, 3}, {.padding = {1}}},
@@ -156,6 +156,7 @@ void samples_conv(SampleSink& sink) {
     Sample forward = forward_sample(p), data = backward_data_sample(p), filter = backward_filter_sample(p, true);
     for (Sample* sample : {&forward, &data, &filter}) {
       sample->grad = Grad::none;
+      sample->cancelling = 30;  // some hundred products of either sign, one after the other
       sample->dtypes = dtype_set({DType::f32, DType::bf16});
     }
     sink.add("conv", forward);
@@ -237,9 +238,31 @@ void samples_conv(SampleSink& sink) {
   sink.error<ShapeError>(
       "conv_backward_data", [x, w] { return conv_transpose2d(x(), w()); },
       "conv_transpose2d: x must have weight's 6 channels, got 4 (x: f32 [2, 4, 5, 5] cpu, weight: f32 [6, 4, 3, 3] cpu)");
+  const auto y = [] { return zeros({1, 6, 4, 4}); };
+  sink.error<ShapeError>(
+      "conv_backward_data", [] { return conv_transpose2d(zeros({1, 3, 4, 4}), zeros({3, 2, 3, 3}), {}, {.groups = 2}); },
+      "conv_transpose2d: weight's input channels must be divisible by groups (2), got 3 (weight: f32 [3, 2, 3, 3] cpu)");
+  sink.error<DTypeError>(
+      "conv_backward_data", [y, w] { return conv_transpose2d(y().to(DType::i64), w()); },
+      "conv_transpose2d: x must be floating, got i64 (x: i64 [1, 6, 4, 4] cpu)");
+  sink.error<DTypeError>(
+      "conv_backward_data", [y, w] { return conv_transpose2d(y(), w().to(DType::f64)); },
+      "conv_transpose2d: weight must have the dtype of x (f32), got f64 (weight: f64 [6, 4, 3, 3] cpu)");
+  sink.error<DTypeError>(
+      "conv_backward_data", [y, w] { return conv_transpose2d(y(), w(), zeros({4}, {.dtype = DType::f64})); },
+      "conv_transpose2d: bias must have the dtype of x (f32), got f64 (bias: f64 [4] cpu)");
+  sink.error<ShapeError>(
+      "conv_backward_data", [y, w] { return conv_transpose2d(y(), w(), zeros({6})); },
+      "conv_transpose2d: bias must have sizes [4], got [6] (bias: f32 [6] cpu)");
+  sink.error<ShapeError>(
+      "conv_backward_data", [y] { return conv_transpose2d(y(), zeros({6, 4, 0, 3})); },
+      "conv_transpose2d: weight's kernel sizes must be at least 1, got f32 [6, 4, 0, 3] cpu");
+  sink.error<ShapeError>(
+      "conv_backward_data", [w] { return conv_transpose2d(zeros({1, 6, 0, 4}), w()); },
+      "conv_transpose2d: x must have at least one element in dimension 2, got f32 [1, 6, 0, 4] cpu");
   sink.error<ValueError>(
       "conv_backward_data",
-      [w] { return conv_transpose2d(zeros({1, 6, 4, 4}), w(), {}, {.stride = {2}, .output_padding = {2}}); },
+      [y, w] { return conv_transpose2d(y(), w(), {}, {.stride = {2}, .output_padding = {2}}); },
       "conv_transpose2d: output_padding must be below stride or dilation, got [2, 2]");
   sink.error<ShapeError>(
       "conv_backward_data", [w] { return conv_transpose2d(zeros({1, 6, 1, 4}), w(), {}, {.padding = {2}}); },
