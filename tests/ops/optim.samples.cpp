@@ -174,6 +174,11 @@ void samples_optim(SampleSink& sink) {
   sink.error<ShapeError>(
       "clip_by_norm", [=] { clip_by_norm_(list({2}), zeros({2}), 1); },
       "clip_by_norm_: norm must be one floating number, got f32 [2] cpu");
+  // Reaches as far as a dense tensor of its size would, and holds each element twice.
+  sink.error<ValueError>(
+      "clip_by_norm",
+      [] { clip_by_norm_(std::vector<Tensor>{ones({2, 3}).narrow(1, 0, 1).expand({2, 2})}, ones({}), 0.1); },
+      "clip_by_norm_: tensors[0] must be dense, got strides [3, 0] (f32 [2, 2] cpu)");
 }
 
 }  // namespace farro::opcheck
