@@ -39,6 +39,8 @@ foreach(folder IN ITEMS ${farro_folders} tests tools examples)
 endforeach()
 
 function(farro_program target)
-  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+  # A program need not be linked again because libfarro was: that made a dozen links of an edit of one op.
+  set_target_properties(${target} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin" LINK_DEPENDS_NO_SHARED ON)
   target_link_libraries(${target} PRIVATE farro farro_flags)
 endfunction()

@@ -6,11 +6,6 @@ namespace farro {
 
 namespace {
 
-template <class C>
-__device__ C sigmoid(C a) {
-  return C(1) / (C(1) + simt::exp(-a));
-}
-
 struct ReluFn {
   template <class C>
   __device__ C operator()(C a) const {
@@ -52,7 +47,7 @@ struct TanhBackwardFn {
 struct SigmoidFn {
   template <class C>
   __device__ C operator()(C a) const {
-    return sigmoid(a);
+    return simt::sigmoid(a);
   }
 };
 struct SigmoidBackwardFn {
@@ -64,13 +59,13 @@ struct SigmoidBackwardFn {
 struct SiluFn {
   template <class C>
   __device__ C operator()(C a) const {
-    return a * sigmoid(a);
+    return a * simt::sigmoid(a);
   }
 };
 struct SiluBackwardFn {
   template <class C>
   __device__ C operator()(C grad, C a) const {
-    const C s = sigmoid(a);
+    const C s = simt::sigmoid(a);
     return grad * (s * (C(1) + a * (C(1) - s)));
   }
 };
@@ -107,13 +102,13 @@ __device__ C gelu_twice_u(C a) {
 struct GeluTanhFn {
   template <class C>
   __device__ C operator()(C a) const {
-    return a * sigmoid(gelu_twice_u(a));
+    return a * simt::sigmoid(gelu_twice_u(a));
   }
 };
 struct GeluTanhBackwardFn {
   template <class C>
   __device__ C operator()(C grad, C a) const {
-    const C s = sigmoid(gelu_twice_u(a));
+    const C s = simt::sigmoid(gelu_twice_u(a));
     const C slope = C(1.5957691216057307) * (C(1) + C(3 * 0.044715) * a * a);
     return grad * (s + a * s * (C(1) - s) * slope);
   }

@@ -22,9 +22,7 @@ struct SoftplusBackwardFn {
   template <class C>
   __device__ C operator()(C grad, C x) const {
     const C z = static_cast<C>(beta) * x;
-    if (z > static_cast<C>(threshold)) return grad;
-    const C e = simt::exp(z > 0 ? -z : z);
-    return grad * ((z > 0 ? C(1) : e) / (C(1) + e));
+    return z > static_cast<C>(threshold) ? grad : grad * simt::sigmoid(z);
   }
 };
 

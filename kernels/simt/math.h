@@ -41,4 +41,11 @@ __host__ __device__ inline double pow(double x, double y) { return ::pow(x, y); 
 __host__ __device__ inline float fma(float x, float y, float z) { return ::fmaf(x, y, z); }
 __host__ __device__ inline double fma(double x, double y, double z) { return ::fma(x, y, z); }
 
+// 1 / (1 + e^-x). The exponential is never of a positive number: where it overflowed, subnormal results would become 0.
+template <class C>
+__host__ __device__ inline C sigmoid(C x) {
+  const C e = exp(x > C(0) ? -x : x);
+  return (x > C(0) ? C(1) : e) / (C(1) + e);
+}
+
 }  // namespace farro::simt

@@ -2,6 +2,7 @@
 // schedules.
 #include "simt_test.h"
 
+#include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
@@ -201,6 +202,13 @@ TEST(DeviceCopy, LayoutsFillsAndViews) {
     expect_same(zeros({0, 3}, {.device = kDevice}), zeros({0, 3}));
     EXPECT_EQ(x[1][2][3][4].item(), a[1][2][3][4].item());
   });
+}
+
+// Where e^-x overflows in f32 the results are subnormal, not 0.
+TEST(DeviceOps, SigmoidOfLargeNegativeNumbers) {
+  const Tensor x = tensor({-100.0f, -95.0f, -90.0f, -88.0f, -20.0f});
+  const std::vector<double> y = sigmoid(x.to(kDevice)).to_vector<double>(), at = x.to_vector<double>();
+  for (size_t i = 0; i < at.size(); ++i) EXPECT_NEAR(y[i], std::exp(at[i]), 3e-45 + 1e-5 * std::exp(at[i])) << at[i];
 }
 
 TEST(DeviceCopy, CrossesDevices) {
