@@ -13,13 +13,8 @@ namespace detail {
 // Throws where `target` cannot take a result of `spec`: shape, dtype category, device, a leaf that requires a gradient,
 // or memory that is written twice. `op` is the name that the user called; `records`: the call will be recorded.
 void check_inplace_target(const char* op, const Tensor& target, const TensorSpec& spec, bool records);
-// Whether two tensors share some but not all of their elements, or in another order.
-bool overlaps_partially(const Tensor& a, const Tensor& b) noexcept;
 // Hangs `node` into the history of `target` (and of its base).
 void rebase_history(const Tensor& target, const Ref<Node>& node);
-
-// Copies elements without recording or a version change; defined beside the copy op.
-void copy_data(const Tensor& target, const Tensor& source);
 
 // Bumps a storage's version when it goes, for a kernel that throws may have changed some of the elements.
 class VersionBump {
@@ -52,30 +47,21 @@ Tensor& call_inplace(const typename Op::Args& args, Tensor& target,
                      const char* name = detail::kInplaceName<Op>.data()) {
   static_assert(kOutputs<Op> == 1);
   const Need need = detail::check_inputs<Op>(args, name);
-  const bool records = detail::kDifferentiable<Op> && need.any() && grad_enabled() && is_floating(target.impl()->dtype);
+  const bool records = kDifferentiable<Op> && need.any() && grad_enabled() && is_floating(target.impl()->dtype);
   const TensorSpec spec = Op::infer(args);
   detail::check_inplace_target(name, target, spec, records);
-  bool overlap = false;
-  for_each_input(args, [&](int, const Tensor& input) {
-    overlap = overlap || (input.defined() && detail::overlaps_partially(input, target));
-  });
+  const bool apart = detail::reads_overwritten(args, target);
   Outputs<Op> out{target};
   Ref<Node> node;  // made first, for it may refuse what it is to save
-  if constexpr (detail::kDifferentiable<Op>) {
+  if constexpr (kDifferentiable<Op>) {
     if (records) {
       const detail::InplaceRecording recording(*target.impl());
       node = Ref<Node>::adopt(new OpNode<Op>(args, out, need));
     }
   }
-  if (overlap) {
-    out[0] = allocate(name, spec);
-    detail::run_kernel<Op>(args, out, target.device().type);
-    const no_grad guard;
+  {
     const detail::VersionBump bump(target);
-    detail::copy_data(target, out[0]);
-  } else {
-    const detail::VersionBump bump(target);
-    detail::run_kernel<Op>(args, out, target.device().type);
+    detail::run_kernel<Op>(args, out, target.device(), CallForm::in_place, apart);
   }
   if (node) detail::rebase_history(target, node);
   return target;

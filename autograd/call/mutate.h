@@ -13,12 +13,12 @@ namespace farro {
 
 template <class Op>
 void call_mutating(const typename Op::Args& args) {
-  static_assert(kOutputs<Op> == 0 && !detail::kDifferentiable<Op>);
+  static_assert(kOutputs<Op> == 0 && !kDifferentiable<Op>);
   detail::check_inputs<Op>(args);
   Op::check(args);
-  DeviceType device = DeviceType::cpu;
+  Device device;
   for_each_input(args, [&](int i, const Tensor& input) {
-    if (i == 0) device = input.device().type;
+    if (i == 0) device = input.device();
   });
   // A guard, because a kernel that throws may have changed some of them.
   struct Changed {
@@ -30,7 +30,7 @@ void call_mutating(const typename Op::Args& args) {
   };
   const Changed changed{args};
   Outputs<Op> none;
-  detail::run_kernel<Op>(args, none, device);
+  detail::run_kernel<Op>(args, none, device, CallForm::mutating);
 }
 
 }  // namespace farro

@@ -47,6 +47,8 @@ Tensor call_view(const typename Op::Args& args) {
   const Need need = detail::check_inputs<Op>(args);
   const ViewSpec spec = Op::geometry(args);
   Outputs<Op> out{make_view(args.input, spec.sizes, spec.strides, spec.offset)};
+  if (detail::call_listeners.load(std::memory_order_relaxed) > 0) [[unlikely]]
+    detail::run_heard<Op>(args, out, args.input.device(), CallForm::view, false);
   if (grad_enabled()) {
     detail::attach_base(*out[0].impl(), args.input);
     if (need.any()) detail::record<Op>(args, out, need);

@@ -1,6 +1,7 @@
 #include <farro/autograd/engine/graph_task.h>
 
 #include <farro/autograd/engine/validate.h>
+#include <farro/autograd/call/autocast.h>
 #include <farro/autograd/node/grad_mode.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@ void GraphTask::run(std::span<const Edge> roots, std::span<const Tensor> gradien
   discover(roots);
   if (!captures_.empty()) mark_wanted(roots);
   const GradModeGuard mode(create_graph_);
+  const detail::AutocastOff no_casts;  // every op runs in the dtypes of its forward
   for (size_t i = 0; i < roots.size(); ++i) deliver(*states_.find(roots[i].node.get()), roots[i].output, gradients[i]);
   for (const Edge& root : roots) push_if_ready(*states_.find(root.node.get()));
   while (!ready_.empty()) run_node(*pop());

@@ -36,6 +36,10 @@ void set_history(TensorImpl& tensor, const Ref<Node>& node, uint32_t output) noe
   tensor.output_nr = output;
 }
 
+Tensor detail::meta_tensor(const OutputMeta& like) {
+  return empty(like.sizes, {.dtype = like.dtype, .device = Device::meta()});
+}
+
 void throw_graph_freed(const Node& node) {
   const ScopeGuard scope(node.scope());
   fail<AutogradError>("backward: the graph must not be walked twice, got a second walk through ", node.name(),

@@ -2,7 +2,7 @@
 // gradients it receives must match them) and has an edge for every forward input (where its results go).
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
+#include <farro/autograd/node/kept_call.h>
 #include <farro/core/op/op.h>
 #include <farro/core/scope/scope.h>
 
@@ -19,16 +19,6 @@ class Node;
 struct Edge {
   Ref<Node> node;
   uint32_t output = 0;
-};
-
-// What a gradient arriving for an output must look like.
-struct OutputMeta {
-  Shape sizes;
-  DType dtype = DType::f32;
-  Device device;
-
-  OutputMeta() = default;
-  explicit OutputMeta(const TensorImpl& tensor) : sizes(tensor.sizes), dtype(tensor.dtype), device(tensor.device) {}
 };
 
 struct NodeHooks {
@@ -114,12 +104,13 @@ void set_history(TensorImpl& tensor, const Ref<Node>& node, uint32_t output) noe
 // The node of a recorded call<Op>().
 template <class Op>
 class OpNode final : public Node {
-  static constexpr int kInputs = kStaticInputs<typename Op::Args>;
+  using Args = typename Op::Args;
+  static constexpr int kInputs = kStaticInputs<Args>;
   static constexpr bool kAnyNumber = kInputs < 0;
   using EdgeArray = std::conditional_t<kAnyNumber, std::vector<Edge>, std::array<Edge, kAnyNumber ? 0 : kInputs>>;
 
  public:
-  OpNode(const typename Op::Args& args, const Outputs<Op>& out, Need need) : saved_(Op::save(args, out, need)) {
+  OpNode(const Args& args, const Outputs<Op>& out, Need need) : kept_(args, out, keep_of(args, need)) {
     if constexpr (kAnyNumber) {
       int count = 0;
       for_each_input(args, [&](int, const Tensor&) { ++count; });
@@ -139,18 +130,26 @@ class OpNode final : public Node {
     Need need;
     for (size_t i = 0; i < edges_.size(); ++i)
       if (edges_[i].node) need.set(static_cast<int>(i));
-    return Op::backward(saved_, grads, need);
+    const auto values = kept_.restore_args();
+    const Args args = detail::rebuild_args<Args>(values);
+    const Outputs<Op> out = kept_.restore_outputs();
+    return Op::backward(Back<Op>{args, out, grads, need});
   }
-  // A node that saved only numbers can be walked again.
+  // A node that keeps only numbers can be walked again.
   void release_saved() noexcept override {
-    if constexpr (!std::is_trivially_destructible_v<typename Op::Saved>) {
-      saved_ = {};
+    if constexpr (kKeep<Op>.input_mask || kKeep<Op>.output_mask) {
+      kept_.release();
       released_ = true;
     }
   }
 
  private:
-  typename Op::Saved saved_;
+  static Keep keep_of(const Args& args, Need need) {
+    if constexpr (requires { Op::keep(args, need); }) return Op::keep(args, need);
+    else return kKeep<Op>;
+  }
+
+  detail::KeptCall<Op> kept_;
   EdgeArray edges_;
   std::array<OutputMeta, kOutputs<Op>> outputs_;
   bool released_ = false;

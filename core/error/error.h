@@ -59,6 +59,11 @@ struct NotImplementedError : UserError {
   using UserError::UserError;
   const char* kind() const noexcept override { return "NotImplementedError"; }
 };
+// A kernel variant that was asked for by name cannot run this call.
+struct UnsupportedVariantError : NotImplementedError {
+  using NotImplementedError::NotImplementedError;
+  const char* kind() const noexcept override { return "UnsupportedVariantError"; }
+};
 struct OutOfMemoryError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "OutOfMemoryError"; }

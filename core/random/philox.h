@@ -4,6 +4,7 @@
 // and constexpr because CUDA kernels include it too.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 namespace farro {
@@ -38,6 +39,7 @@ struct PhiloxState {
   uint64_t stream = 0;
   uint64_t offset = 0;
 
+  static constexpr std::array names{"seed", "stream", "offset"};
   friend constexpr bool operator==(const PhiloxState&, const PhiloxState&) noexcept = default;
 };
 

@@ -25,10 +25,12 @@ class GraphNode : public RefCounted, public Pooled {
 };
 
 namespace detail {
-// What a thread records; set by the guards of autograd/node/grad_mode.h.
+// What a thread records, and whether its calls are cast; set by the guards of autograd/node/grad_mode.h and
+// autograd/call/autocast.h.
 struct GradMode {
   bool enabled = true;
   bool inference = false;
+  bool autocast = false;
 };
 extern constinit thread_local GradMode grad_mode_tls [[gnu::tls_model("initial-exec")]];
 }  // namespace detail

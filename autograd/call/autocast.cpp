@@ -1,0 +1,99 @@
+#include <farro/autograd/call/autocast.h>
+
+#include <unordered_map>
+
+namespace farro {
+
+// One scope: its dtype, and the casts of parameters made in it.
+struct detail::AutocastState {
+  struct Cast {
+    Tensor parameter;  // keeps the record from being reused for another tensor
+    uint32_t version;
+    Tensor value;
+  };
+  DType dtype;
+  std::unordered_map<const TensorImpl*, Cast> recorded, unrecorded;  // with and without a history
+
+  static AutocastState*& innermost() noexcept {
+    static thread_local AutocastState* state = nullptr;
+    return state;
+  }
+};
+
+namespace {
+
+using detail::AutocastState;
+
+bool is_half(DType dtype) noexcept { return dtype == DType::bf16 || dtype == DType::f16; }
+
+// Numbers on their way into an operation take part in promotion by their kind alone, and no kernel reads them as they are.
+bool is_number(const Tensor& tensor) noexcept {
+  return tensor.impl()->wrapped_number || (tensor.impl()->sizes.empty() && tensor.impl()->device.is_cpu());
+}
+
+}  // namespace
+
+autocast::autocast(DType dtype, bool enabled)
+    : previous_(AutocastState::innermost()), was_enabled_(detail::grad_mode_tls.autocast) {
+  FARRO_CHECK(is_half(dtype), ValueError, "autocast: dtype must be bf16 or f16, got ", dtype);
+  state_ = std::make_unique<AutocastState>();
+  state_->dtype = dtype;
+  AutocastState::innermost() = state_.get();
+  detail::grad_mode_tls.autocast = enabled;
+}
+
+autocast::~autocast() {
+  AutocastState::innermost() = previous_;
+  detail::grad_mode_tls.autocast = was_enabled_;
+}
+
+bool autocast_enabled() noexcept { return detail::grad_mode_tls.autocast; }
+DType autocast_dtype() noexcept { return AutocastState::innermost() ? AutocastState::innermost()->dtype : DType::bf16; }
+
+void detail::CastPlan::see(const Tensor& tensor) noexcept {
+  if (!tensor.defined() || is_number(tensor)) return;
+  const DType dtype = tensor.impl()->dtype;
+  if (is_half(dtype)) {
+    mixed_half_ = mixed_half_ || (any_half_ && dtype != half_);
+    any_half_ = true;
+    half_ = dtype;
+  }
+  any_f32_ = any_f32_ || dtype == DType::f32;
+  any_f64_ = any_f64_ || dtype == DType::f64;
+}
+
+void detail::CastPlan::decide() noexcept {
+  switch (autocast_) {
+    case Autocast::half:
+      to_ = autocast_dtype();
+      casts_ = !any_f64_ && (any_f32_ || (any_half_ && half_ != to_) || mixed_half_);
+      return;
+    case Autocast::full:
+      to_ = any_f64_ ? DType::f64 : DType::f32;
+      casts_ = any_half_;
+      return;
+    case Autocast::promote:
+      to_ = any_f64_ ? DType::f64 : DType::f32;
+      casts_ = mixed_half_ || any_half_ + any_f32_ + any_f64_ > 1;
+      return;
+    case Autocast::none: return;
+  }
+}
+
+Tensor detail::CastPlan::cast(const Tensor& tensor) const {
+  if (!tensor.defined() || is_number(tensor) || !is_floating(tensor.impl()->dtype) || tensor.impl()->dtype == to_) return tensor;
+  const AutocastOff off;
+  TensorImpl& impl = *tensor.impl();
+  AutocastState* state = AutocastState::innermost();
+  if (!state || !impl.requires_grad || impl.dtype != DType::f32) return tensor.to(to_);
+  // A parameter: the weight of every layer is used again for each step of a recurrent network, and by both of its products.
+  auto& casts = grad_enabled() ? state->recorded : state->unrecorded;
+  const auto found = casts.find(&impl);
+  if (found != casts.end() && found->second.version == tensor.version() && found->second.value.dtype() == to_)
+    return found->second.value;
+  Tensor value = tensor.to(to_);
+  casts.insert_or_assign(&impl, AutocastState::Cast{tensor, tensor.version(), value});
+  return value;
+}
+
+}  // namespace farro

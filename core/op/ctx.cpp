@@ -1,0 +1,106 @@
+#include <farro/core/op/ctx.h>
+
+#include <farro/core/util/small_vector.h>
+
+namespace farro {
+
+struct Ctx::Extra {
+  struct Pending {
+    Tensor out, work;
+  };
+  SmallVector<Ref<Storage>, 4> scratch;
+  SmallVector<Pending, 2> results;
+  Stream stream;
+  bool has_stream = false;
+  Counts counts;
+};
+
+namespace {
+
+Strides strides_of(const Shape& sizes, Layout layout) {
+  if (layout == Layout::contiguous) return contiguous_strides(sizes);
+  if (sizes.size() == 3) return {sizes[1] * sizes[2], 1, sizes[1]};
+  return channels_last_strides(sizes);
+}
+
+// Whether the elements lie as in `layout`; dimensions of size 1 may have any stride.
+bool has_layout(const Tensor& tensor, Layout layout) {
+  if (layout == Layout::contiguous) return tensor.is_contiguous();
+  const Strides wanted = strides_of(tensor.sizes(), layout);
+  for (int i = 0; i < tensor.dim(); ++i)
+    if (tensor.sizes()[i] != 1 && tensor.strides()[i] != wanted[i]) return false;
+  return true;
+}
+
+DType widened(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16 ? DType::f32 : dtype; }
+
+}  // namespace
+
+Ctx::Extra& Ctx::extra() {
+  if (!extra_) extra_ = new Extra;
+  return *extra_;
+}
+
+void Ctx::release() noexcept { delete extra_; }
+
+Stream Ctx::stream() {
+  if (!device_.is_cuda()) return {device_, nullptr};
+  Extra& e = extra();
+  if (!e.has_stream) {
+    e.stream = cuda_backend().current_stream(device_.index);
+    e.has_stream = true;
+  }
+  return e.stream;
+}
+
+void* Ctx::scratch_bytes(int64_t bytes) {
+  if (bytes == 0) return nullptr;
+  Extra& e = extra();
+  e.scratch.push_back(Storage::create(static_cast<size_t>(bytes), device_));
+  e.counts.scratch += bytes;
+  return e.scratch.back()->data();
+}
+
+Tensor Ctx::scratch_like(const Shape& sizes, Layout layout, DType dtype) {
+  const int64_t numel = checked_numel(op_, sizes), bytes = checked_bytes(op_, numel, item_size(dtype));
+  Ref<Storage> storage = Storage::create(static_cast<size_t>(bytes), device_);
+  extra().counts.scratch += bytes;
+  return Tensor(Ref<TensorImpl>::adopt(
+      new TensorImpl(std::move(storage), 0, sizes, strides_of(sizes, layout), numel, dtype)));
+}
+
+Tensor Ctx::dense(const Tensor& tensor, Layout layout, DType dtype) {
+  if (!tensor.defined() || (tensor.dtype() == dtype && tensor.device() == device_ && has_layout(tensor, layout)))
+    return tensor;
+  const Tensor copy = scratch_like(tensor.sizes(), layout, dtype);
+  copy_elements(copy, tensor);
+  extra().counts.copied += static_cast<int64_t>(copy.nbytes());
+  return copy;
+}
+
+Tensor Ctx::dense(const Tensor& tensor, Layout layout) {
+  return tensor.defined() ? dense(tensor, layout, widened(tensor.dtype())) : tensor;
+}
+
+Tensor Ctx::result(const Tensor& out, Layout layout, DType dtype) {
+  if (!out.defined() || (out.dtype() == dtype && has_layout(out, layout))) return out;
+  Tensor work = scratch_like(out.sizes(), layout, dtype);
+  extra().results.push_back({out, work});
+  return work;
+}
+
+Tensor Ctx::result(const Tensor& out, Layout layout) {
+  return out.defined() ? result(out, layout, widened(out.dtype())) : out;
+}
+
+Ctx::Counts Ctx::counts() const noexcept { return extra_ ? extra_->counts : Counts(); }
+
+void Ctx::write_back() {
+  for (const Extra::Pending& pending : extra_->results) {
+    copy_elements(pending.out, pending.work);
+    extra_->counts.copied += static_cast<int64_t>(pending.work.nbytes());
+  }
+  extra_->results.clear();
+}
+
+}  // namespace farro

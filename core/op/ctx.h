@@ -1,0 +1,82 @@
+// What a kernel gets from its call besides arguments and outputs: the device and its stream, work memory, operands in the
+// layout and dtype that the kernel is written for, and plans of libraries. All of it is counted for the listeners, nothing
+// of it is recorded by autograd, and what was handed out goes back when the kernel returns or throws.
+#pragma once
+
+#include <farro/core/device/backend.h>
+#include <farro/core/op/plan_cache.h>
+#include <farro/core/tensor/tensor.h>
+
+namespace farro {
+
+// channels_last: the channel dimension (1) innermost, also for three dimensions: [N, C, L] lies as [N, L, C].
+enum class Layout : uint8_t { contiguous, channels_last };
+
+class Ctx {
+ public:
+  Ctx(const char* op, Device device) noexcept : op_(op), device_(device) {}
+  ~Ctx() {
+    if (extra_) [[unlikely]] release();
+  }
+  Ctx(const Ctx&) = delete;
+  Ctx& operator=(const Ctx&) = delete;
+
+  const char* op() const noexcept { return op_; }
+  Device device() const noexcept { return device_; }
+  // The calling thread's current stream of the device; on the CPU one without a handle.
+  Stream stream();
+
+  // Uninitialised memory for `count` elements, aligned to 64 bytes (256 on a device). On a device it belongs to the stream's
+  // order: whoever gets the bytes next on this stream runs later. Throws OutOfMemoryError. Count 0 gives null.
+  template <class T>
+  T* scratch(int64_t count) {
+    return static_cast<T*>(scratch_bytes(checked_bytes(op_, count, sizeof(T))));
+  }
+
+  // `tensor` in a dense layout and a dtype: itself where it has them, else a copy that lives until the kernel returns.
+  // Undefined stays undefined.
+  Tensor dense(const Tensor& tensor, Layout layout, DType dtype);
+  // In the type that sums are kept in: f32 for half types, others as they are.
+  Tensor dense(const Tensor& tensor, Layout layout = Layout::contiguous);
+  // Dense memory to write the output `out` to: itself where it fits, else scratch that is copied to it after the kernel
+  // has returned (not where it throws).
+  Tensor result(const Tensor& out, Layout layout, DType dtype);
+  Tensor result(const Tensor& out, Layout layout = Layout::contiguous);
+
+  // The plan of that key, made by make() at its first use; make() gives a std::shared_ptr<Plan>, null where there is no
+  // such plan, which is remembered too.
+  template <class Plan, class Make>
+  std::shared_ptr<Plan> plan(const PlanKey& key, Make&& make) {
+    return plan_cache(device_).get<Plan>(key, std::forward<Make>(make));
+  }
+
+  // What a kernel took, in bytes.
+  struct Counts {
+    int64_t scratch = 0;  // work memory
+    int64_t copied = 0;   // operands and results that had to be brought into another layout or dtype
+  };
+  Counts counts() const noexcept;
+
+  // Copies results to their outputs; called once the kernel has returned.
+  void finish() {
+    if (extra_) [[unlikely]] write_back();
+  }
+
+ private:
+  struct Extra;
+  Extra& extra();
+  void* scratch_bytes(int64_t bytes);
+  Tensor scratch_like(const Shape& sizes, Layout layout, DType dtype);
+  void write_back();
+  void release() noexcept;
+
+  const char* op_;
+  Extra* extra_ = nullptr;  // made by the first request
+  Device device_;
+};
+
+// Elements of `source`, broadcast and converted, into `target`, unrecorded; defined beside the copy op
+// (kernels/pointwise/copy.host.cpp).
+void copy_elements(const Tensor& target, const Tensor& source);
+
+}  // namespace farro

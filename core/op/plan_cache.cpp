@@ -1,0 +1,111 @@
+#include <farro/core/op/plan_cache.h>
+
+#include <algorithm>
+#include <bit>
+
+namespace farro {
+
+PlanKey& PlanKey::add(std::string_view text) {
+  words_.push_back(static_cast<int64_t>(text.size()));
+  for (size_t i = 0; i < text.size(); i += 8) {
+    uint64_t word = 0;
+    for (size_t j = i; j < std::min(i + 8, text.size()); ++j) word = word << 8 | static_cast<unsigned char>(text[j]);
+    words_.push_back(static_cast<int64_t>(word));
+  }
+  return *this;
+}
+
+PlanKey& PlanKey::add(std::span<const int64_t> list) {
+  words_.push_back(static_cast<int64_t>(list.size()));
+  words_.insert(words_.end(), list.begin(), list.end());
+  return *this;
+}
+
+PlanKey& PlanKey::add(const Tensor& tensor) {
+  if (!tensor.defined()) return add(int64_t{-1});
+  add(static_cast<int64_t>(tensor.dtype()));
+  add(static_cast<int64_t>(tensor.device().type)).add(static_cast<int64_t>(tensor.device().index));
+  const auto address = reinterpret_cast<uintptr_t>(tensor.is_meta() ? nullptr : tensor.raw_data());
+  add(address ? std::countr_zero(address | 64) : 6);
+  return add(std::span<const int64_t>(tensor.sizes())).add(std::span<const int64_t>(tensor.strides()));
+}
+
+PlanKey& PlanKey::add(double value) { return add(std::bit_cast<int64_t>(value)); }
+
+PlanKey& PlanKey::add(const Scalar& value) {
+  add(int64_t{value.is_floating()}).add(int64_t{value.is_bool()});
+  return value.is_floating() ? add(value.to_double()) : add(value.to_int());
+}
+
+size_t PlanCache::Hash::operator()(const PlanKey* key) const noexcept {
+  uint64_t hash = 0;
+  for (int64_t word : key->words()) {
+    hash = (hash ^ static_cast<uint64_t>(word)) * 0x9e3779b97f4a7c15u;
+    hash ^= hash >> 29;
+  }
+  return hash;
+}
+
+bool PlanCache::find(const PlanKey& key, std::shared_ptr<void>& plan) {
+  const std::lock_guard lock(mutex_);
+  const auto found = index_.find(&key);
+  if (found == index_.end()) {
+    ++stats_.misses;
+    return false;
+  }
+  ++stats_.hits;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  plan = found->second->plan;
+  return true;
+}
+
+std::shared_ptr<void> PlanCache::keep(const PlanKey& key, std::shared_ptr<void> plan) {
+  std::vector<std::shared_ptr<void>> dropped;  // destroyed without the lock
+  const std::lock_guard lock(mutex_);
+  if (const auto found = index_.find(&key); found != index_.end()) return found->second->plan;
+  if (capacity_ == 0) return plan;
+  shrink(capacity_ - 1, dropped);
+  entries_.push_front({key, plan});
+  index_[&entries_.front().key] = entries_.begin();
+  return plan;
+}
+
+void PlanCache::shrink(size_t most, std::vector<std::shared_ptr<void>>& dropped) {
+  while (entries_.size() > most) {
+    dropped.push_back(std::move(entries_.back().plan));
+    index_.erase(&entries_.back().key);
+    entries_.pop_back();
+    ++stats_.evictions;
+  }
+}
+
+PlanCache::Stats PlanCache::stats() const {
+  const std::lock_guard lock(mutex_);
+  Stats stats = stats_;
+  for (const Entry& entry : entries_) ++(entry.plan ? stats.plans : stats.negative);
+  return stats;
+}
+
+void PlanCache::clear() {
+  std::vector<std::shared_ptr<void>> dropped;
+  const std::lock_guard lock(mutex_);
+  const uint64_t evictions = stats_.evictions;
+  shrink(0, dropped);
+  stats_ = {};
+  stats_.evictions = evictions;
+}
+
+void PlanCache::set_capacity(size_t capacity) {
+  std::vector<std::shared_ptr<void>> dropped;
+  const std::lock_guard lock(mutex_);
+  capacity_ = capacity;
+  shrink(capacity, dropped);
+}
+
+PlanCache& plan_cache(Device device) {
+  // Never destroyed: threads of static lifetime may compute until the end. One for the CPU, one for each CUDA device.
+  static auto& caches = *new std::array<PlanCache, 128>;
+  return caches[device.is_cuda() ? 1 + static_cast<size_t>(device.index) : 0];
+}
+
+}  // namespace farro
