@@ -212,7 +212,7 @@ Tensor readable(const Tensor& t) {
   return t.defined() && (t.dtype() == DType::f16 || t.dtype() == DType::bf16) ? dense(t) : t;
 }
 
-void forward_kernel(const Attention::Args& args, Outputs<Attention>& outputs) {
+void forward_kernel(Ctx&, const Attention::Args& args, Outputs<Attention>& outputs) {
   const Tensor q = readable(args.q), k = readable(args.k), v = readable(args.v), mask = readable(args.mask);
   const DenseResult out(outputs[0]);
   const auto run = [&]<class T>(T) {
@@ -224,7 +224,7 @@ void forward_kernel(const Attention::Args& args, Outputs<Attention>& outputs) {
   out.finish();
 }
 
-void backward_kernel(const AttentionBackward::Args& args, Outputs<AttentionBackward>& outputs) {
+void backward_kernel(Ctx&, const AttentionBackward::Args& args, Outputs<AttentionBackward>& outputs) {
   const Tensor q = readable(args.q), k = readable(args.k), v = readable(args.v), mask = readable(args.mask);
   const Tensor g = dense(args.grad), out = dense(args.out), lse = dense(args.lse);
   const DenseResult gq(outputs[0]), gk(outputs[1]), gv(outputs[2]);

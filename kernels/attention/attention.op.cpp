@@ -84,29 +84,19 @@ std::array<TensorSpec, 2> Attention::infer(const Args& args) {
   return {TensorSpec({sq[0], sq[1], sq[2], sv[3]}, q),
           TensorSpec({sq[0], sq[1], sq[2]}, statistics_dtype(q), q.device())};
 }
-Attention::Saved Attention::save(const Args& args, const Outputs<Attention>& out, Need) {
-  return {SavedTensor(args.q),
-          SavedTensor(args.k),
-          SavedTensor(args.v),
-          args.mask.defined() ? SavedTensor(args.mask) : SavedTensor(),
-          SavedTensor::output(out[0], 0),
-          SavedTensor::output(out[1], 1),
-          args.causal,
-          args.scale};
-}
-Grads Attention::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor q = saved.q.get(), k = saved.k.get(), v = saved.v.get(), mask = saved.mask.get();
-  if (grad_enabled()) return composed_backward(grads[0], q, k, v, mask, saved.causal, saved.scale, need);
+Grads Attention::backward(const Back<Attention>& b) {
+  const Tensor q = b.args.q, k = b.args.k, v = b.args.v, mask = b.args.mask;
+  if (grad_enabled()) return composed_backward(b.grad[0], q, k, v, mask, b.args.causal, b.args.scale, b.need);
   Grads wanted(4);
-  if (need[3]) {  // the scores' gradient, which the kernel never stores
+  if (b.need[3]) {  // the scores' gradient, which the kernel never stores
     Need mask_only;
     mask_only.set(3);
-    wanted = composed_backward(grads[0], q, k, v, mask, saved.causal, saved.scale, mask_only);
-    if (!need[0] && !need[1] && !need[2]) return wanted;
+    wanted = composed_backward(b.grad[0], q, k, v, mask, b.args.causal, b.args.scale, mask_only);
+    if (!b.need[0] && !b.need[1] && !b.need[2]) return wanted;
   }
-  auto out = call<AttentionBackward>({grads[0], q, k, v, mask, saved.out.get(), saved.lse.get(), saved.causal, saved.scale});
+  auto out = call<AttentionBackward>({b.grad[0], q, k, v, mask, b.out[0], b.out[1], b.args.causal, b.args.scale});
   for (int i = 0; i < 3; ++i)
-    if (need[i]) wanted[static_cast<size_t>(i)] = std::move(out[static_cast<size_t>(i)]);
+    if (b.need[i]) wanted[static_cast<size_t>(i)] = std::move(out[static_cast<size_t>(i)]);
   return wanted;
 }
 Cost Attention::cost(const Args& args) { return cost_of(args.q, args.k, args.v, 2, 1, 1); }
@@ -123,8 +113,7 @@ Cost AttentionBackward::cost(const Args& args) {
 
 void register_attention();
 void register_attention() {
-  register_op<Attention>();
-  register_op<AttentionBackward>();
+  register_ops<Attention, AttentionBackward>();
 }
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {

@@ -1,7 +1,6 @@
 // The op structs of attention.h, for its kernels. Tensors have 4 dimensions here.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
@@ -10,7 +9,6 @@ namespace farro {
 struct Attention {
   static constexpr OpInfo info{.name = "scaled_dot_product_attention", .autocast = Autocast::half};
   static constexpr int kOutputs = 2;
-  static constexpr uint64_t kOptional = 0b1000;
   struct Args {
     const Tensor& q;
     const Tensor& k;
@@ -18,17 +16,11 @@ struct Attention {
     const Tensor& mask;
     bool causal;
     double scale;
-    static constexpr std::array names{"q", "k", "v", "mask", "causal", "scale"};
-    auto fields() const { return std::tie(q, k, v, mask, causal, scale); }
+    static constexpr std::array names{"q", "k", "v", "mask?", "causal", "scale"};
   };
-  struct Saved {
-    SavedTensor q, k, v, mask, out, lse;
-    bool causal;
-    double scale;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("q", "k", "v", "mask") | Keep::outputs(0, 1);
   static std::array<TensorSpec, 2> infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Attention>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Attention>& b);
   static Cost cost(const Args& args);
 };
 
@@ -36,7 +28,6 @@ struct Attention {
 struct AttentionBackward {
   static constexpr OpInfo info{.name = "scaled_dot_product_attention_backward", .autocast = Autocast::half};
   static constexpr int kOutputs = 3;
-  static constexpr uint64_t kOptional = 0b10000;
   static constexpr const char* no_backward =
       "where gradients of gradients are recorded, attention's backward is made of public ops instead";
   struct Args {
@@ -49,8 +40,7 @@ struct AttentionBackward {
     const Tensor& lse;
     bool causal;
     double scale;
-    static constexpr std::array names{"grad", "q", "k", "v", "mask", "out", "lse", "causal", "scale"};
-    auto fields() const { return std::tie(grad, q, k, v, mask, out, lse, causal, scale); }
+    static constexpr std::array names{"grad", "q", "k", "v", "mask?", "out", "lse", "causal", "scale"};
   };
   static std::array<TensorSpec, 3> infer(const Args& args);
   static Cost cost(const Args& args);

@@ -68,19 +68,15 @@ TensorSpec Conv::infer(const Args& args) {
   }
   return activation_spec(s.out_sizes(), args.x);
 }
-Conv::Saved Conv::save(const Args& args, const Outputs<Conv>&, Need need) {
-  return {need[1] || need[2] ? SavedTensor(args.x) : SavedTensor(), need[0] ? SavedTensor(args.weight) : SavedTensor(),
-          args.x.sizes(), args.weight.sizes(), args.params};
-}
-Grads Conv::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor& grad = grads[0];
+Grads Conv::backward(const Back<Conv>& b) {
+  const Tensor& grad = b.grad[0];
   Grads result(3);
-  if (need[0]) result[0] = call<ConvBackwardData>({grad, saved.weight.get(), saved.x_sizes, saved.params});
+  if (b.need[0]) result[0] = call<ConvBackwardData>({grad, b.args.weight, b.args.x.sizes(), b.args.params});
   // The bias too when it is wanted alone: its bits must not depend on what else is wanted.
-  if (need[1] || need[2]) {
-    auto [weight, bias] = call<ConvBackwardFilter>({grad, saved.x.get(), saved.weight_sizes, need[2], saved.params});
-    if (need[1]) result[1] = std::move(weight);
-    if (need[2]) result[2] = std::move(bias);
+  if (b.need[1] || b.need[2]) {
+    auto [weight, bias] = call<ConvBackwardFilter>({grad, b.args.x, b.args.weight.sizes(), b.need[2], b.args.params});
+    if (b.need[1]) result[1] = std::move(weight);
+    if (b.need[2]) result[2] = std::move(bias);
   }
   return result;
 }
@@ -99,15 +95,11 @@ TensorSpec ConvBackwardData::infer(const Args& args) {
   check_grad(info.name, args.grad, shape(args));
   return activation_spec(args.x_sizes, args.grad);
 }
-ConvBackwardData::Saved ConvBackwardData::save(const Args& args, const Outputs<ConvBackwardData>&, Need need) {
-  return {need[1] ? SavedTensor(args.grad) : SavedTensor(), need[0] ? SavedTensor(args.weight) : SavedTensor(),
-          args.weight.sizes(), args.params};
-}
-Grads ConvBackwardData::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor& x = grads[0];
+Grads ConvBackwardData::backward(const Back<ConvBackwardData>& b) {
+  const Tensor& x = b.grad[0];
   return {
-      need[0] ? call<Conv>({x, saved.weight.get(), Tensor(), saved.params}) : Tensor(),
-      need[1] ? call<ConvBackwardFilter>({saved.grad.get(), x, saved.weight_sizes, false, saved.params})[0] : Tensor()};
+      b.need[0] ? call<Conv>({x, b.args.weight, Tensor(), b.args.params}) : Tensor(),
+      b.need[1] ? call<ConvBackwardFilter>({b.args.grad, x, b.args.weight.sizes(), false, b.args.params})[0] : Tensor()};
 }
 Cost ConvBackwardData::cost(const Args& args) { return conv_cost(shape(args), args.grad.dtype()); }
 
@@ -120,21 +112,13 @@ std::array<TensorSpec, 2> ConvBackwardFilter::infer(const Args& args) {
   check_grad(info.name, args.grad, shape(args));
   return {TensorSpec(args.weight_sizes, args.grad), TensorSpec({args.bias ? args.weight_sizes[0] : 0}, args.grad)};
 }
-ConvBackwardFilter::Saved ConvBackwardFilter::save(const Args& args, const Outputs<ConvBackwardFilter>&, Need need) {
-  return {need[1] ? SavedTensor(args.grad) : SavedTensor(),
-          need[0] ? SavedTensor(args.x) : SavedTensor(),
-          args.x.sizes(),
-          args.weight_sizes,
-          args.bias,
-          args.params};
-}
 // With W and b the gradients of the two results, <W, filter(grad, x)> + <b, sum(grad)> = <grad, conv(x, W, b)>.
-Grads ConvBackwardFilter::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor bias = saved.bias ? grads[1] : Tensor();
-  Tensor weight = grads[0];
-  if (!weight.defined()) weight = zeros(saved.weight_sizes, {.dtype = bias.dtype(), .device = bias.device()});
-  return {need[0] ? call<Conv>({saved.x.get(), weight, bias, saved.params}) : Tensor(),
-          need[1] ? call<ConvBackwardData>({saved.grad.get(), weight, saved.x_sizes, saved.params}) : Tensor()};
+Grads ConvBackwardFilter::backward(const Back<ConvBackwardFilter>& b) {
+  const Tensor bias = b.args.bias ? b.grad[1] : Tensor();
+  Tensor weight = b.grad[0];
+  if (!weight.defined()) weight = zeros(b.args.weight_sizes, {.dtype = bias.dtype(), .device = bias.device()});
+  return {b.need[0] ? call<Conv>({b.args.x, weight, bias, b.args.params}) : Tensor(),
+          b.need[1] ? call<ConvBackwardData>({b.args.grad, weight, b.args.x.sizes(), b.args.params}) : Tensor()};
 }
 Cost ConvBackwardFilter::cost(const Args& args) {
   Cost cost = conv_cost(shape(args), args.grad.dtype());
@@ -142,13 +126,9 @@ Cost ConvBackwardFilter::cost(const Args& args) {
   return cost;
 }
 
-void register_conv_kernels();  // conv_kernels.cpp
 void register_conv();
 void register_conv() {
-  register_op<Conv>();
-  register_op<ConvBackwardData>();
-  register_op<ConvBackwardFilter>();
-  register_conv_kernels();
+  register_ops<Conv, ConvBackwardData, ConvBackwardFilter>();
 }
 
 namespace {

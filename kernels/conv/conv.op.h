@@ -3,7 +3,6 @@
 // maps of one trilinear form, so each one's gradient is made of the other two.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 #include <farro/kernels/conv/conv_shape.h>
 
@@ -11,27 +10,22 @@ namespace farro {
 
 struct Conv {
   static constexpr OpInfo info{.name = "conv", .autocast = Autocast::half};
-  static constexpr uint64_t kOptional = 1 << 2;
   struct Args {
     const Tensor& x;
     const Tensor& weight;
     const Tensor& bias;
     const ConvParams& params;
-    static constexpr std::array names{"x", "weight", "bias", "stride", "padding", "padding_end", "dilation", "groups"};
-    auto fields() const {
-      return std::tie(x, weight, bias, params.stride, params.padding, params.padding_end, params.dilation,
-                      params.groups);
-    }
+    static constexpr std::array names{"x", "weight", "bias?", "params"};
   };
-  struct Saved {
-    SavedTensor x, weight;
-    Shape x_sizes, weight_sizes;
-    ConvParams params;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("x", "weight") | Keep::sizes<Args>("x", "weight");
+  static Keep keep(const Args&, Need need) {
+    return Keep::sizes<Args>("x", "weight") |
+           Keep::inputs<Args>("x").when(need[1] || need[2]) |
+           Keep::inputs<Args>("weight").when(need[0]);
+  }
   static ConvShape shape(const Args& args);
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Conv>&, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Conv>& b);
   static Cost cost(const Args& args);
 };
 
@@ -43,22 +37,17 @@ struct ConvBackwardData {
     const Tensor& weight;
     Shape x_sizes;
     const ConvParams& params;
-    static constexpr std::array names{"grad",    "weight",      "x_sizes",  "stride",
-                                      "padding", "padding_end", "dilation", "groups"};
-    auto fields() const {
-      return std::tie(grad, weight, x_sizes, params.stride, params.padding, params.padding_end, params.dilation,
-                      params.groups);
-    }
+    static constexpr std::array names{"grad", "weight", "x_sizes", "params"};
   };
-  struct Saved {
-    SavedTensor grad, weight;
-    Shape weight_sizes;
-    ConvParams params;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "weight") | Keep::sizes<Args>("weight");
+  static Keep keep(const Args&, Need need) {
+    return Keep::sizes<Args>("weight") |
+           Keep::inputs<Args>("grad").when(need[1]) |
+           Keep::inputs<Args>("weight").when(need[0]);
+  }
   static ConvShape shape(const Args& args);
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<ConvBackwardData>&, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<ConvBackwardData>& b);
   static Cost cost(const Args& args);
 };
 
@@ -72,23 +61,17 @@ struct ConvBackwardFilter {
     Shape weight_sizes;
     bool bias;
     const ConvParams& params;
-    static constexpr std::array names{"grad",    "x",           "weight_sizes", "bias",  "stride",
-                                      "padding", "padding_end", "dilation",     "groups"};
-    auto fields() const {
-      return std::tie(grad, x, weight_sizes, bias, params.stride, params.padding, params.padding_end, params.dilation,
-                      params.groups);
-    }
+    static constexpr std::array names{"grad", "x", "weight_sizes", "bias", "params"};
   };
-  struct Saved {
-    SavedTensor grad, x;
-    Shape x_sizes, weight_sizes;
-    bool bias;
-    ConvParams params;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "x") | Keep::sizes<Args>("x");
+  static Keep keep(const Args&, Need need) {
+    return Keep::sizes<Args>("x") |
+           Keep::inputs<Args>("grad").when(need[1]) |
+           Keep::inputs<Args>("x").when(need[0]);
+  }
   static ConvShape shape(const Args& args);
   static std::array<TensorSpec, 2> infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<ConvBackwardFilter>&, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<ConvBackwardFilter>& b);
   static Cost cost(const Args& args);
 };
 

@@ -15,11 +15,8 @@ TensorSpec Embedding::infer(const Args& args) {
   sizes.push_back(args.weight.sizes()[1]);
   return TensorSpec(sizes, args.weight);
 }
-Embedding::Saved Embedding::save(const Args& args, const Outputs<Embedding>&, Need) {
-  return {SavedTensor(args.indices), args.weight.sizes()[0], args.padding_idx};
-}
-Grads Embedding::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call<EmbeddingBackward>({grads[0], saved.indices.get(), saved.rows, saved.padding_idx}), Tensor()};
+Grads Embedding::backward(const Back<Embedding>& b) {
+  return {call<EmbeddingBackward>({b.grad[0], b.args.indices, b.args.weight.sizes()[0], b.args.padding_idx}), Tensor()};
 }
 Cost Embedding::cost(const Args& args) {
   const double moved = static_cast<double>(args.indices.numel()) * static_cast<double>(args.weight.sizes()[1]) *
@@ -36,28 +33,22 @@ TensorSpec EmbeddingBackward::infer(const Args& args) {
   FARRO_CHECK(args.grad.sizes() == sizes, ShapeError, "embedding_backward: grad must have shape ", sizes, ", got ", args.grad);
   return TensorSpec({args.rows, args.grad.sizes().back()}, args.grad);
 }
-EmbeddingBackward::Saved EmbeddingBackward::save(const Args& args, const Outputs<EmbeddingBackward>&, Need) {
-  return {SavedTensor(args.indices), args.padding_idx};
-}
-Grads EmbeddingBackward::backward(const Saved& saved, const Grads& grads, Need) {
-  Tensor table = grads[0];
-  if (saved.padding_idx >= 0) {
+Grads EmbeddingBackward::backward(const Back<EmbeddingBackward>& b) {
+  Tensor table = b.grad[0];
+  if (b.args.padding_idx >= 0) {
     table = table.clone();
-    table.select(0, saved.padding_idx).zero_();
+    table.select(0, b.args.padding_idx).zero_();
   }
-  return {call<Embedding>({table, saved.indices.get(), saved.padding_idx}), Tensor()};
+  return {call<Embedding>({table, b.args.indices, b.args.padding_idx}), Tensor()};
 }
 Cost EmbeddingBackward::cost(const Args& args) {
   const double row = static_cast<double>(args.grad.sizes().back()) * static_cast<double>(item_size(args.grad.dtype()));
   return {static_cast<double>(args.grad.numel()), static_cast<double>(args.grad.nbytes()) + static_cast<double>(args.rows) * row};
 }
 
-void register_embedding_kernels();  // embedding.cpp
 void register_embedding();
 void register_embedding() {
-  register_op<Embedding>();
-  register_op<EmbeddingBackward>();
-  register_embedding_kernels();
+  register_ops<Embedding, EmbeddingBackward>();
 }
 
 Tensor embedding(const Tensor& weight, const Tensor& indices, const EmbeddingOptions& options) {

@@ -1,7 +1,6 @@
 // The op structs of embedding.h, for its kernels.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
@@ -13,15 +12,10 @@ struct Embedding {
     const Tensor& indices;
     int64_t padding_idx;
     static constexpr std::array names{"weight", "indices", "padding_idx"};
-    auto fields() const { return std::tie(weight, indices, padding_idx); }
   };
-  struct Saved {
-    SavedTensor indices;
-    int64_t rows, padding_idx;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("indices") | Keep::sizes<Args>("weight");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Embedding>&, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Embedding>& b);
   static Cost cost(const Args& args);
 };
 
@@ -33,15 +27,10 @@ struct EmbeddingBackward {
     const Tensor& indices;
     int64_t rows, padding_idx;
     static constexpr std::array names{"grad", "indices", "rows", "padding_idx"};
-    auto fields() const { return std::tie(grad, indices, rows, padding_idx); }
   };
-  struct Saved {
-    SavedTensor indices;
-    int64_t padding_idx;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("indices");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<EmbeddingBackward>&, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<EmbeddingBackward>& b);
   static Cost cost(const Args& args);
 };
 

@@ -48,11 +48,8 @@ TensorSpec Gather::infer(const Args& args) {
   check_gather_shapes(info.name, args.input, args.dim, args.index);
   return TensorSpec(args.index.sizes(), args.input);
 }
-Gather::Saved Gather::save(const Args& args, const Outputs<Gather>&, Need) {
-  return {args.input.sizes(), args.dim, SavedTensor(args.index)};
-}
-Grads Gather::backward(const Saved& saved, const Grads& grads, Need) {
-  return {scatter_add(zeros_as(grads[0], saved.input_sizes), saved.dim, saved.index.get(), grads[0]), Tensor()};
+Grads Gather::backward(const Back<Gather>& b) {
+  return {scatter_add(zeros_as(b.grad[0], b.args.input.sizes()), b.args.dim, b.args.index, b.grad[0]), Tensor()};
 }
 Cost Gather::cost(const Args& args) {
   const double item = static_cast<double>(item_size(args.input.dtype()));
@@ -66,11 +63,8 @@ TensorSpec ScatterAdd::infer(const Args& args) {
               "scatter_add: src must be at least as big as index, got ", args.src.sizes(), " and ", args.index.sizes());
   return TensorSpec(args.input.sizes(), args.input);
 }
-ScatterAdd::Saved ScatterAdd::save(const Args& args, const Outputs<ScatterAdd>&, Need need) {
-  return {args.dim, need[2] ? SavedTensor(args.index) : SavedTensor()};
-}
-Grads ScatterAdd::backward(const Saved& saved, const Grads& grads, Need need) {
-  return {need[0] ? grads[0] : Tensor(), Tensor(), need[2] ? gather(grads[0], saved.dim, saved.index.get()) : Tensor()};
+Grads ScatterAdd::backward(const Back<ScatterAdd>& b) {
+  return {b.need[0] ? b.grad[0] : Tensor(), Tensor(), b.need[2] ? gather(b.grad[0], b.args.dim, b.args.index) : Tensor()};
 }
 Cost ScatterAdd::cost(const Args& args) {
   return {static_cast<double>(args.src.numel()), 2 * bytes(args.input) + bytes(args.index) + bytes(args.src)};
@@ -81,11 +75,8 @@ TensorSpec IndexSelect::infer(const Args& args) {
   FARRO_CHECK(args.index.dim() == 1, ShapeError, "index_select: index must have one dimension, got ", args.index);
   return TensorSpec(with_size(args.input.sizes(), args.dim, args.index.numel()), args.input);
 }
-IndexSelect::Saved IndexSelect::save(const Args& args, const Outputs<IndexSelect>&, Need) {
-  return {args.input.sizes(), args.dim, SavedTensor(args.index)};
-}
-Grads IndexSelect::backward(const Saved& saved, const Grads& grads, Need) {
-  return {index_add(zeros_as(grads[0], saved.input_sizes), saved.dim, saved.index.get(), grads[0]), Tensor()};
+Grads IndexSelect::backward(const Back<IndexSelect>& b) {
+  return {index_add(zeros_as(b.grad[0], b.args.input.sizes()), b.args.dim, b.args.index, b.grad[0]), Tensor()};
 }
 Cost IndexSelect::cost(const Args& args) {
   const int64_t size = args.input.sizes()[static_cast<int>(args.dim)];
@@ -102,25 +93,17 @@ TensorSpec IndexAdd::infer(const Args& args) {
               " of the slices that index names, got ", args.src);
   return TensorSpec(args.input.sizes(), args.input);
 }
-IndexAdd::Saved IndexAdd::save(const Args& args, const Outputs<IndexAdd>&, Need need) {
-  return {args.dim, need[2] ? SavedTensor(args.index) : SavedTensor()};
-}
-Grads IndexAdd::backward(const Saved& saved, const Grads& grads, Need need) {
-  return {need[0] ? grads[0] : Tensor(), Tensor(),
-          need[2] ? index_select(grads[0], saved.dim, saved.index.get()) : Tensor()};
+Grads IndexAdd::backward(const Back<IndexAdd>& b) {
+  return {b.need[0] ? b.grad[0] : Tensor(), Tensor(),
+          b.need[2] ? index_select(b.grad[0], b.args.dim, b.args.index) : Tensor()};
 }
 Cost IndexAdd::cost(const Args& args) {
   return {static_cast<double>(args.src.numel()), 2 * bytes(args.input) + bytes(args.index) + bytes(args.src)};
 }
 
-void register_gather_kernels();  // gather.cpp
 void register_gather();
 void register_gather() {
-  register_op<Gather>();
-  register_op<ScatterAdd>();
-  register_op<IndexSelect>();
-  register_op<IndexAdd>();
-  register_gather_kernels();
+  register_ops<Gather, ScatterAdd, IndexSelect, IndexAdd>();
 }
 
 Tensor gather(const Tensor& input, int64_t dim, const Tensor& index) {

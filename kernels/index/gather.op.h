@@ -1,7 +1,6 @@
 // The op structs of gather.h, for their kernels. All tensors have at least one dimension, and `dim` is not negative.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
@@ -13,16 +12,10 @@ struct Gather {
     int64_t dim;
     const Tensor& index;
     static constexpr std::array names{"input", "dim", "index"};
-    auto fields() const { return std::tie(input, dim, index); }
   };
-  struct Saved {
-    Shape input_sizes;
-    int64_t dim;
-    SavedTensor index;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("index") | Keep::sizes<Args>("input");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Gather>&, Need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Gather>& b);
   static Cost cost(const Args& args);
 };
 
@@ -34,35 +27,32 @@ struct ScatterAdd {
     const Tensor& index;
     const Tensor& src;  // of the index' sizes
     static constexpr std::array names{"input", "dim", "index", "src"};
-    auto fields() const { return std::tie(input, dim, index, src); }
   };
-  struct Saved {
-    int64_t dim;
-    SavedTensor index;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("index");
+  static Keep keep(const Args&, Need need) {
+    return Keep::inputs<Args>("index").when(need[2]);
+  }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<ScatterAdd>&, Need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<ScatterAdd>& b);
   static Cost cost(const Args& args);
 };
 
 struct IndexSelect {
   static constexpr OpInfo info{.name = "index_select"};
   using Args = Gather::Args;
-  using Saved = Gather::Saved;
+  static constexpr Keep kKeep = Gather::kKeep;
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<IndexSelect>&, Need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<IndexSelect>& b);
   static Cost cost(const Args& args);
 };
 
 struct IndexAdd {
   static constexpr OpInfo info{.name = "index_add"};
   using Args = ScatterAdd::Args;
-  using Saved = ScatterAdd::Saved;
+  static constexpr Keep kKeep = ScatterAdd::kKeep;
+  static Keep keep(const Args& args, Need need) { return ScatterAdd::keep(args, need); }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<IndexAdd>&, Need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<IndexAdd>& b);
   static Cost cost(const Args& args);
 };
 

@@ -9,20 +9,6 @@ namespace farro {
 
 namespace {
 
-std::vector<SavedTensor> save_all(TensorList tensors) {
-  std::vector<SavedTensor> saved;
-  saved.reserve(tensors.size());
-  for (const Tensor& tensor : tensors) saved.emplace_back(tensor);
-  return saved;
-}
-
-std::vector<Tensor> get_all(const std::vector<SavedTensor>& saved) {
-  std::vector<Tensor> tensors;
-  tensors.reserve(saved.size());
-  for (const SavedTensor& tensor : saved) tensors.push_back(tensor.get());
-  return tensors;
-}
-
 double bytes(TensorList tensors) {
   double sum = 0;
   for (const Tensor& tensor : tensors) sum += static_cast<double>(tensor.nbytes());
@@ -76,14 +62,11 @@ Shape indexed_shape(const char* op, const Shape& sizes, TensorList indices, cons
 TensorSpec Index::infer(const Args& args) {
   return TensorSpec(indexed_shape(info.name, args.input.sizes(), args.indices, args.dims), args.input);
 }
-Index::Saved Index::save(const Args& args, const Outputs<Index>&, Need) {
-  return {args.input.sizes(), save_all(args.indices), args.dims};
-}
-Grads Index::backward(const Saved& saved, const Grads& grads, Need) {
-  const std::vector<Tensor> indices = get_all(saved.indices);
-  Tensor sum = zeros(saved.input_sizes, {.dtype = grads[0].dtype(), .device = grads[0].device()});
+Grads Index::backward(const Back<Index>& b) {
+  const TensorList indices = b.args.indices;
+  Tensor sum = zeros(b.args.input.sizes(), {.dtype = b.grad[0].dtype(), .device = b.grad[0].device()});
   Grads result(1 + indices.size());
-  result[0] = call_inplace<IndexPut>({sum, grads[0], indices, saved.dims, true}, sum);
+  result[0] = call_inplace<IndexPut>({sum, b.grad[0], indices, b.args.dims, true}, sum);
   return result;
 }
 Cost Index::cost(const Args& args) { return {0, moved_bytes(info.name, args.input, args.indices, args.dims)}; }
@@ -98,23 +81,20 @@ TensorSpec IndexPut::infer(const Args& args) {
               args.values);
   return TensorSpec(args.target.sizes(), args.target);
 }
-IndexPut::Saved IndexPut::save(const Args& args, const Outputs<IndexPut>&, Need) {
-  return {save_all(args.indices), args.dims, args.accumulate};
-}
-Grads IndexPut::backward(const Saved& saved, const Grads& grads, Need need) {
-  const std::vector<Tensor> indices = get_all(saved.indices);
+Grads IndexPut::backward(const Back<IndexPut>& b) {
+  const TensorList indices = b.args.indices;
   Grads result(2 + indices.size());
-  if (need[0]) {
-    result[0] = grads[0];
-    if (!saved.accumulate) {
-      Tensor rest = grads[0].clone();
+  if (b.need[0]) {
+    result[0] = b.grad[0];
+    if (!b.args.accumulate) {
+      Tensor rest = b.grad[0].clone();
       const Tensor zero = zeros({}, {.dtype = rest.dtype(), .device = rest.device()});
-      result[0] = call_inplace<IndexPut>({rest, zero, indices, saved.dims, false}, rest);
+      result[0] = call_inplace<IndexPut>({rest, zero, indices, b.args.dims, false}, rest);
     }
   }
-  if (need[1]) {
-    result[1] = call<Index>({grads[0], indices, saved.dims});
-    if (!saved.accumulate) result[1] = masked_fill(result[1], overwritten(grads[0], indices, saved.dims), 0);
+  if (b.need[1]) {
+    result[1] = call<Index>({b.grad[0], indices, b.args.dims});
+    if (!b.args.accumulate) result[1] = masked_fill(result[1], overwritten(b.grad[0], indices, b.args.dims), 0);
   }
   return result;
 }
@@ -130,13 +110,9 @@ Cost Nonzero::cost(const Args& args) {
   return {0, static_cast<double>(args.mask.nbytes()) + 8.0 * static_cast<double>(args.count * args.mask.dim())};
 }
 
-void register_indexing_kernels();  // indexing.cpp
 void register_indexing();
 void register_indexing() {
-  register_op<Index>();
-  register_op<IndexPut>();
-  register_op<Nonzero>();
-  register_indexing_kernels();
+  register_ops<Index, IndexPut, Nonzero>();
 }
 
 }  // namespace farro

@@ -2,7 +2,6 @@
 // numbers, slices and None, and masks have become index tensors.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 
 #include <vector>
@@ -17,16 +16,10 @@ struct Index {
     TensorList indices;
     Dims dims;
     static constexpr std::array names{"input", "indices", "dims"};
-    auto fields() const { return std::tie(input, indices, dims); }
   };
-  struct Saved {
-    Shape input_sizes;
-    std::vector<SavedTensor> indices;
-    Dims dims;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("indices") | Keep::sizes<Args>("input");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Index>&, Need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Index>& b);
   static Cost cost(const Args& args);
 };
 
@@ -40,16 +33,10 @@ struct IndexPut {
     Dims dims;
     bool accumulate;
     static constexpr std::array names{"target", "values", "indices", "dims", "accumulate"};
-    auto fields() const { return std::tie(target, values, indices, dims, accumulate); }
   };
-  struct Saved {
-    std::vector<SavedTensor> indices;
-    Dims dims;
-    bool accumulate;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("indices");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<IndexPut>&, Need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<IndexPut>& b);
   static Cost cost(const Args& args);
 };
 
@@ -67,7 +54,6 @@ struct Nonzero {
     const Tensor& mask;
     int64_t count;
     static constexpr std::array names{"mask", "count"};
-    auto fields() const { return std::tie(mask, count); }
   };
   static TensorSpec infer(const Args& args);
   static Cost cost(const Args& args);

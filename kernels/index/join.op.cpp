@@ -23,7 +23,7 @@ const Tensor& model(TensorList tensors) {
 
 int cat_dim(const Cat::Args& args) { return normalize_dim("cat", args.dim, model(args.tensors).dim()); }
 
-void cat_kernel(const Cat::Args& args, Outputs<Cat>& out) {
+void cat_kernel(Ctx&, const Cat::Args& args, Outputs<Cat>& out) {
   const int dim = cat_dim(args);
   int64_t at = 0;
   for (const Tensor& tensor : args.tensors) {
@@ -58,20 +58,16 @@ TensorSpec Cat::infer(const Args& args) {
   return TensorSpec(sizes, result_type(args.tensors), like.device());
 }
 
-Cat::Saved Cat::save(const Args& args, const Outputs<Cat>&, Need) {
-  Saved saved{{}, cat_dim(args)};
-  for (const Tensor& tensor : args.tensors)
-    saved.sizes.push_back(passed_over(tensor) ? -1 : tensor.sizes()[static_cast<int>(saved.dim)]);
-  return saved;
-}
-
-Grads Cat::backward(const Saved& saved, const Grads& grads, Need need) {
-  Grads result(saved.sizes.size());
+Grads Cat::backward(const Back<Cat>& b) {
+  Grads result(b.args.tensors.size());
+  const int64_t dim = cat_dim(b.args);
   int64_t at = 0;
-  for (size_t i = 0; i < saved.sizes.size(); ++i) {
-    if (saved.sizes[i] < 0) continue;
-    if (need[static_cast<int>(i)]) result[i] = grads[0].narrow(saved.dim, at, saved.sizes[i]);
-    at += saved.sizes[i];
+  for (size_t i = 0; i < result.size(); ++i) {
+    const Tensor& tensor = b.args.tensors[i];
+    if (passed_over(tensor)) continue;
+    const int64_t length = tensor.sizes()[static_cast<int>(dim)];
+    if (b.need[static_cast<int>(i)]) result[i] = b.grad[0].narrow(dim, at, length);
+    at += length;
   }
   return result;
 }
@@ -87,8 +83,8 @@ Cost Cat::cost(const Args& args) {
 void register_join();
 void register_join() {
   register_op<Cat>();
-  register_kernel<Cat>(DeviceType::cpu, &cat_kernel, Variant::generic);
-  register_kernel<Cat>(DeviceType::cuda, &cat_kernel, Variant::generic);
+  register_kernel<Cat>(DeviceType::cpu, &cat_kernel);
+  register_kernel<Cat>(DeviceType::cuda, &cat_kernel);
 }
 
 Tensor cat(TensorList tensors, int64_t dim) { return call<Cat>({tensors, dim}); }

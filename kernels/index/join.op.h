@@ -11,15 +11,10 @@ struct Cat {
     TensorList tensors;
     int64_t dim;
     static constexpr std::array names{"tensors", "dim"};
-    auto fields() const { return std::tie(tensors, dim); }
   };
-  struct Saved {
-    SmallVector<int64_t, 8> sizes;  // along dim; negative: passed over
-    int64_t dim;
-  };
+  static constexpr Keep kKeep = Keep::sizes<Args>("tensors");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Cat>&, Need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Cat>& b);
   static Cost cost(const Args& args);
 };
 

@@ -19,11 +19,9 @@ Cost OneHot::cost(const Args& args) {
                  8.0 * static_cast<double>(args.index.numel()) * static_cast<double>(args.num_classes)};
 }
 
-void register_one_hot_kernels();  // one_hot.cpp
 void register_one_hot();
 void register_one_hot() {
   register_op<OneHot>();
-  register_one_hot_kernels();
 }
 
 Tensor one_hot(const Tensor& index, int64_t num_classes) {

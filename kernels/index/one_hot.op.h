@@ -12,7 +12,6 @@ struct OneHot {
     const Tensor& index;
     int64_t num_classes;
     static constexpr std::array names{"index", "num_classes"};
-    auto fields() const { return std::tie(index, num_classes); }
   };
   static TensorSpec infer(const Args& args);
   static Cost cost(const Args& args);

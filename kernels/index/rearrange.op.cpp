@@ -24,24 +24,20 @@ Tensor rolled(const Tensor& input, int dim, int64_t shift) {
 }  // namespace
 
 TensorSpec Tril::infer(const Args& args) { return triangle_spec(info.name, args.input); }
-Grads Tril::backward(const Saved& saved, const Grads& grads, Need) { return {tril(grads[0], saved.diagonal)}; }
+Grads Tril::backward(const Back<Tril>& b) { return {tril(b.grad[0], b.args.diagonal)}; }
 Cost Tril::cost(const Args& args) { return move_cost(args.input); }
 
 TensorSpec Triu::infer(const Args& args) { return triangle_spec(info.name, args.input); }
-Grads Triu::backward(const Saved& saved, const Grads& grads, Need) { return {triu(grads[0], saved.diagonal)}; }
+Grads Triu::backward(const Back<Triu>& b) { return {triu(b.grad[0], b.args.diagonal)}; }
 Cost Triu::cost(const Args& args) { return move_cost(args.input); }
 
 TensorSpec Flip::infer(const Args& args) { return TensorSpec(args.input.sizes(), args.input); }
-Grads Flip::backward(const Saved& saved, const Grads& grads, Need) { return {flip(grads[0], saved.dims)}; }
+Grads Flip::backward(const Back<Flip>& b) { return {flip(b.grad[0], b.args.dims)}; }
 Cost Flip::cost(const Args& args) { return move_cost(args.input); }
 
-void register_rearrange_kernels();  // rearrange.cpp
 void register_rearrange();
 void register_rearrange() {
-  register_op<Tril>();
-  register_op<Triu>();
-  register_op<Flip>();
-  register_rearrange_kernels();
+  register_ops<Tril, Triu, Flip>();
 }
 
 Tensor tril(const Tensor& input, int64_t diagonal) { return call<Tril>({input, diagonal}); }

@@ -15,13 +15,10 @@ std::array<TensorSpec, 2> Sort::infer(const Args& args) {
   sizes[dim] = args.count;
   return {TensorSpec(sizes, args.input), TensorSpec(sizes, DType::i64, args.input.device())};
 }
-Sort::Saved Sort::save(const Args& args, const std::array<Tensor, 2>& out, Need) {
-  return {args.input.sizes(), args.dim, SavedTensor::output(out[1], 1)};
-}
-Grads Sort::backward(const Saved& saved, const Grads& grads, Need) {
-  const Tensor& g = grads[0];
-  return {scatter_add(zeros(saved.input_sizes, {.dtype = g.dtype(), .device = g.device()}), saved.dim,
-                      saved.indices.get(), g)};
+Grads Sort::backward(const Back<Sort>& b) {
+  const Tensor& g = b.grad[0];
+  return {scatter_add(zeros(b.args.input.sizes(), {.dtype = g.dtype(), .device = g.device()}), b.args.dim,
+                      b.out[1], g)};
 }
 Cost Sort::cost(const Args& args) {
   const double size = static_cast<double>(args.input.sizes()[static_cast<int>(args.dim)]);
@@ -30,11 +27,9 @@ Cost Sort::cost(const Args& args) {
           static_cast<double>(args.input.nbytes()) * (1 + kept) + 8 * kept * static_cast<double>(args.input.numel())};
 }
 
-void register_sort_kernels();  // sort.cpp
 void register_sort();
 void register_sort() {
   register_op<Sort>();
-  register_sort_kernels();
 }
 
 std::pair<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest) {

@@ -117,7 +117,7 @@ void backward(const Tensor& grad, const Tensor& logits, const Tensor& peak, cons
   });
 }
 
-void forward_kernel(const CrossEntropy::Args& args, Outputs<CrossEntropy>& out) {
+void forward_kernel(Ctx&, const CrossEntropy::Args& args, Outputs<CrossEntropy>& out) {
   const int64_t classes = args.logits.sizes()[1];
   const Tensor x = dense(args.logits), target = dense(args.target), weight = dense(args.weight);
   check_classes(CrossEntropy::info.name, target, classes, args.ignore_index);
@@ -131,7 +131,7 @@ void forward_kernel(const CrossEntropy::Args& args, Outputs<CrossEntropy>& out) 
   loss.finish();
 }
 
-void backward_kernel(const CrossEntropyBackward::Args& args, Outputs<CrossEntropyBackward>& out) {
+void backward_kernel(Ctx&, const CrossEntropyBackward::Args& args, Outputs<CrossEntropyBackward>& out) {
   if (out[0].numel() == 0) return;
   const Tensor g = dense(args.grad), x = dense(args.logits), target = dense(args.target);
   const Tensor peak = dense(args.peak), log_sum = dense(args.log_sum), weight = dense(args.weight);

@@ -66,23 +66,12 @@ std::array<TensorSpec, 4> CrossEntropy::infer(const Args& args) {
   return {TensorSpec(loss_sizes(args.reduction, rows), args.logits), statistics_spec({rows}, args.logits),
           statistics_spec({rows}, args.logits), statistics_spec({}, args.logits)};
 }
-CrossEntropy::Saved CrossEntropy::save(const Args& args, const Outputs<CrossEntropy>& out, Need) {
-  return {SavedTensor(args.logits),
-          SavedTensor(args.target),
-          args.weight.defined() ? SavedTensor(args.weight) : SavedTensor(),
-          SavedTensor::output(out[1], 1),
-          SavedTensor::output(out[2], 2),
-          SavedTensor::output(out[3], 3),
-          args.reduction,
-          args.ignore_index,
-          args.label_smoothing};
-}
-Grads CrossEntropy::backward(const Saved& saved, const Grads& grads, Need) {
+Grads CrossEntropy::backward(const Back<CrossEntropy>& b) {
   Grads out(3);
   // The statistics are constants of the backward op, which accounts for them itself.
   out[0] = call<CrossEntropyBackward>(
-      {grads[0], saved.logits.get(), saved.target.get(), saved.peak.get().detach(), saved.log_sum.get().detach(),
-       saved.total.get().detach(), saved.weight.get(), saved.reduction, saved.ignore_index, saved.label_smoothing});
+      {b.grad[0], b.args.logits, b.args.target, b.out[1].detach(), b.out[2].detach(),
+       b.out[3].detach(), b.args.weight, b.args.reduction, b.args.ignore_index, b.args.label_smoothing});
   return out;
 }
 Cost CrossEntropy::cost(const Args& args) { return cost_of(args.logits, args.reduction, args.weight, 1, 4); }
@@ -94,35 +83,23 @@ TensorSpec CrossEntropyBackward::infer(const Args& args) {
               "cross_entropy_backward: grad must have the loss's shape ", sizes, " and dtype, got ", args.grad);
   return TensorSpec(args.logits.sizes(), args.logits);
 }
-CrossEntropyBackward::Saved CrossEntropyBackward::save(const Args& args, const Outputs<CrossEntropyBackward>&, Need) {
-  return {SavedTensor(args.grad),
-          SavedTensor(args.logits),
-          SavedTensor(args.target),
-          SavedTensor(args.peak),
-          SavedTensor(args.log_sum),
-          SavedTensor(args.total),
-          args.weight.defined() ? SavedTensor(args.weight) : SavedTensor(),
-          args.reduction,
-          args.ignore_index,
-          args.label_smoothing};
-}
-Grads CrossEntropyBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor g = saved.grad.get(), logits = saved.logits.get(), target = saved.target.get(), weight = saved.weight.get();
-  const Tensor peak = saved.peak.get(), log_sum = saved.log_sum.get(), total = saved.total.get();
-  const Tensor& gg = grads[0];
-  const bool each = saved.reduction == Reduction::none, mean = saved.reduction == Reduction::mean;
+Grads CrossEntropyBackward::backward(const Back<CrossEntropyBackward>& b) {
+  const Tensor g = b.args.grad, logits = b.args.logits, target = b.args.target, weight = b.args.weight;
+  const Tensor peak = b.args.peak, log_sum = b.args.log_sum, total = b.args.total;
+  const Tensor& gg = b.grad[0];
+  const bool each = b.args.reduction == Reduction::none, mean = b.args.reduction == Reduction::mean;
   Grads out(7);
-  if (need[0]) {  // linear in grad
+  if (b.need[0]) {  // linear in grad
     const Tensor unit = call<CrossEntropyBackward>({ones_like(g), logits, target, peak, log_sum, total, weight,
-                                                    saved.reduction, saved.ignore_index, saved.label_smoothing});
+                                                    b.args.reduction, b.args.ignore_index, b.args.label_smoothing});
     out[0] = each ? (gg * unit).sum({1}) : (gg * unit).sum();
   }
-  if (need[1]) {
+  if (b.need[1]) {
     // With an infinite log-sum-exp all probabilities are 0, and what remains is minus the target distribution t.
     const Tensor one = ones({logits.sizes()[0]}, {.dtype = logits.dtype(), .device = logits.device()});
     const Tensor infinite = full_like(log_sum, std::numeric_limits<double>::infinity());
     const Tensor t = -call<CrossEntropyBackward>({one, logits.detach(), target, peak, infinite, total, weight,
-                                                  Reduction::none, saved.ignore_index, saved.label_smoothing});
+                                                  Reduction::none, b.args.ignore_index, b.args.label_smoothing});
     const Tensor r = mean ? g / total.to(g.dtype()) : each ? g.unsqueeze(1) : g;
     out[1] = call<SoftmaxBackward>({gg * (r * t.sum({1}, /*keepdim=*/true)), softmax(logits, 1), 1});
   }
@@ -132,8 +109,7 @@ Cost CrossEntropyBackward::cost(const Args& args) { return cost_of(args.logits, 
 
 void register_cross_entropy();
 void register_cross_entropy() {
-  register_op<CrossEntropy>();
-  register_op<CrossEntropyBackward>();
+  register_ops<CrossEntropy, CrossEntropyBackward>();
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options) {

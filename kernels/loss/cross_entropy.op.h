@@ -4,7 +4,6 @@
 // where r is the gradient of the row's loss.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 #include <farro/kernels/loss/loss.h>
 
@@ -15,7 +14,6 @@ namespace farro {
 struct CrossEntropy {
   static constexpr OpInfo info{.name = "cross_entropy", .autocast = Autocast::full};
   static constexpr int kOutputs = 4;
-  static constexpr uint64_t kOptional = 0b100;
   struct Args {
     const Tensor& logits;
     const Tensor& target;
@@ -23,25 +21,17 @@ struct CrossEntropy {
     Reduction reduction;
     int64_t ignore_index;
     double label_smoothing;
-    static constexpr std::array names{"logits", "target", "weight", "reduction", "ignore_index", "label_smoothing"};
-    auto fields() const { return std::tie(logits, target, weight, reduction, ignore_index, label_smoothing); }
+    static constexpr std::array names{"logits", "target", "weight?", "reduction", "ignore_index", "label_smoothing"};
   };
-  struct Saved {
-    SavedTensor logits, target, weight, peak, log_sum, total;
-    Reduction reduction;
-    int64_t ignore_index;
-    double label_smoothing;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("logits", "target", "weight") | Keep::outputs(1, 2, 3);
   static std::array<TensorSpec, 4> infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<CrossEntropy>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<CrossEntropy>& b);
   static Cost cost(const Args& args);
 };
 
 // The gradient of the logits; peak, log_sum and total are those of the forward pass and are not differentiated.
 struct CrossEntropyBackward {
   static constexpr OpInfo info{.name = "cross_entropy_backward", .autocast = Autocast::full};
-  static constexpr uint64_t kOptional = 0b1000000;
   struct Args {
     const Tensor& grad;
     const Tensor& logits;
@@ -53,21 +43,11 @@ struct CrossEntropyBackward {
     Reduction reduction;
     int64_t ignore_index;
     double label_smoothing;
-    static constexpr std::array names{"grad",  "logits", "target",    "peak",         "log_sum",
-                                      "total", "weight", "reduction", "ignore_index", "label_smoothing"};
-    auto fields() const {
-      return std::tie(grad, logits, target, peak, log_sum, total, weight, reduction, ignore_index, label_smoothing);
-    }
+    static constexpr std::array names{"grad", "logits", "target", "peak", "log_sum", "total", "weight?", "reduction", "ignore_index", "label_smoothing"};
   };
-  struct Saved {
-    SavedTensor grad, logits, target, peak, log_sum, total, weight;
-    Reduction reduction;
-    int64_t ignore_index;
-    double label_smoothing;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "logits", "target", "peak", "log_sum", "total", "weight");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<CrossEntropyBackward>&, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<CrossEntropyBackward>& b);
   static Cost cost(const Args& args);
 };
 

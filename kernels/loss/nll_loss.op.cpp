@@ -6,7 +6,6 @@
 namespace farro {
 
 namespace {
-SavedTensor saved_weight(const Tensor& weight) { return weight.defined() ? SavedTensor(weight) : SavedTensor(); }
 }  // namespace
 
 std::array<TensorSpec, 2> NllLoss::infer(const Args& args) {
@@ -15,14 +14,10 @@ std::array<TensorSpec, 2> NllLoss::infer(const Args& args) {
   return {TensorSpec(loss_sizes(args.reduction, args.log_probs.sizes()[0]), args.log_probs),
           TensorSpec({}, statistics, args.log_probs.device())};
 }
-NllLoss::Saved NllLoss::save(const Args& args, const Outputs<NllLoss>& out, Need) {
-  return {SavedTensor(args.target),    saved_weight(args.weight), SavedTensor::output(out[1], 1),
-          args.log_probs.sizes()[1], args.reduction,            args.ignore_index};
-}
-Grads NllLoss::backward(const Saved& saved, const Grads& grads, Need) {
+Grads NllLoss::backward(const Back<NllLoss>& b) {
   Grads out(3);
-  out[0] = call<NllLossBackward>({grads[0], saved.target.get(), saved.total.get().detach(), saved.weight.get(),
-                                  saved.classes, saved.reduction, saved.ignore_index});
+  out[0] = call<NllLossBackward>({b.grad[0], b.args.target, b.out[1].detach(), b.args.weight,
+                                  b.args.log_probs.sizes()[1], b.args.reduction, b.args.ignore_index});
   return out;
 }
 Cost NllLoss::cost(const Args& args) {
@@ -36,13 +31,10 @@ TensorSpec NllLossBackward::infer(const Args& args) {
               ", got ", args.grad);
   return TensorSpec({args.target.numel(), args.classes}, args.grad);
 }
-NllLossBackward::Saved NllLossBackward::save(const Args& args, const Outputs<NllLossBackward>&, Need) {
-  return {SavedTensor(args.target), saved_weight(args.weight), args.reduction, args.ignore_index};
-}
-Grads NllLossBackward::backward(const Saved& saved, const Grads& grads, Need) {
+Grads NllLossBackward::backward(const Back<NllLossBackward>& b) {
   // The op is linear in grad, and nll_loss is its transpose.
   Grads out(4);
-  out[0] = call<NllLoss>({grads[0], saved.target.get(), saved.weight.get(), saved.reduction, saved.ignore_index})[0];
+  out[0] = call<NllLoss>({b.grad[0], b.args.target, b.args.weight, b.args.reduction, b.args.ignore_index})[0];
   return out;
 }
 Cost NllLossBackward::cost(const Args& args) {
@@ -50,12 +42,9 @@ Cost NllLossBackward::cost(const Args& args) {
   return {2 * rows, rows * static_cast<double>(args.classes) * static_cast<double>(item_size(args.grad.dtype()))};
 }
 
-void register_nll_loss_kernels();  // nll_loss.cpp
 void register_nll_loss();
 void register_nll_loss() {
-  register_op<NllLoss>();
-  register_op<NllLossBackward>();
-  register_nll_loss_kernels();
+  register_ops<NllLoss, NllLossBackward>();
 }
 
 Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllLossOptions& options) {

@@ -29,20 +29,20 @@ TensorSpec PairLoss<kKind>::infer(const Args& args) {
 }
 
 template <PairLossKind kKind>
-Grads PairLoss<kKind>::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor a = saved.input.get(), b = saved.target.get();
-  const Tensor g = element_gradient(grads[0], saved.reduction, a.numel(), kKind == PairLossKind::squared ? 2 : 1);
+Grads PairLoss<kKind>::backward(const Back<PairLoss<kKind>>& b) {
+  const Tensor &x = b.args.input, &t = b.args.target;
+  const Tensor g = element_gradient(b.grad[0], b.args.reduction, x.numel(), kKind == PairLossKind::squared ? 2 : 1);
   Grads out(2);
   if constexpr (kKind == PairLossKind::logistic) {
-    if (need[0]) out[0] = (a.sigmoid() - b) * g;
-    if (need[1]) out[1] = -(a * g);
+    if (b.need[0]) out[0] = (x.sigmoid() - t) * g;
+    if (b.need[1]) out[1] = -(x * g);
     return out;
   }
   Tensor slope;
-  if constexpr (kKind == PairLossKind::squared) slope = (a - b) * g;
-  else slope = where(gt(a, b), g, where(lt(a, b), -g, g * (a - b)));  // 0, or NaN where an operand is
-  if (need[1]) out[1] = -slope;
-  if (need[0]) out[0] = std::move(slope);
+  if constexpr (kKind == PairLossKind::squared) slope = (x - t) * g;
+  else slope = where(gt(x, t), g, where(lt(x, t), -g, g * (x - t)));  // 0, or NaN where an operand is
+  if (b.need[1]) out[1] = -slope;
+  if (b.need[0]) out[0] = std::move(slope);
   return out;
 }
 
@@ -59,9 +59,7 @@ template struct PairLoss<PairLossKind::logistic>;
 
 void register_pair_loss();
 void register_pair_loss() {
-  register_op<MseLoss>();
-  register_op<L1Loss>();
-  register_op<BceWithLogitsLoss>();
+  register_ops<MseLoss, L1Loss, BceWithLogitsLoss>();
 }
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {

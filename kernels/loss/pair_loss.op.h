@@ -2,7 +2,6 @@
 // elementwise loss unless it is asked for.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 #include <farro/kernels/loss/loss.h>
 
@@ -21,17 +20,10 @@ struct PairLoss {
     const Tensor& target;
     Reduction reduction;
     static constexpr std::array names{"input", "target", "reduction"};
-    auto fields() const { return std::tie(input, target, reduction); }
   };
-  struct Saved {
-    SavedTensor input, target;
-    Reduction reduction;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("input", "target");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<PairLoss>&, Need) {
-    return {SavedTensor(args.input), SavedTensor(args.target), args.reduction};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<PairLoss>& b);
   static Cost cost(const Args& args);
 };
 

@@ -70,17 +70,13 @@ TensorSpec Matmul::infer(const Args& args) {
   sizes.push_back(sb.back());
   return TensorSpec(sizes, a);
 }
-Matmul::Saved Matmul::save(const Args& args, const Outputs<Matmul>&, Need need) {
-  return {need[1] ? SavedTensor(args.a) : SavedTensor(), need[0] ? SavedTensor(args.b) : SavedTensor(),
-          args.b.dim() == 2 && args.a.dim() > 2};
-}
-Grads Matmul::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor& g = grads[0];
+Grads Matmul::backward(const Back<Matmul>& b) {
+  const Tensor& g = b.grad[0];
   Grads out(2);
-  if (need[0]) out[0] = matmul(g, swap_last(saved.b.get()));
-  if (need[1]) {
-    const Tensor a = saved.a.get();
-    out[1] = saved.shared_b ? rows_product(a, g) : matmul(swap_last(a), g);
+  if (b.need[0]) out[0] = matmul(g, swap_last(b.args.b));
+  if (b.need[1]) {
+    const Tensor a = b.args.a;
+    out[1] = b.args.b.dim() == 2 && a.dim() > 2 ? rows_product(a, g) : matmul(swap_last(a), g);
   }
   return out;
 }
@@ -106,15 +102,12 @@ TensorSpec Linear::infer(const Args& args) {
   sizes[sizes.size() - 1] = weight.sizes()[0];
   return TensorSpec(sizes, x);
 }
-Linear::Saved Linear::save(const Args& args, const Outputs<Linear>&, Need need) {
-  return {need[1] ? SavedTensor(args.x) : SavedTensor(), need[0] ? SavedTensor(args.weight) : SavedTensor()};
-}
-Grads Linear::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor& g = grads[0];
+Grads Linear::backward(const Back<Linear>& b) {
+  const Tensor& g = b.grad[0];
   Grads out(3);
-  if (need[0]) out[0] = matmul(g, saved.weight.get());
-  if (need[1]) out[1] = rows_product(g, saved.x.get());
-  if (need[2]) out[2] = g.dim() == 1 ? g : as_rows(g).sum({0});
+  if (b.need[0]) out[0] = matmul(g, b.args.weight);
+  if (b.need[1]) out[1] = rows_product(g, b.args.x);
+  if (b.need[2]) out[2] = g.dim() == 1 ? g : as_rows(g).sum({0});
   return out;
 }
 Cost Linear::cost(const Args& args) {
@@ -128,12 +121,9 @@ Cost Linear::cost(const Args& args) {
   return cost;
 }
 
-void register_matmul_kernels();  // matmul.cpp
 void register_matmul();
 void register_matmul() {
-  register_op<Matmul>();
-  register_op<Linear>();
-  register_matmul_kernels();
+  register_ops<Matmul, Linear>();
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {

@@ -1,7 +1,6 @@
 // The op structs of matmul.h, for its kernels.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
@@ -13,34 +12,32 @@ struct Matmul {
     const Tensor& a;
     const Tensor& b;
     static constexpr std::array names{"a", "b"};
-    auto fields() const { return std::tie(a, b); }
   };
-  struct Saved {
-    SavedTensor a, b;
-    bool shared_b;  // b is one matrix for all batches of a
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("a", "b") | Keep::sizes<Args>("b");
+  static Keep keep(const Args&, Need need) {
+    return Keep::inputs<Args>("a").when(need[1]) | Keep::inputs<Args>("b").when(need[0]) |
+           Keep::sizes<Args>("b").when(need[1]);
+  }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Matmul>&, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Matmul>& b);
   static Cost cost(const Args& args);
 };
 
 struct Linear {
   static constexpr OpInfo info{.name = "linear", .autocast = Autocast::half};
-  static constexpr uint64_t kOptional = 0b100;
   struct Args {
     const Tensor& x;
     const Tensor& weight;
     const Tensor& bias;
-    static constexpr std::array names{"x", "weight", "bias"};
-    auto fields() const { return std::tie(x, weight, bias); }
+    static constexpr std::array names{"x", "weight", "bias?"};
   };
-  struct Saved {
-    SavedTensor x, weight;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("x", "weight");
+  static Keep keep(const Args&, Need need) {
+    return Keep::inputs<Args>("x").when(need[1]) |
+           Keep::inputs<Args>("weight").when(need[0]);
+  }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Linear>&, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Linear>& b);
   static Cost cost(const Args& args);
 };
 

@@ -84,27 +84,23 @@ std::array<TensorSpec, 3> BatchNorm::infer(const Args& args) {
   const TensorSpec statistics = per_channel(args.x, statistics_dtype(args.x.dtype()));
   return {like(args.x), statistics, statistics};
 }
-BatchNorm::Saved BatchNorm::save(const Args& args, const Outputs<BatchNorm>& out, Need) {
-  return {SavedTensor(args.x), args.weight.defined() ? SavedTensor(args.weight) : SavedTensor(),
-          SavedTensor::output(out[1], 1), SavedTensor::output(out[2], 2), args.eps};
-}
-Grads BatchNorm::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor x = saved.x.get(), mean = saved.mean.get();
+Grads BatchNorm::backward(const Back<BatchNorm>& b) {
+  const Tensor x = b.args.x, mean = b.out[1];
   Grads result(3);
-  if (grads[0].defined()) {
+  if (b.grad[0].defined()) {
     auto all =
-        call<BatchNormBackward>({grads[0], x, saved.weight.get(), mean, saved.var.get(), saved.eps, true, need[0]});
+        call<BatchNormBackward>({b.grad[0], x, b.args.weight, mean, b.out[2], b.args.eps, true, b.need[0]});
     for (int i = 0; i < 3; ++i)
-      if (need[i]) result[static_cast<size_t>(i)] = std::move(all[static_cast<size_t>(i)]);
+      if (b.need[i]) result[static_cast<size_t>(i)] = std::move(all[static_cast<size_t>(i)]);
   }
-  if (!need[0]) return result;
+  if (!b.need[0]) return result;
   // The statistics are results too, though batch_norm() does not show them.
   const Channels channels(x);
-  if (grads[1].defined())
-    result[0] = plus(result[0], channels.spread(grads[1] * (1 / channels.count())).to(x.dtype()).expand(x.sizes()));
-  if (grads[2].defined())
+  if (b.grad[1].defined())
+    result[0] = plus(result[0], channels.spread(b.grad[1] * (1 / channels.count())).to(x.dtype()).expand(x.sizes()));
+  if (b.grad[2].defined())
     result[0] = plus(result[0],
-                     ((x - channels.spread(mean)) * channels.spread(grads[2] * (2 / channels.count()))).to(x.dtype()));
+                     ((x - channels.spread(mean)) * channels.spread(b.grad[2] * (2 / channels.count()))).to(x.dtype()));
   return result;
 }
 Cost BatchNorm::cost(const Args& args) {
@@ -117,16 +113,12 @@ TensorSpec BatchNormEval::infer(const Args& args) {
   check_running("running_var", args.var, args.x);
   return like(args.x);
 }
-BatchNormEval::Saved BatchNormEval::save(const Args& args, const Outputs<BatchNormEval>&, Need) {
-  return {SavedTensor(args.x), args.weight.defined() ? SavedTensor(args.weight) : SavedTensor(), SavedTensor(args.mean),
-          SavedTensor(args.var), args.eps};
-}
-Grads BatchNormEval::backward(const Saved& saved, const Grads& grads, Need need) {
+Grads BatchNormEval::backward(const Back<BatchNormEval>& b) {
   auto all = call<BatchNormBackward>(
-      {grads[0], saved.x.get(), saved.weight.get(), saved.mean.get(), saved.var.get(), saved.eps, false, need[0]});
+      {b.grad[0], b.args.x, b.args.weight, b.args.mean, b.args.var, b.args.eps, false, b.need[0]});
   Grads result(5);
   for (int i = 0; i < 3; ++i)
-    if (need[i]) result[static_cast<size_t>(i)] = std::move(all[static_cast<size_t>(i)]);
+    if (b.need[i]) result[static_cast<size_t>(i)] = std::move(all[static_cast<size_t>(i)]);
   return result;
 }
 Cost BatchNormEval::cost(const Args& args) {
@@ -139,16 +131,6 @@ std::array<TensorSpec, 3> BatchNormBackward::infer(const Args& args) {
   const TensorSpec affine = per_channel(args.x, args.x.dtype());
   return {args.need_x ? like(args.x) : TensorSpec({0}, args.x), affine, affine};
 }
-BatchNormBackward::Saved BatchNormBackward::save(const Args& args, const Outputs<BatchNormBackward>&, Need) {
-  return {SavedTensor(args.grad),
-          SavedTensor(args.x),
-          args.weight.defined() ? SavedTensor(args.weight) : SavedTensor(),
-          SavedTensor(args.mean),
-          SavedTensor(args.var),
-          args.eps,
-          args.batch_statistics,
-          args.need_x};
-}
 // With h = (x - mean) * r, r = (var + eps)^-1/2, M the mean of a channel and P(u) = u - M(u) - h M(u h):
 //     grad_x = w r P(g)    grad_weight = sum(g h)    grad_bias = sum(g)
 // P is its own adjoint, dh/dx takes a cotangent u to r P(u), and dr/dx = -r^2 h / count. So for cotangents X, W, B of
@@ -156,36 +138,36 @@ BatchNormBackward::Saved BatchNormBackward::save(const Args& args, const Outputs
 //     of g: w r P(X) + W h + B       of w: r sum(X P(g))
 //     of x: -w r^2 (h M(X P(g)) + M(g h) P(X) + M(X h) P(g)) + W r P(g)
 // With constant statistics P is the identity, h depends on x by r alone, and the last line is W r g.
-Grads BatchNormBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor g = saved.grad.get(), x = saved.x.get();
+Grads BatchNormBackward::backward(const Back<BatchNormBackward>& b) {
+  const Tensor g = b.args.grad, x = b.args.x;
   const Channels channels(x);
   // In training the statistics are functions of x, and are computed anew so that the graph knows.
-  const Tensor mean = saved.batch_statistics ? channels.mean(x) : channels.spread(saved.mean.get()).to(x.dtype());
+  const Tensor mean = b.args.batch_statistics ? channels.mean(x) : channels.spread(b.args.mean).to(x.dtype());
   const Tensor centred = x - mean;
   const Tensor var =
-      saved.batch_statistics ? channels.mean(centred * centred) : channels.spread(saved.var.get()).to(x.dtype());
-  const Tensor r = rsqrt(var + saved.eps), h = centred * r;
+      b.args.batch_statistics ? channels.mean(centred * centred) : channels.spread(b.args.var).to(x.dtype());
+  const Tensor r = rsqrt(var + b.args.eps), h = centred * r;
   const auto project = [&](const Tensor& u) {
-    return saved.batch_statistics ? u - channels.mean(u) - h * channels.mean(u * h) : u;
+    return b.args.batch_statistics ? u - channels.mean(u) - h * channels.mean(u * h) : u;
   };
-  const Tensor weight = saved.weight.get();
+  const Tensor weight = b.args.weight;
   const Tensor wr = weight.defined() ? channels.spread(weight) * r : r;
-  const Tensor cot_x = saved.need_x ? grads[0] : Tensor();
-  const Tensor cot_w = grads[1].defined() ? channels.spread(grads[1]) : Tensor();
+  const Tensor cot_x = b.args.need_x ? b.grad[0] : Tensor();
+  const Tensor cot_w = b.grad[1].defined() ? channels.spread(b.grad[1]) : Tensor();
   const Tensor pg = project(g), px = cot_x.defined() ? project(cot_x) : Tensor();
   Grads result(5);
-  if (need[0]) {
+  if (b.need[0]) {
     result[0] = plus(times(wr, px), times(cot_w, h));
-    if (grads[2].defined()) result[0] = plus(result[0], channels.spread(grads[2]).expand(g.sizes()));
+    if (b.grad[2].defined()) result[0] = plus(result[0], channels.spread(b.grad[2]).expand(g.sizes()));
   }
-  if (need[1]) {
+  if (b.need[1]) {
     result[1] = times(cot_w, r * pg);
-    if (cot_x.defined() && saved.batch_statistics) {
+    if (cot_x.defined() && b.args.batch_statistics) {
       const Tensor inner = h * channels.mean(cot_x * pg) + channels.mean(g * h) * px + channels.mean(cot_x * h) * pg;
       result[1] = plus(result[1], -(wr * r * inner));
     }
   }
-  if (need[2] && cot_x.defined()) result[2] = channels.sum(cot_x * pg * r);
+  if (b.need[2] && cot_x.defined()) result[2] = channels.sum(cot_x * pg * r);
   return result;
 }
 Cost BatchNormBackward::cost(const Args& args) {
@@ -193,13 +175,9 @@ Cost BatchNormBackward::cost(const Args& args) {
                                                         bytes(args.var) + pair_bytes(args.x, args.x.dtype())};
 }
 
-void register_batch_norm_kernels();  // batch_norm.cpp
 void register_batch_norm();
 void register_batch_norm() {
-  register_op<BatchNorm>();
-  register_op<BatchNormEval>();
-  register_op<BatchNormBackward>();
-  register_batch_norm_kernels();
+  register_ops<BatchNorm, BatchNormEval, BatchNormBackward>();
 }
 
 namespace {

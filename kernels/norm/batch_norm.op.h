@@ -1,7 +1,6 @@
 // The op structs of batch_norm.h, for their kernels. Statistics are [C] in f32 (f64 for f64).
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
@@ -10,29 +9,22 @@ namespace farro {
 struct BatchNorm {
   static constexpr OpInfo info{.name = "batch_norm", .autocast = Autocast::full};
   static constexpr int kOutputs = 3;
-  static constexpr uint64_t kOptional = 0b110;
   struct Args {
     const Tensor& x;
     const Tensor& weight;
     const Tensor& bias;
     double eps;
-    static constexpr std::array names{"x", "weight", "bias", "eps"};
-    auto fields() const { return std::tie(x, weight, bias, eps); }
+    static constexpr std::array names{"x", "weight?", "bias?", "eps"};
   };
-  struct Saved {
-    SavedTensor x, weight, mean, var;
-    double eps;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("x", "weight") | Keep::outputs(1, 2);
   static std::array<TensorSpec, 3> infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<BatchNorm>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<BatchNorm>& b);
   static Cost cost(const Args& args);
 };
 
 // With given statistics, which are constants: they get no gradient.
 struct BatchNormEval {
   static constexpr OpInfo info{.name = "batch_norm_eval", .autocast = Autocast::full};
-  static constexpr uint64_t kOptional = 0b110;
   struct Args {
     const Tensor& x;
     const Tensor& weight;
@@ -40,16 +32,11 @@ struct BatchNormEval {
     const Tensor& mean;
     const Tensor& var;
     double eps;
-    static constexpr std::array names{"x", "weight", "bias", "mean", "var", "eps"};
-    auto fields() const { return std::tie(x, weight, bias, mean, var, eps); }
+    static constexpr std::array names{"x", "weight?", "bias?", "mean", "var", "eps"};
   };
-  struct Saved {
-    SavedTensor x, weight, mean, var;
-    double eps;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("x", "weight", "mean", "var");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<BatchNormEval>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<BatchNormEval>& b);
   static Cost cost(const Args& args);
 };
 
@@ -58,7 +45,6 @@ struct BatchNormEval {
 struct BatchNormBackward {
   static constexpr OpInfo info{.name = "batch_norm_backward", .autocast = Autocast::full};
   static constexpr int kOutputs = 3;
-  static constexpr uint64_t kOptional = 0b100;
   struct Args {
     const Tensor& grad;
     const Tensor& x;
@@ -67,17 +53,11 @@ struct BatchNormBackward {
     const Tensor& var;
     double eps;
     bool batch_statistics, need_x;
-    static constexpr std::array names{"grad", "x", "weight", "mean", "var", "eps", "batch_statistics", "need_x"};
-    auto fields() const { return std::tie(grad, x, weight, mean, var, eps, batch_statistics, need_x); }
+    static constexpr std::array names{"grad", "x", "weight?", "mean", "var", "eps", "batch_statistics", "need_x"};
   };
-  struct Saved {
-    SavedTensor grad, x, weight, mean, var;
-    double eps;
-    bool batch_statistics, need_x;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "x", "weight", "mean", "var");
   static std::array<TensorSpec, 3> infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<BatchNormBackward>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<BatchNormBackward>& b);
   static Cost cost(const Args& args);
 };
 

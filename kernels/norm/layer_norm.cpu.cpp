@@ -142,7 +142,7 @@ void in_type(const Tensor& x, Fn fn) {
   else fn(float{});
 }
 
-void layer_norm_kernel(const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
+void layer_norm_kernel(Ctx&, const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
   const Tensor x = dense(args.x), weight = dense(args.weight), bias = dense(args.bias);
   const DenseResult y(out[0]);
   const int64_t n = row_length(x, args.dims), rows = out[1].numel();
@@ -153,7 +153,7 @@ void layer_norm_kernel(const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
   y.finish();
 }
 
-void rms_norm_kernel(const RmsNorm::Args& args, Outputs<RmsNorm>& out) {
+void rms_norm_kernel(Ctx&, const RmsNorm::Args& args, Outputs<RmsNorm>& out) {
   const Tensor x = dense(args.x), weight = dense(args.weight);
   const DenseResult y(out[0]);
   const int64_t n = row_length(x, args.dims), rows = out[1].numel();
@@ -164,7 +164,7 @@ void rms_norm_kernel(const RmsNorm::Args& args, Outputs<RmsNorm>& out) {
   y.finish();
 }
 
-void layer_norm_backward_kernel(const LayerNormBackward::Args& args, Outputs<LayerNormBackward>& out) {
+void layer_norm_backward_kernel(Ctx&, const LayerNormBackward::Args& args, Outputs<LayerNormBackward>& out) {
   const Tensor g = dense(args.grad), x = dense(args.x), mean = dense(args.mean), rstd = dense(args.rstd);
   const Tensor weight = dense(args.weight);
   const DenseResult gx(out[0]), gw(out[1]), gb(out[2]);
@@ -176,7 +176,7 @@ void layer_norm_backward_kernel(const LayerNormBackward::Args& args, Outputs<Lay
   for (const DenseResult* result : {&gx, &gw, &gb}) result->finish();
 }
 
-void rms_norm_backward_kernel(const RmsNormBackward::Args& args, Outputs<RmsNormBackward>& out) {
+void rms_norm_backward_kernel(Ctx&, const RmsNormBackward::Args& args, Outputs<RmsNormBackward>& out) {
   const Tensor g = dense(args.grad), x = dense(args.x), rstd = dense(args.rstd), weight = dense(args.weight);
   const DenseResult gx(out[0]), gw(out[1]);
   in_type(x, [&]<class T>(T) {

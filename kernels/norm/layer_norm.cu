@@ -286,25 +286,25 @@ void run_backward(const BackwardInputs& in, const Tensor& grad_x, const Tensor& 
 Tensor dense(const Tensor& tensor) { return tensor.defined() ? tensor.contiguous() : tensor; }
 Tensor wanted(bool need, const Tensor& out) { return need ? out : Tensor(); }
 
-void layer_norm_kernel(const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
+void layer_norm_kernel(Ctx&, const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
   const no_grad guard;
   run_forward("layer_norm", dense(args.x), dense(args.weight), dense(args.bias), out[0], out[1], out[2], args.dims,
               args.eps);
 }
 
-void layer_norm_backward_kernel(const LayerNormBackward::Args& args, Outputs<LayerNormBackward>& out) {
+void layer_norm_backward_kernel(Ctx&, const LayerNormBackward::Args& args, Outputs<LayerNormBackward>& out) {
   const no_grad guard;
   run_backward({"layer_norm_backward", dense(args.grad), dense(args.x), dense(args.mean), dense(args.rstd),
                 dense(args.weight), args.dims},
                wanted(args.need_x, out[0]), wanted(args.need_weight, out[1]), wanted(args.need_bias, out[2]));
 }
 
-void rms_norm_kernel(const RmsNorm::Args& args, Outputs<RmsNorm>& out) {
+void rms_norm_kernel(Ctx&, const RmsNorm::Args& args, Outputs<RmsNorm>& out) {
   const no_grad guard;
   run_forward("rms_norm", dense(args.x), dense(args.weight), Tensor(), out[0], Tensor(), out[1], args.dims, args.eps);
 }
 
-void rms_norm_backward_kernel(const RmsNormBackward::Args& args, Outputs<RmsNormBackward>& out) {
+void rms_norm_backward_kernel(Ctx&, const RmsNormBackward::Args& args, Outputs<RmsNormBackward>& out) {
   const no_grad guard;
   run_backward(
       {"rms_norm_backward", dense(args.grad), dense(args.x), Tensor(), dense(args.rstd), dense(args.weight), args.dims},

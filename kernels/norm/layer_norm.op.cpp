@@ -57,7 +57,6 @@ int64_t covered_dims(const char* op, const Tensor& x, const Dims& normalized_sha
   return count;
 }
 
-SavedTensor saved_optional(const Tensor& t) { return t.defined() ? SavedTensor(t) : SavedTensor(); }
 Tensor scaled(const Tensor& t, const Tensor& weight) { return weight.defined() ? t * weight : t; }
 Tensor or_zero(const Tensor& sum, const Tensor& more) { return sum.defined() ? sum + more : more; }
 
@@ -127,16 +126,12 @@ std::array<TensorSpec, 3> LayerNorm::infer(const Args& args) {
   const TensorSpec statistics = statistics_spec(args.x, args.dims);
   return {TensorSpec(args.x.sizes(), args.x), statistics, statistics};
 }
-LayerNorm::Saved LayerNorm::save(const Args& args, const Outputs<LayerNorm>& out, Need) {
-  return {SavedTensor(args.x), saved_optional(args.weight), SavedTensor::output(out[1], 1), SavedTensor::output(out[2], 2),
-          args.dims, args.eps};
-}
-Grads LayerNorm::backward(const Saved& saved, const Grads& grads, Need need) {
+Grads LayerNorm::backward(const Back<LayerNorm>& b) {
   // The statistics are constants of the backward op, which accounts for them itself.
-  auto out = call<LayerNormBackward>({grads[0], saved.x.get(), saved.mean.get().detach(), saved.rstd.get().detach(),
-                                      saved.weight.get(), saved.dims, saved.eps, need[0], need[1], need[2]});
-  return {need[0] ? std::move(out[0]) : Tensor(), need[1] ? std::move(out[1]) : Tensor(),
-          need[2] ? std::move(out[2]) : Tensor()};
+  auto out = call<LayerNormBackward>({b.grad[0], b.args.x, b.out[1].detach(), b.out[2].detach(),
+                                      b.args.weight, b.args.dims, b.args.eps, b.need[0], b.need[1], b.need[2]});
+  return {b.need[0] ? std::move(out[0]) : Tensor(), b.need[1] ? std::move(out[1]) : Tensor(),
+          b.need[2] ? std::move(out[2]) : Tensor()};
 }
 Cost LayerNorm::cost(const Args& args) {
   return cost_of(args.x, args.dims, 8, 2, 2, args.weight.defined() + args.bias.defined());
@@ -151,16 +146,13 @@ std::array<TensorSpec, 3> LayerNormBackward::infer(const Args& args) {
   return {wanted(args.need_x, args.x.sizes(), args.x), wanted(args.need_weight, row, args.x),
           wanted(args.need_bias, row, args.x)};
 }
-LayerNormBackward::Saved LayerNormBackward::save(const Args& args, const Outputs<LayerNormBackward>&, Need) {
-  return {SavedTensor(args.grad), SavedTensor(args.x), saved_optional(args.weight), args.dims, args.eps};
-}
-Grads LayerNormBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  DoubleBackward d = double_backward(saved.grad.get(), saved.x.get(), saved.weight.get(), grads[0], grads[1], grads[2],
-                                     saved.dims, saved.eps, /*center=*/true);
+Grads LayerNormBackward::backward(const Back<LayerNormBackward>& b) {
+  DoubleBackward d = double_backward(b.args.grad, b.args.x, b.args.weight, b.grad[0], b.grad[1], b.grad[2],
+                                     b.args.dims, b.args.eps, /*center=*/true);
   Grads out(5);
-  if (need[0]) out[0] = std::move(d.grad);
-  if (need[1]) out[1] = std::move(d.x);
-  if (need[4]) out[4] = std::move(d.weight);
+  if (b.need[0]) out[0] = std::move(d.grad);
+  if (b.need[1]) out[1] = std::move(d.x);
+  if (b.need[4]) out[4] = std::move(d.weight);
   return out;
 }
 Cost LayerNormBackward::cost(const Args& args) {
@@ -174,13 +166,10 @@ std::array<TensorSpec, 2> RmsNorm::infer(const Args& args) {
   check_scale(info.name, "weight", args.weight, args.x, args.dims);
   return {TensorSpec(args.x.sizes(), args.x), statistics_spec(args.x, args.dims)};
 }
-RmsNorm::Saved RmsNorm::save(const Args& args, const Outputs<RmsNorm>& out, Need) {
-  return {SavedTensor(args.x), saved_optional(args.weight), SavedTensor::output(out[1], 1), args.dims, args.eps};
-}
-Grads RmsNorm::backward(const Saved& saved, const Grads& grads, Need need) {
-  auto out = call<RmsNormBackward>({grads[0], saved.x.get(), saved.rstd.get().detach(), saved.weight.get(), saved.dims,
-                                    saved.eps, need[0], need[1]});
-  return {need[0] ? std::move(out[0]) : Tensor(), need[1] ? std::move(out[1]) : Tensor()};
+Grads RmsNorm::backward(const Back<RmsNorm>& b) {
+  auto out = call<RmsNormBackward>({b.grad[0], b.args.x, b.out[1].detach(), b.args.weight, b.args.dims,
+                                    b.args.eps, b.need[0], b.need[1]});
+  return {b.need[0] ? std::move(out[0]) : Tensor(), b.need[1] ? std::move(out[1]) : Tensor()};
 }
 Cost RmsNorm::cost(const Args& args) { return cost_of(args.x, args.dims, 5, 2, 1, args.weight.defined()); }
 
@@ -191,16 +180,13 @@ std::array<TensorSpec, 2> RmsNormBackward::infer(const Args& args) {
               "rms_norm_backward: grad must have x's shape and dtype, got ", args.grad, " (x: ", args.x, ")");
   return {wanted(args.need_x, args.x.sizes(), args.x), wanted(args.need_weight, row_sizes(args.x, args.dims), args.x)};
 }
-RmsNormBackward::Saved RmsNormBackward::save(const Args& args, const Outputs<RmsNormBackward>&, Need) {
-  return {SavedTensor(args.grad), SavedTensor(args.x), saved_optional(args.weight), args.dims, args.eps};
-}
-Grads RmsNormBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  DoubleBackward d = double_backward(saved.grad.get(), saved.x.get(), saved.weight.get(), grads[0], grads[1], Tensor(),
-                                     saved.dims, saved.eps, /*center=*/false);
+Grads RmsNormBackward::backward(const Back<RmsNormBackward>& b) {
+  DoubleBackward d = double_backward(b.args.grad, b.args.x, b.args.weight, b.grad[0], b.grad[1], Tensor(),
+                                     b.args.dims, b.args.eps, /*center=*/false);
   Grads out(4);
-  if (need[0]) out[0] = std::move(d.grad);
-  if (need[1]) out[1] = std::move(d.x);
-  if (need[3]) out[3] = std::move(d.weight);
+  if (b.need[0]) out[0] = std::move(d.grad);
+  if (b.need[1]) out[1] = std::move(d.x);
+  if (b.need[3]) out[3] = std::move(d.weight);
   return out;
 }
 Cost RmsNormBackward::cost(const Args& args) {
@@ -210,10 +196,7 @@ Cost RmsNormBackward::cost(const Args& args) {
 
 void register_layer_norm();
 void register_layer_norm() {
-  register_op<LayerNorm>();
-  register_op<LayerNormBackward>();
-  register_op<RmsNorm>();
-  register_op<RmsNormBackward>();
+  register_ops<LayerNorm, LayerNormBackward, RmsNorm, RmsNormBackward>();
 }
 
 Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight, const Tensor& bias, double eps) {

@@ -3,7 +3,6 @@
 // dimensions of x taken as one.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
@@ -12,24 +11,17 @@ namespace farro {
 struct LayerNorm {
   static constexpr OpInfo info{.name = "layer_norm", .autocast = Autocast::full};
   static constexpr int kOutputs = 3;
-  static constexpr uint64_t kOptional = 0b110;
   struct Args {
     const Tensor& x;
     const Tensor& weight;
     const Tensor& bias;
     int64_t dims;
     double eps;
-    static constexpr std::array names{"x", "weight", "bias", "dims", "eps"};
-    auto fields() const { return std::tie(x, weight, bias, dims, eps); }
+    static constexpr std::array names{"x", "weight?", "bias?", "dims", "eps"};
   };
-  struct Saved {
-    SavedTensor x, weight, mean, rstd;
-    int64_t dims;
-    double eps;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("x", "weight") | Keep::outputs(1, 2);
   static std::array<TensorSpec, 3> infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<LayerNorm>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<LayerNorm>& b);
   static Cost cost(const Args& args);
 };
 
@@ -37,7 +29,6 @@ struct LayerNorm {
 struct LayerNormBackward {
   static constexpr OpInfo info{.name = "layer_norm_backward", .autocast = Autocast::full};
   static constexpr int kOutputs = 3;
-  static constexpr uint64_t kOptional = 0b10000;
   struct Args {
     const Tensor& grad;
     const Tensor& x;
@@ -47,18 +38,11 @@ struct LayerNormBackward {
     int64_t dims;
     double eps;  // for the gradient of this op
     bool need_x, need_weight, need_bias;
-    static constexpr std::array names{"grad", "x",   "mean",   "rstd",        "weight",
-                                      "dims", "eps", "need_x", "need_weight", "need_bias"};
-    auto fields() const { return std::tie(grad, x, mean, rstd, weight, dims, eps, need_x, need_weight, need_bias); }
+    static constexpr std::array names{"grad", "x", "mean", "rstd", "weight?", "dims", "eps", "need_x", "need_weight", "need_bias"};
   };
-  struct Saved {
-    SavedTensor grad, x, weight;
-    int64_t dims;
-    double eps;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "x", "weight");
   static std::array<TensorSpec, 3> infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<LayerNormBackward>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<LayerNormBackward>& b);
   static Cost cost(const Args& args);
 };
 
@@ -66,23 +50,16 @@ struct LayerNormBackward {
 struct RmsNorm {
   static constexpr OpInfo info{.name = "rms_norm", .autocast = Autocast::full};
   static constexpr int kOutputs = 2;
-  static constexpr uint64_t kOptional = 0b10;
   struct Args {
     const Tensor& x;
     const Tensor& weight;
     int64_t dims;
     double eps;
-    static constexpr std::array names{"x", "weight", "dims", "eps"};
-    auto fields() const { return std::tie(x, weight, dims, eps); }
+    static constexpr std::array names{"x", "weight?", "dims", "eps"};
   };
-  struct Saved {
-    SavedTensor x, weight, rstd;
-    int64_t dims;
-    double eps;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("x", "weight") | Keep::outputs(1);
   static std::array<TensorSpec, 2> infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<RmsNorm>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<RmsNorm>& b);
   static Cost cost(const Args& args);
 };
 
@@ -90,7 +67,6 @@ struct RmsNorm {
 struct RmsNormBackward {
   static constexpr OpInfo info{.name = "rms_norm_backward", .autocast = Autocast::full};
   static constexpr int kOutputs = 2;
-  static constexpr uint64_t kOptional = 0b1000;
   struct Args {
     const Tensor& grad;
     const Tensor& x;
@@ -99,17 +75,11 @@ struct RmsNormBackward {
     int64_t dims;
     double eps;
     bool need_x, need_weight;
-    static constexpr std::array names{"grad", "x", "rstd", "weight", "dims", "eps", "need_x", "need_weight"};
-    auto fields() const { return std::tie(grad, x, rstd, weight, dims, eps, need_x, need_weight); }
+    static constexpr std::array names{"grad", "x", "rstd", "weight?", "dims", "eps", "need_x", "need_weight"};
   };
-  struct Saved {
-    SavedTensor grad, x, weight;
-    int64_t dims;
-    double eps;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "x", "weight");
   static std::array<TensorSpec, 2> infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<RmsNormBackward>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<RmsNormBackward>& b);
   static Cost cost(const Args& args);
 };
 

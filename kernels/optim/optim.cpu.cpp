@@ -34,7 +34,7 @@ void sgd_loop(void* const* data, int64_t n, const void* constants) {
   }
 }
 
-void sgd_kernel(const SgdStep::Args& args, Outputs<SgdStep>&) {
+void sgd_kernel(Ctx&, const SgdStep::Args& args, Outputs<SgdStep>&) {
   const TensorList lists[] = {args.params, args.grads, args.momentum_buffers};
   if (args.momentum_buffers.empty()) {
     run_lists({lists, 2}, 1, {&sgd_loop<float, false>, &sgd_loop<double, false>}, &args);
@@ -67,7 +67,7 @@ void adam_loop(void* const* data, int64_t n, const void* constants) {
   }
 }
 
-void adam_kernel(const AdamStep::Args& args, Outputs<AdamStep>&) {
+void adam_kernel(Ctx&, const AdamStep::Args& args, Outputs<AdamStep>&) {
   const TensorList lists[] = {args.params, args.grads, args.exp_avgs, args.exp_avg_sqs, args.max_exp_avg_sqs};
   const AdamConstants constants(args);
   if (args.max_exp_avg_sqs.empty()) {
@@ -85,7 +85,7 @@ void scale_loop(void* const* data, int64_t n, const void* constants) {
   for (int64_t i = 0; i < n; ++i) x[i] *= factor;
 }
 
-void clip_kernel(const ClipByNorm::Args& args, Outputs<ClipByNorm>&) {
+void clip_kernel(Ctx&, const ClipByNorm::Args& args, Outputs<ClipByNorm>&) {
   const double factor = args.max_norm / (args.norm.item<double>() + 1e-6);
   if (factor >= 1) return;  // a NaN goes on, as in PyTorch
   run_lists({&args.tensors, 1}, -1, {&scale_loop<float>, &scale_loop<double>}, &factor);
@@ -138,7 +138,7 @@ double norm_of(TensorList tensors, double p) {
   return __builtin_pow(reduce_list(tensors, &sum_of_powers<float>, &sum_of_powers<double>, p, false), 1 / p);
 }
 
-void norm_kernel(const MultiTensorNorm::Args& args, Outputs<MultiTensorNorm>& out) {
+void norm_kernel(Ctx&, const MultiTensorNorm::Args& args, Outputs<MultiTensorNorm>& out) {
   const double norm = norm_of(args.tensors, args.p);
   if (out[0].dtype() == DType::f64) {
     *static_cast<double*>(out[0].raw_data()) = norm;

@@ -78,10 +78,7 @@ Cost ClipByNorm::cost(const Args& args) { return list_cost(args.tensors, 1, 1, 1
 
 void register_optim();
 void register_optim() {
-  register_op<SgdStep>();
-  register_op<AdamStep>();
-  register_op<MultiTensorNorm>();
-  register_op<ClipByNorm>();
+  register_ops<SgdStep, AdamStep, MultiTensorNorm, ClipByNorm>();
 }
 
 void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers, const SgdStepOptions& options) {

@@ -19,11 +19,7 @@ struct SgdStep {
     double weight_decay;
     bool nesterov;
     bool maximize;
-    static constexpr std::array names{"params",    "grads",        "momentum_buffers", "lr",      "momentum",
-                                      "dampening", "weight_decay", "nesterov",         "maximize"};
-    auto fields() const {
-      return std::tie(params, grads, momentum_buffers, lr, momentum, dampening, weight_decay, nesterov, maximize);
-    }
+    static constexpr std::array names{"params", "grads", "momentum_buffers", "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"};
   };
   static void check(const Args& args);
   static std::array<TensorList, 2> changed(const Args& args) { return {args.params, args.momentum_buffers}; }
@@ -48,13 +44,7 @@ struct AdamStep {
     bool decoupled;
     bool maximize;
     int64_t step;
-    static constexpr std::array names{"params",    "grads",    "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs",
-                                      "lr",        "beta1",    "beta2",    "eps",         "weight_decay",
-                                      "decoupled", "maximize", "step"};
-    auto fields() const {
-      return std::tie(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, lr, beta1, beta2, eps, weight_decay,
-                      decoupled, maximize, step);
-    }
+    static constexpr std::array names{"params", "grads", "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs", "lr", "beta1", "beta2", "eps", "weight_decay", "decoupled", "maximize", "step"};
   };
   static void check(const Args& args);
   static std::array<TensorList, 4> changed(const Args& args) {
@@ -85,7 +75,6 @@ struct MultiTensorNorm {
     TensorList tensors;
     double p;
     static constexpr std::array names{"tensors", "p"};
-    auto fields() const { return std::tie(tensors, p); }
   };
   static TensorSpec infer(const Args& args);
   static Cost cost(const Args& args);
@@ -100,7 +89,6 @@ struct ClipByNorm {
     const Tensor& norm;
     double max_norm;
     static constexpr std::array names{"tensors", "norm", "max_norm"};
-    auto fields() const { return std::tie(tensors, norm, max_norm); }
   };
   static void check(const Args& args);
   static std::array<TensorList, 1> changed(const Args& args) { return {args.tensors}; }

@@ -27,12 +27,12 @@ inline T silu_derivative(T a) {
 }
 
 // One loop for each form, chosen once a call.
-void gelu_kernel(const Gelu::Args& args, Outputs<Gelu>& out) {
+void gelu_kernel(Ctx&, const Gelu::Args& args, Outputs<Gelu>& out) {
   if (args.approximation == GeluApproximation::none)
     return run_pointwise_op<Gelu>(args, out, [](auto a) { return vmath::gelu(a); });
   run_pointwise_op<Gelu>(args, out, [](auto a) { return gelu_tanh(a); });
 }
-void gelu_backward_kernel(const GeluBackward::Args& args, Outputs<GeluBackward>& out) {
+void gelu_backward_kernel(Ctx&, const GeluBackward::Args& args, Outputs<GeluBackward>& out) {
   if (args.approximation == GeluApproximation::none)
     return run_pointwise_op<GeluBackward>(args, out, [](auto g, auto a) { return g * vmath::gelu_derivative(a); });
   run_pointwise_op<GeluBackward>(args, out, [](auto g, auto a) { return g * gelu_tanh_derivative(a); });

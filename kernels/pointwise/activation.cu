@@ -115,7 +115,7 @@ struct GeluTanhBackwardFn {
 };
 
 template <class Op, class Exact, class Tanh>
-void gelu_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+void gelu_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
   if (args.approximation == GeluApproximation::none)
     device::run_pointwise_op<Op>(args, out, Exact());
   else

@@ -8,18 +8,18 @@ namespace farro {
 
 // In the backwards of backwards, `gg` is the gradient of the gradient.
 
-Grads Relu::backward(const Saved& saved, const Grads& grads, Need) {
-  return {relu_backward(grads[0], saved.out.get())};
+Grads Relu::backward(const Back<Relu>& b) {
+  return {relu_backward(b.grad[0], b.out[0])};
 }
-Grads ReluBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  return {need[0] ? relu_backward(grads[0], saved.from.get()) : Tensor(), Tensor()};
+Grads ReluBackward::backward(const Back<ReluBackward>& b) {
+  return {b.need[0] ? relu_backward(b.grad[0], b.args.from) : Tensor(), Tensor()};
 }
 
-Grads LeakyRelu::backward(const Saved& saved, const Grads& grads, Need) {
-  return {leaky_relu_backward(grads[0], saved.a.get(), saved.slope)};
+Grads LeakyRelu::backward(const Back<LeakyRelu>& b) {
+  return {leaky_relu_backward(b.grad[0], b.args.a, b.args.slope)};
 }
-Grads LeakyReluBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  return {need[0] ? leaky_relu_backward(grads[0], saved.a.get(), saved.slope) : Tensor(), Tensor()};
+Grads LeakyReluBackward::backward(const Back<LeakyReluBackward>& b) {
+  return {b.need[0] ? leaky_relu_backward(b.grad[0], b.args.a, b.args.slope) : Tensor(), Tensor()};
 }
 Cost LeakyReluBackward::cost(const Args& args) {
   const Tensor inputs[] = {args.grad, args.a};
@@ -27,38 +27,38 @@ Cost LeakyReluBackward::cost(const Args& args) {
 }
 
 // y' = 1 - y^2.
-Grads Tanh::backward(const Saved& saved, const Grads& grads, Need) {
-  return {tanh_backward(grads[0], saved.out.get())};
+Grads Tanh::backward(const Back<Tanh>& b) {
+  return {tanh_backward(b.grad[0], b.out[0])};
 }
-Grads TanhBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor &gg = grads[0], out = saved.from.get();
-  return {need[0] ? tanh_backward(gg, out) : Tensor(), need[1] ? gg * saved.grad.get() * out * -2 : Tensor()};
+Grads TanhBackward::backward(const Back<TanhBackward>& b) {
+  const Tensor &gg = b.grad[0], out = b.args.from;
+  return {b.need[0] ? tanh_backward(gg, out) : Tensor(), b.need[1] ? gg * b.args.grad * out * -2 : Tensor()};
 }
 
 // y' = y (1 - y).
-Grads Sigmoid::backward(const Saved& saved, const Grads& grads, Need) {
-  return {sigmoid_backward(grads[0], saved.out.get())};
+Grads Sigmoid::backward(const Back<Sigmoid>& b) {
+  return {sigmoid_backward(b.grad[0], b.out[0])};
 }
-Grads SigmoidBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor &gg = grads[0], out = saved.from.get();
-  return {need[0] ? sigmoid_backward(gg, out) : Tensor(), need[1] ? gg * saved.grad.get() * (1 - out * 2) : Tensor()};
+Grads SigmoidBackward::backward(const Back<SigmoidBackward>& b) {
+  const Tensor &gg = b.grad[0], out = b.args.from;
+  return {b.need[0] ? sigmoid_backward(gg, out) : Tensor(), b.need[1] ? gg * b.args.grad * (1 - out * 2) : Tensor()};
 }
 
 // With s = sigmoid(a): y' = s (1 + a (1 - s)) and y'' = s (1 - s) (2 + a (1 - 2 s)).
-Grads Silu::backward(const Saved& saved, const Grads& grads, Need) { return {silu_backward(grads[0], saved.a.get())}; }
-Grads SiluBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor &gg = grads[0], a = saved.from.get();
+Grads Silu::backward(const Back<Silu>& b) { return {silu_backward(b.grad[0], b.args.a)}; }
+Grads SiluBackward::backward(const Back<SiluBackward>& b) {
+  const Tensor &gg = b.grad[0], a = b.args.from;
   Tensor second;
-  if (need[1]) {
+  if (b.need[1]) {
     const Tensor s = sigmoid(a);
-    second = gg * saved.grad.get() * (s * (1 - s) * (a * (1 - s * 2) + 2));
+    second = gg * b.args.grad * (s * (1 - s) * (a * (1 - s * 2) + 2));
   }
-  return {need[0] ? silu_backward(gg, a) : Tensor(), second};
+  return {b.need[0] ? silu_backward(gg, a) : Tensor(), second};
 }
 
 Cost Gelu::cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 4); }
-Grads Gelu::backward(const Saved& saved, const Grads& grads, Need) {
-  return {gelu_backward(grads[0], saved.a.get(), saved.approximation)};
+Grads Gelu::backward(const Back<Gelu>& b) {
+  return {gelu_backward(b.grad[0], b.args.a, b.args.approximation)};
 }
 
 namespace {
@@ -82,14 +82,14 @@ Tensor gelu_tanh_second(const Tensor& a) {
 
 }  // namespace
 
-Grads GeluBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor &gg = grads[0], a = saved.a.get();
+Grads GeluBackward::backward(const Back<GeluBackward>& b) {
+  const Tensor &gg = b.grad[0], a = b.args.a;
   Tensor second;
-  if (need[1]) {
+  if (b.need[1]) {
     second =
-        gg * saved.grad.get() * (saved.approximation == GeluApproximation::none ? gelu_second(a) : gelu_tanh_second(a));
+        gg * b.args.grad * (b.args.approximation == GeluApproximation::none ? gelu_second(a) : gelu_tanh_second(a));
   }
-  return {need[0] ? gelu_backward(gg, a, saved.approximation) : Tensor(), second};
+  return {b.need[0] ? gelu_backward(gg, a, b.args.approximation) : Tensor(), second};
 }
 Cost GeluBackward::cost(const Args& args) {
   const Tensor inputs[] = {args.grad, args.a};
@@ -98,18 +98,7 @@ Cost GeluBackward::cost(const Args& args) {
 
 void register_activation();
 void register_activation() {
-  register_op<Relu>();
-  register_op<ReluBackward>();
-  register_op<LeakyRelu>();
-  register_op<LeakyReluBackward>();
-  register_op<Tanh>();
-  register_op<TanhBackward>();
-  register_op<Sigmoid>();
-  register_op<SigmoidBackward>();
-  register_op<Silu>();
-  register_op<SiluBackward>();
-  register_op<Gelu>();
-  register_op<GeluBackward>();
+  register_ops<Relu, ReluBackward, LeakyRelu, LeakyReluBackward, Tanh, TanhBackward, Sigmoid, SigmoidBackward, Silu, SiluBackward, Gelu, GeluBackward>();
 }
 
 Tensor relu(const Tensor& a) { return call<Relu>({a}); }

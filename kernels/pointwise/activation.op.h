@@ -9,23 +9,23 @@ namespace farro {
 struct Relu : UnaryFromOutput<Relu> {
   static constexpr OpInfo info{.name = "relu"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Relu>& b);
 };
 struct Tanh : UnaryFromOutput<Tanh> {
   static constexpr OpInfo info{.name = "tanh"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Tanh>& b);
 };
 struct Sigmoid : UnaryFromOutput<Sigmoid> {
   static constexpr OpInfo info{.name = "sigmoid"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Sigmoid>& b);
 };
 struct Silu : UnaryFromInput<Silu> {
   static constexpr OpInfo info{.name = "silu"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static constexpr double kFlops = 2;
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Silu>& b);
 };
 
 struct LeakyRelu {
@@ -35,16 +35,11 @@ struct LeakyRelu {
     const Tensor& a;
     double slope;
     static constexpr std::array names{"a", "slope"};
-    auto fields() const { return std::tie(a, slope); }
   };
-  struct Saved {
-    SavedTensor a;
-    double slope = 0;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("a");
   static std::array<const Tensor*, 1> inputs(const Args& args) { return {&args.a}; }
   static TensorSpec infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a); }
-  static Saved save(const Args& args, const Outputs<LeakyRelu>&, Need) { return {SavedTensor(args.a), args.slope}; }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<LeakyRelu>& b);
   static Cost cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 1); }
 };
 
@@ -55,16 +50,11 @@ struct Gelu {
     const Tensor& a;
     GeluApproximation approximation;
     static constexpr std::array names{"a", "approximation"};
-    auto fields() const { return std::tie(a, approximation); }
   };
-  struct Saved {
-    SavedTensor a;
-    GeluApproximation approximation = GeluApproximation::none;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("a");
   static std::array<const Tensor*, 1> inputs(const Args& args) { return {&args.a}; }
   static TensorSpec infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a); }
-  static Saved save(const Args& args, const Outputs<Gelu>&, Need) { return {SavedTensor(args.a), args.approximation}; }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Gelu>& b);
   static Cost cost(const Args& args);
 };
 
@@ -76,16 +66,14 @@ struct ActivationBackward {
     const Tensor& grad;
     const Tensor& from;  // the forward's result or input
     static constexpr std::array names{"grad", "from"};
-    auto fields() const { return std::tie(grad, from); }
   };
-  struct Saved {
-    SavedTensor grad, from;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "from");
+  static Keep keep(const Args&, Need need) {
+    return Keep::inputs<Args>("from") |
+           Keep::inputs<Args>("grad").when(need[1]);
+  }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.grad, &args.from}; }
   static TensorSpec infer(const Args& args) { return pointwise_spec(Op::info.name, kKind, args.grad, args.from); }
-  static Saved save(const Args& args, const std::array<Tensor, 1>&, Need need) {
-    return {need[1] ? SavedTensor(args.grad) : SavedTensor(), SavedTensor(args.from)};
-  }
   static Cost cost(const Args& args) {
     const Tensor inputs[] = {args.grad, args.from};
     return pointwise_cost(kKind, inputs, Op::kFlops);
@@ -95,22 +83,22 @@ struct ActivationBackward {
 struct ReluBackward : ActivationBackward<ReluBackward> {
   static constexpr OpInfo info{.name = "relu_backward"};
   static constexpr double kFlops = 1;
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<ReluBackward>& b);
 };
 struct TanhBackward : ActivationBackward<TanhBackward> {
   static constexpr OpInfo info{.name = "tanh_backward"};
   static constexpr double kFlops = 3;
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<TanhBackward>& b);
 };
 struct SigmoidBackward : ActivationBackward<SigmoidBackward> {
   static constexpr OpInfo info{.name = "sigmoid_backward"};
   static constexpr double kFlops = 3;
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<SigmoidBackward>& b);
 };
 struct SiluBackward : ActivationBackward<SiluBackward> {
   static constexpr OpInfo info{.name = "silu_backward"};
   static constexpr double kFlops = 6;
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<SiluBackward>& b);
 };
 
 struct LeakyReluBackward {
@@ -121,15 +109,11 @@ struct LeakyReluBackward {
     const Tensor& a;
     double slope;
     static constexpr std::array names{"grad", "a", "slope"};
-    auto fields() const { return std::tie(grad, a, slope); }
   };
-  using Saved = LeakyRelu::Saved;
+  static constexpr Keep kKeep = Keep::inputs<Args>("a");
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.grad, &args.a}; }
   static TensorSpec infer(const Args& args) { return pointwise_spec(info.name, kKind, args.grad, args.a); }
-  static Saved save(const Args& args, const Outputs<LeakyReluBackward>&, Need) {
-    return {SavedTensor(args.a), args.slope};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<LeakyReluBackward>& b);
   static Cost cost(const Args& args);
 };
 
@@ -141,18 +125,15 @@ struct GeluBackward {
     const Tensor& a;
     GeluApproximation approximation;
     static constexpr std::array names{"grad", "a", "approximation"};
-    auto fields() const { return std::tie(grad, a, approximation); }
   };
-  struct Saved {
-    SavedTensor grad, a;
-    GeluApproximation approximation = GeluApproximation::none;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "a");
+  static Keep keep(const Args&, Need need) {
+    return Keep::inputs<Args>("a") |
+           Keep::inputs<Args>("grad").when(need[1]);
+  }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.grad, &args.a}; }
   static TensorSpec infer(const Args& args) { return pointwise_spec(info.name, kKind, args.grad, args.a); }
-  static Saved save(const Args& args, const Outputs<GeluBackward>&, Need need) {
-    return {need[1] ? SavedTensor(args.grad) : SavedTensor(), SavedTensor(args.a), args.approximation};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<GeluBackward>& b);
   static Cost cost(const Args& args);
 };
 

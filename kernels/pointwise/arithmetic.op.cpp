@@ -8,9 +8,9 @@
 namespace farro {
 
 TensorSpec Add::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
-Grads Add::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor& g = grads[0];
-  return {need[0] ? g : Tensor(), need[1] ? (saved.alpha == 1 ? g : g * saved.alpha) : Tensor()};
+Grads Add::backward(const Back<Add>& b) {
+  const Tensor& g = b.grad[0];
+  return {b.need[0] ? g : Tensor(), b.need[1] ? (b.args.alpha == 1 ? g : g * b.args.alpha) : Tensor()};
 }
 Cost Add::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
@@ -18,8 +18,8 @@ Cost Add::cost(const Args& args) {
 }
 
 TensorSpec Sub::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
-Grads Sub::backward(const Saved&, const Grads& grads, Need need) {
-  return {need[0] ? grads[0] : Tensor(), need[1] ? neg(grads[0]) : Tensor()};
+Grads Sub::backward(const Back<Sub>& b) {
+  return {b.need[0] ? b.grad[0] : Tensor(), b.need[1] ? neg(b.grad[0]) : Tensor()};
 }
 Cost Sub::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
@@ -27,11 +27,8 @@ Cost Sub::cost(const Args& args) {
 }
 
 TensorSpec Mul::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
-Mul::Saved Mul::save(const Args& args, const Outputs<Mul>&, Need need) {
-  return {need[1] ? SavedTensor(args.a) : SavedTensor(), need[0] ? SavedTensor(args.b) : SavedTensor()};
-}
-Grads Mul::backward(const Saved& saved, const Grads& grads, Need need) {
-  return {need[0] ? mul(grads[0], saved.b.get()) : Tensor(), need[1] ? mul(grads[0], saved.a.get()) : Tensor()};
+Grads Mul::backward(const Back<Mul>& b) {
+  return {b.need[0] ? mul(b.grad[0], b.args.b) : Tensor(), b.need[1] ? mul(b.grad[0], b.args.a) : Tensor()};
 }
 Cost Mul::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
@@ -39,13 +36,10 @@ Cost Mul::cost(const Args& args) {
 }
 
 TensorSpec Div::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
-Div::Saved Div::save(const Args& args, const Outputs<Div>&, Need need) {
-  return {need[1] ? SavedTensor(args.a) : SavedTensor(), SavedTensor(args.b)};
-}
-Grads Div::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor b = saved.b.get();
-  const Tensor by_b = div(grads[0], b);
-  return {need[0] ? by_b : Tensor(), need[1] ? neg(mul(by_b, div(saved.a.get(), b))) : Tensor()};
+Grads Div::backward(const Back<Div>& b) {
+  const Tensor b = b.args.b;
+  const Tensor by_b = div(b.grad[0], b);
+  return {b.need[0] ? by_b : Tensor(), b.need[1] ? neg(mul(by_b, div(b.args.a, b))) : Tensor()};
 }
 Cost Div::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
@@ -56,16 +50,12 @@ TensorSpec Neg::infer(const Args& args) {
   FARRO_CHECK(args.a.dtype() != DType::boolean, DTypeError, "neg: a must be a number, got bool (a: ", args.a, ")");
   return pointwise_spec(info.name, kKind, args.a);
 }
-Grads Neg::backward(const Saved&, const Grads& grads, Need) { return {neg(grads[0])}; }
+Grads Neg::backward(const Back<Neg>& b) { return {neg(b.grad[0])}; }
 Cost Neg::cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 1); }
 
 void register_arithmetic();
 void register_arithmetic() {
-  register_op<Add>();
-  register_op<Sub>();
-  register_op<Mul>();
-  register_op<Div>();
-  register_op<Neg>();
+  register_ops<Add, Sub, Mul, Div, Neg>();
 }
 
 namespace {

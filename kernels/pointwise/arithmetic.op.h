@@ -1,7 +1,6 @@
 // The op structs of arithmetic.h, for its kernels.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/kernels/pointwise/pointwise_op.h>
 
 namespace farro {
@@ -14,15 +13,10 @@ struct Add {
     const Tensor& b;
     double alpha;
     static constexpr std::array names{"a", "b", "alpha"};
-    auto fields() const { return std::tie(a, b, alpha); }
-  };
-  struct Saved {
-    double alpha;
   };
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.a, &args.b}; }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Add>&, Need) { return {args.alpha}; }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Add>& b);
   static Cost cost(const Args& args);
 };
 
@@ -33,13 +27,10 @@ struct Sub {
     const Tensor& a;
     const Tensor& b;
     static constexpr std::array names{"a", "b"};
-    auto fields() const { return std::tie(a, b); }
   };
-  struct Saved {};
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.a, &args.b}; }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args&, const Outputs<Sub>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads& grads, Need need);
+  static Grads backward(const Back<Sub>& b);
   static Cost cost(const Args& args);
 };
 
@@ -47,13 +38,14 @@ struct Mul {
   static constexpr OpInfo info{.name = "mul"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   using Args = Sub::Args;
-  struct Saved {
-    SavedTensor a, b;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("a", "b");
+  static Keep keep(const Args&, Need need) {
+    return Keep::inputs<Args>("a").when(need[1]) |
+           Keep::inputs<Args>("b").when(need[0]);
+  }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.a, &args.b}; }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Mul>&, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Mul>& b);
   static Cost cost(const Args& args);
 };
 
@@ -61,13 +53,14 @@ struct Div {
   static constexpr OpInfo info{.name = "div"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   using Args = Sub::Args;
-  struct Saved {
-    SavedTensor a, b;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("a", "b");
+  static Keep keep(const Args&, Need need) {
+    return Keep::inputs<Args>("b") |
+           Keep::inputs<Args>("a").when(need[1]);
+  }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.a, &args.b}; }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Div>&, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Div>& b);
   static Cost cost(const Args& args);
 };
 
@@ -77,13 +70,10 @@ struct Neg {
   struct Args {
     const Tensor& a;
     static constexpr std::array names{"a"};
-    auto fields() const { return std::tie(a); }
   };
-  struct Saved {};
   static std::array<const Tensor*, 1> inputs(const Args& args) { return {&args.a}; }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args&, const Outputs<Neg>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads& grads, Need need);
+  static Grads backward(const Back<Neg>& b);
   static Cost cost(const Args& args);
 };
 

@@ -23,7 +23,7 @@ void copy_on_device(const Tensor& target, const Tensor& source) {
   run_pointwise_cuda<false, true, 1>("copy", target, {&source}, compute_type(source.dtype()), IdentityFn());
 }
 
-void fill_kernel(const Fill::Args& args, Outputs<Fill>& out) {
+void fill_kernel(Ctx&, const Fill::Args& args, Outputs<Fill>& out) {
   const Tensor value = fill_value(args);
   run_pointwise_cuda<false, true, 1>("fill", out[0], {&value}, value.dtype(), IdentityFn());
 }

@@ -17,7 +17,7 @@ TensorSpec Copy::infer(const Args& args) {
   }
   return spec;
 }
-Grads Copy::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0].to(saved.device, saved.dtype)}; }
+Grads Copy::backward(const Back<Copy>& b) { return {b.grad[0].to(b.args.source.device(), b.args.source.dtype())}; }
 Cost Copy::cost(const Args& args) {
   return {0, static_cast<double>(args.source.nbytes()) +
                  static_cast<double>(args.source.numel()) * static_cast<double>(item_size(args.dtype))};
@@ -29,24 +29,20 @@ TensorSpec CopyInto::infer(const Args& args) {
               args.target.sizes(), ", got ", args.source);
   return TensorSpec(sizes, args.target);
 }
-Grads CopyInto::backward(const Saved&, const Grads& grads, Need need) {
-  return {need[0] ? zeros_like(grads[0]) : Tensor(), need[1] ? grads[0] : Tensor()};
+Grads CopyInto::backward(const Back<CopyInto>& b) {
+  return {b.need[0] ? zeros_like(b.grad[0]) : Tensor(), b.need[1] ? b.grad[0] : Tensor()};
 }
 Cost CopyInto::cost(const Args& args) {
   return {0, static_cast<double>(args.target.nbytes()) + static_cast<double>(args.source.nbytes())};
 }
 
 TensorSpec Fill::infer(const Args& args) { return TensorSpec(args.target.sizes(), args.target); }
-Grads Fill::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
+Grads Fill::backward(const Back<Fill>& b) { return {zeros_like(b.grad[0])}; }
 Cost Fill::cost(const Args& args) { return {0, static_cast<double>(args.target.nbytes())}; }
 
-void register_copy_kernels();  // copy.cpp
 void register_copy();
 void register_copy() {
-  register_op<Copy>();
-  register_op<CopyInto>();
-  register_op<Fill>();
-  register_copy_kernels();
+  register_ops<Copy, CopyInto, Fill>();
 }
 
 namespace {

@@ -1,7 +1,6 @@
 // The op structs behind clone, contiguous, to, copy_, fill_ and zero_, for their kernels.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
@@ -17,15 +16,10 @@ struct Copy {
     Device device;
     Layout layout;
     static constexpr std::array names{"source", "dtype", "device", "layout"};
-    auto fields() const { return std::tie(source, dtype, device, layout); }
   };
-  struct Saved {
-    DType dtype;
-    Device device;
-  };
+  static constexpr Keep kKeep = Keep::sizes<Args>("source");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Copy>&, Need) { return {args.source.dtype(), args.source.device()}; }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Copy>& b);
   static Cost cost(const Args& args);
 };
 
@@ -37,12 +31,9 @@ struct CopyInto {
     const Tensor& target;
     const Tensor& source;
     static constexpr std::array names{"target", "source"};
-    auto fields() const { return std::tie(target, source); }
   };
-  struct Saved {};
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args&, const Outputs<CopyInto>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads& grads, Need need);
+  static Grads backward(const Back<CopyInto>& b);
   static Cost cost(const Args& args);
 };
 
@@ -53,12 +44,9 @@ struct Fill {
     const Tensor& target;
     Scalar value;
     static constexpr std::array names{"target", "value"};
-    auto fields() const { return std::tie(target, value); }
   };
-  struct Saved {};
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args&, const Outputs<Fill>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads& grads, Need need);
+  static Grads backward(const Back<Fill>& b);
   static Cost cost(const Args& args);
 };
 

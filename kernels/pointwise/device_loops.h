@@ -310,7 +310,7 @@ void run_pointwise_op(const typename Op::Args& args, Outputs<Op>& out, const F& 
 }
 
 template <class Op, class Make>
-void pointwise_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+void pointwise_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
   run_pointwise_op<Op>(args, out, Make{}(args));
 }
 

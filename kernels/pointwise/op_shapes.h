@@ -2,7 +2,6 @@
 // info, its kKind and what it has of a backward.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/kernels/pointwise/pointwise_op.h>
 
 namespace farro {
@@ -10,14 +9,12 @@ namespace farro {
 struct UnaryArgs {
   const Tensor& a;
   static constexpr std::array names{"a"};
-  auto fields() const { return std::tie(a); }
 };
 
 struct BinaryArgs {
   const Tensor& a;
   const Tensor& b;
   static constexpr std::array names{"a", "b"};
-  auto fields() const { return std::tie(a, b); }
 };
 
 // Op::kFlops is the operations per element; transcendental functions count as one.
@@ -33,17 +30,11 @@ struct UnaryOp {
 // With a backward from the input, or from the output where that says enough: it is often kept anyway.
 template <class Op>
 struct UnaryFromInput : UnaryOp<Op> {
-  struct Saved {
-    SavedTensor a;
-  };
-  static Saved save(const UnaryArgs& args, const std::array<Tensor, 1>&, Need) { return {SavedTensor(args.a)}; }
+  static constexpr Keep kKeep = Keep::inputs<Args>("a");
 };
 template <class Op>
 struct UnaryFromOutput : UnaryOp<Op> {
-  struct Saved {
-    SavedTensor out;
-  };
-  static Saved save(const UnaryArgs&, const std::array<Tensor, 1>& out, Need) { return {SavedTensor::output(out[0])}; }
+  static constexpr Keep kKeep = Keep::outputs(0);
 };
 
 template <class Op>

@@ -14,19 +14,19 @@ TensorSpec PowScalar::infer(const Args& args) {
               "pow: exponent must not be negative for integers, got ", args.exponent, " (base: ", args.base, ")");
   return pointwise_spec("pow", kKind, args.base);
 }
-Grads PowScalar::backward(const Saved& saved, const Grads& grads, Need) {
-  const double exponent = saved.exponent.to_double();
-  if (exponent == 0) return {zeros_like(grads[0])};
-  return {grads[0] * (pow(saved.base.get(), exponent - 1) * exponent)};
+Grads PowScalar::backward(const Back<PowScalar>& b) {
+  const double exponent = b.args.exponent.to_double();
+  if (exponent == 0) return {zeros_like(b.grad[0])};
+  return {b.grad[0] * (pow(b.args.base, exponent - 1) * exponent)};
 }
 
-Grads Pow::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor base = saved.base.get(), exponent = saved.exponent.get();
+Grads Pow::backward(const Back<Pow>& b) {
+  const Tensor base = b.args.base, exponent = b.args.exponent;
   Tensor of_base, of_exponent;
-  if (need[0]) of_base = grads[0] * masked_fill(exponent * pow(base, exponent - 1), exponent == 0, 0);
-  if (need[1]) {
-    const Tensor rate = saved.out.get() * log(base);
-    of_exponent = grads[0] * masked_fill(rate, logical_and(base == 0, exponent >= 0), 0);
+  if (b.need[0]) of_base = b.grad[0] * masked_fill(exponent * pow(base, exponent - 1), exponent == 0, 0);
+  if (b.need[1]) {
+    const Tensor rate = b.out[0] * log(base);
+    of_exponent = b.grad[0] * masked_fill(rate, logical_and(base == 0, exponent >= 0), 0);
   }
   return {of_base, of_exponent};
 }
@@ -37,8 +37,7 @@ Cost Pow::cost(const Args& args) {
 
 void register_power();
 void register_power() {
-  register_op<PowScalar>();
-  register_op<Pow>();
+  register_ops<PowScalar, Pow>();
 }
 
 Tensor pow(const Tensor& base, Scalar exponent) {

@@ -12,18 +12,11 @@ struct PowScalar {
     const Tensor& base;
     Scalar exponent;
     static constexpr std::array names{"base", "exponent"};
-    auto fields() const { return std::tie(base, exponent); }
   };
-  struct Saved {
-    SavedTensor base;
-    Scalar exponent = 0;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("base");
   static std::array<const Tensor*, 1> inputs(const Args& args) { return {&args.base}; }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<PowScalar>&, Need) {
-    return {SavedTensor(args.base), args.exponent};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<PowScalar>& b);
   static Cost cost(const Args& args) { return pointwise_cost(kKind, {&args.base, 1}, 1); }
 };
 
@@ -34,17 +27,14 @@ struct Pow {
     const Tensor& base;
     const Tensor& exponent;
     static constexpr std::array names{"base", "exponent"};
-    auto fields() const { return std::tie(base, exponent); }
   };
-  struct Saved {
-    SavedTensor base, exponent, out;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("base", "exponent") | Keep::outputs(0);
+  static Keep keep(const Args&, Need need) {
+    return Keep::inputs<Args>("base", "exponent") | Keep::outputs(0).when(need[1]);
+  }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.base, &args.exponent}; }
   static TensorSpec infer(const Args& args) { return pointwise_spec(info.name, kKind, args.base, args.exponent); }
-  static Saved save(const Args& args, const Outputs<Pow>& out, Need need) {
-    return {SavedTensor(args.base), SavedTensor(args.exponent), need[1] ? SavedTensor::output(out[0]) : SavedTensor()};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Pow>& b);
   static Cost cost(const Args& args);
 };
 

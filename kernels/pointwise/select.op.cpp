@@ -33,10 +33,10 @@ TensorSpec Where::infer(const Args& args) {
   spec.dtype = result_type(args.a, args.b);
   return spec;
 }
-Grads Where::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor condition = saved.condition.get();
-  return {Tensor(), need[1] ? masked_fill(grads[0], logical_not(condition), 0) : Tensor(),
-          need[2] ? masked_fill(grads[0], condition, 0) : Tensor()};
+Grads Where::backward(const Back<Where>& b) {
+  const Tensor condition = b.args.condition;
+  return {Tensor(), b.need[1] ? masked_fill(b.grad[0], logical_not(condition), 0) : Tensor(),
+          b.need[2] ? masked_fill(b.grad[0], condition, 0) : Tensor()};
 }
 Cost Where::cost(const Args& args) {
   const Tensor inputs[] = {args.condition, args.a, args.b};
@@ -49,8 +49,8 @@ TensorSpec MaskedFill::infer(const Args& args) {
   spec.dtype = args.a.dtype();
   return spec;
 }
-Grads MaskedFill::backward(const Saved& saved, const Grads& grads, Need need) {
-  return {need[0] ? masked_fill(grads[0], saved.mask.get(), 0) : Tensor(), Tensor()};
+Grads MaskedFill::backward(const Back<MaskedFill>& b) {
+  return {b.need[0] ? masked_fill(b.grad[0], b.args.mask, 0) : Tensor(), Tensor()};
 }
 Cost MaskedFill::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.mask};
@@ -65,29 +65,23 @@ TensorSpec Clamp::infer(const Args& args) {
               args.high, " (a: ", args.a, ")");
   return pointwise_spec(info.name, kKind, args.a);
 }
-Grads Clamp::backward(const Saved& saved, const Grads& grads, Need) {
-  const Tensor a = saved.a.get();
-  const Tensor inside =
-      saved.from_output ? logical_and(a > saved.low, a < saved.high) : logical_and(a >= saved.low, a <= saved.high);
-  return {where(inside, grads[0], 0)};
+Grads Clamp::backward(const Back<Clamp>& b) {
+  const Tensor& a = b.args.a;
+  return {where(logical_and(a >= b.args.low, a <= b.args.high), b.grad[0], 0)};
 }
 
-Grads Maximum::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor a = saved.a.get(), b = saved.b.get();
-  return backward_of_extremum(grads[0], a<b, a> b, a == b, need);
+Grads Maximum::backward(const Back<Maximum>& b) {
+  const Tensor &x = b.args.a, &y = b.args.b;
+  return backward_of_extremum(b.grad[0], x < y, x > y, x == y, b.need);
 }
-Grads Minimum::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor a = saved.a.get(), b = saved.b.get();
-  return backward_of_extremum(grads[0], a > b, a < b, a == b, need);
+Grads Minimum::backward(const Back<Minimum>& b) {
+  const Tensor a = b.args.a, b = b.args.b;
+  return backward_of_extremum(b.grad[0], a > b, a < b, a == b, b.need);
 }
 
 void register_select();
 void register_select() {
-  register_op<Where>();
-  register_op<MaskedFill>();
-  register_op<Clamp>();
-  register_op<Maximum>();
-  register_op<Minimum>();
+  register_ops<Where, MaskedFill, Clamp, Maximum, Minimum>();
 }
 
 namespace {

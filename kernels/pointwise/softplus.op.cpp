@@ -8,28 +8,22 @@
 namespace farro {
 
 TensorSpec Softplus::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.x); }
-Softplus::Saved Softplus::save(const Args& args, const Outputs<Softplus>&, Need) {
-  return {SavedTensor(args.x), args.beta, args.threshold};
-}
-Grads Softplus::backward(const Saved& saved, const Grads& grads, Need) {
-  return {softplus_backward(grads[0], saved.x.get(), saved.beta, saved.threshold)};
+Grads Softplus::backward(const Back<Softplus>& b) {
+  return {softplus_backward(b.grad[0], b.args.x, b.args.beta, b.args.threshold)};
 }
 Cost Softplus::cost(const Args& args) { return pointwise_cost(kKind, {&args.x, 1}, 6); }
 
 TensorSpec SoftplusBackward::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.grad, args.x); }
-SoftplusBackward::Saved SoftplusBackward::save(const Args& args, const Outputs<SoftplusBackward>&, Need need) {
-  return {need[1] ? SavedTensor(args.grad) : SavedTensor(), SavedTensor(args.x), args.beta, args.threshold};
-}
-Grads SoftplusBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor x = saved.x.get();
+Grads SoftplusBackward::backward(const Back<SoftplusBackward>& b) {
+  const Tensor x = b.args.x;
   Grads result(2);
-  if (need[0]) result[0] = softplus_backward(grads[0], x, saved.beta, saved.threshold);
-  if (need[1]) {
+  if (b.need[0]) result[0] = softplus_backward(b.grad[0], x, b.args.beta, b.args.threshold);
+  if (b.need[1]) {
     // Half types are widened, as in the kernels: a rounded beta * x could lie on the other side of the threshold.
-    const Tensor z = x.to(compute_type(x.dtype())) * saved.beta;
+    const Tensor z = x.to(compute_type(x.dtype())) * b.args.beta;
     // sigmoid(z) * (1 - sigmoid(z)) without its cancellation.
-    const Tensor curvature = where(z > saved.threshold, 0.0, sigmoid(z) * sigmoid(-z) * saved.beta);
-    result[1] = curvature * saved.grad.get() * grads[0];
+    const Tensor curvature = where(z > b.args.threshold, 0.0, sigmoid(z) * sigmoid(-z) * b.args.beta);
+    result[1] = curvature * b.args.grad * b.grad[0];
   }
   return result;
 }
@@ -40,8 +34,7 @@ Cost SoftplusBackward::cost(const Args& args) {
 
 void register_softplus();
 void register_softplus() {
-  register_op<Softplus>();
-  register_op<SoftplusBackward>();
+  register_ops<Softplus, SoftplusBackward>();
 }
 
 Tensor softplus(const Tensor& x, double beta, double threshold) { return call<Softplus>({x, beta, threshold}); }

@@ -1,7 +1,6 @@
 // The op structs of softplus.h, for its kernels.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/kernels/pointwise/pointwise_op.h>
 
 namespace farro {
@@ -14,17 +13,11 @@ struct Softplus {
     double beta;
     double threshold;
     static constexpr std::array names{"x", "beta", "threshold"};
-    auto fields() const { return std::tie(x, beta, threshold); }
   };
-  struct Saved {
-    SavedTensor x;
-    double beta;
-    double threshold;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("x");
   static std::array<const Tensor*, 1> inputs(const Args& args) { return {&args.x}; }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Softplus>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Softplus>& b);
   static Cost cost(const Args& args);
 };
 
@@ -37,18 +30,15 @@ struct SoftplusBackward {
     double beta;
     double threshold;
     static constexpr std::array names{"grad", "x", "beta", "threshold"};
-    auto fields() const { return std::tie(grad, x, beta, threshold); }
   };
-  struct Saved {
-    SavedTensor grad;  // for the gradient of x only
-    SavedTensor x;
-    double beta;
-    double threshold;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "x");
+  static Keep keep(const Args&, Need need) {
+    return Keep::inputs<Args>("x") |
+           Keep::inputs<Args>("grad").when(need[1]);
+  }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.grad, &args.x}; }
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<SoftplusBackward>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<SoftplusBackward>& b);
   static Cost cost(const Args& args);
 };
 

@@ -6,50 +6,35 @@
 
 namespace farro {
 
-Grads Exp::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] * saved.out.get()}; }
-Grads Expm1::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] * (saved.out.get() + 1)}; }
-Grads Log::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] / saved.a.get()}; }
-Grads Log1p::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] / (saved.a.get() + 1)}; }
-Grads Sqrt::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] / (saved.out.get() * 2)}; }
-Grads Rsqrt::backward(const Saved& saved, const Grads& grads, Need) {
-  const Tensor out = saved.out.get();
-  return {grads[0] * (out * square(out) * -0.5)};
+Grads Exp::backward(const Back<Exp>& b) { return {b.grad[0] * b.out[0]}; }
+Grads Expm1::backward(const Back<Expm1>& b) { return {b.grad[0] * (b.out[0] + 1)}; }
+Grads Log::backward(const Back<Log>& b) { return {b.grad[0] / b.args.a}; }
+Grads Log1p::backward(const Back<Log1p>& b) { return {b.grad[0] / (b.args.a + 1)}; }
+Grads Sqrt::backward(const Back<Sqrt>& b) { return {b.grad[0] / (b.out[0] * 2)}; }
+Grads Rsqrt::backward(const Back<Rsqrt>& b) {
+  const Tensor out = b.out[0];
+  return {b.grad[0] * (out * square(out) * -0.5)};
 }
-Grads Reciprocal::backward(const Saved& saved, const Grads& grads, Need) {
-  return {-(grads[0] * square(saved.out.get()))};
+Grads Reciprocal::backward(const Back<Reciprocal>& b) {
+  return {-(b.grad[0] * square(b.out[0]))};
 }
-Grads Sin::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] * cos(saved.a.get())}; }
-Grads Cos::backward(const Saved& saved, const Grads& grads, Need) { return {-(grads[0] * sin(saved.a.get()))}; }
-Grads Erf::backward(const Saved& saved, const Grads& grads, Need) {
+Grads Sin::backward(const Back<Sin>& b) { return {b.grad[0] * cos(b.args.a)}; }
+Grads Cos::backward(const Back<Cos>& b) { return {-(b.grad[0] * sin(b.args.a))}; }
+Grads Erf::backward(const Back<Erf>& b) {
   constexpr double kTwoOverRootPi = 1.12837916709551257390;
-  return {grads[0] * (exp(-square(saved.a.get())) * kTwoOverRootPi)};
+  return {b.grad[0] * (exp(-square(b.args.a)) * kTwoOverRootPi)};
 }
-Grads Abs::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] * sign(saved.a.get())}; }
-Grads Square::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] * (saved.a.get() * 2)}; }
+Grads Abs::backward(const Back<Abs>& b) { return {b.grad[0] * sign(b.args.a)}; }
+Grads Square::backward(const Back<Square>& b) { return {b.grad[0] * (b.args.a * 2)}; }
 
 template <class Op>
-Grads StepOp<Op>::backward(const Saved&, const Grads& grads, Need) {
-  return {zeros_like(grads[0])};
+Grads StepOp<Op>::backward(const Back<Op>& b) {
+  return {zeros_like(b.grad[0])};
 }
 
 void register_unary();
 void register_unary() {
-  register_op<Exp>();
-  register_op<Expm1>();
-  register_op<Log>();
-  register_op<Log1p>();
-  register_op<Sqrt>();
-  register_op<Rsqrt>();
-  register_op<Reciprocal>();
-  register_op<Sin>();
-  register_op<Cos>();
-  register_op<Erf>();
-  register_op<Abs>();
-  register_op<Square>();
-  register_op<Sign>();
-  register_op<Floor>();
-  register_op<Ceil>();
-  register_op<Round>();
+  register_ops<Exp, Expm1, Log, Log1p, Sqrt, Rsqrt, Reciprocal, Sin, Cos, Erf, Abs, Square, Sign, Floor, Ceil, Round>();
 }
 
 Tensor exp(const Tensor& a) { return call<Exp>({a}); }

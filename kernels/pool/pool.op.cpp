@@ -41,29 +41,20 @@ std::array<TensorSpec, 2> MaxPool::infer(const Args& args) {
   indices.dtype = pool_window_size(args.x.sizes(), args.params) <= kMaxByteTaps ? DType::u8 : DType::i32;
   return {values, indices};
 }
-MaxPool::Saved MaxPool::save(const Args& args, const Outputs<MaxPool>& out, Need) {
-  return {SavedTensor::output(out[1], 1), args.x.sizes(), args.params};
-}
-Grads MaxPool::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call<MaxPoolBackward>({grads[0], saved.indices.get(), saved.x_sizes, saved.params})};
+Grads MaxPool::backward(const Back<MaxPool>& b) {
+  return {call<MaxPoolBackward>({b.grad[0], b.out[1], b.args.x.sizes(), b.args.params})};
 }
 Cost MaxPool::cost(const Args& args) { return pool_cost(args.x, args.params, 1); }
 
 TensorSpec MaxPoolBackward::infer(const Args& args) { return pool_spec(args.x_sizes, args.grad, args.params); }
-MaxPoolBackward::Saved MaxPoolBackward::save(const Args& args, const Outputs<MaxPoolBackward>&, Need) {
-  return {SavedTensor(args.indices), args.x_sizes, args.params};
-}
-Grads MaxPoolBackward::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call<MaxPoolGather>({grads[0], saved.indices.get(), saved.params}), Tensor()};
+Grads MaxPoolBackward::backward(const Back<MaxPoolBackward>& b) {
+  return {call<MaxPoolGather>({b.grad[0], b.args.indices, b.args.params}), Tensor()};
 }
 Cost MaxPoolBackward::cost(const Args& args) { return pool_backward_cost(args.grad, args.x_sizes, args.params, 1); }
 
 TensorSpec MaxPoolGather::infer(const Args& args) { return pool_spec(args.indices.sizes(), args.x, args.params); }
-MaxPoolGather::Saved MaxPoolGather::save(const Args& args, const Outputs<MaxPoolGather>&, Need) {
-  return {SavedTensor(args.indices), args.x.sizes(), args.params};
-}
-Grads MaxPoolGather::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call<MaxPoolBackward>({grads[0], saved.indices.get(), saved.x_sizes, saved.params}), Tensor()};
+Grads MaxPoolGather::backward(const Back<MaxPoolGather>& b) {
+  return {call<MaxPoolBackward>({b.grad[0], b.args.indices, b.args.x.sizes(), b.args.params}), Tensor()};
 }
 Cost MaxPoolGather::cost(const Args& args) {
   // One element of x is read for each result.
@@ -73,26 +64,20 @@ Cost MaxPoolGather::cost(const Args& args) {
 TensorSpec AvgPool::infer(const Args& args) {
   return pool_spec(pooled_sizes(args.x.sizes(), args.params), args.x, args.params);
 }
-Grads AvgPool::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call<AvgPoolBackward>({grads[0], saved.x_sizes, saved.params})};
+Grads AvgPool::backward(const Back<AvgPool>& b) {
+  return {call<AvgPoolBackward>({b.grad[0], b.args.x.sizes(), b.args.params})};
 }
 Cost AvgPool::cost(const Args& args) { return pool_cost(args.x, args.params); }
 
 TensorSpec AvgPoolBackward::infer(const Args& args) { return pool_spec(args.x_sizes, args.grad, args.params); }
-Grads AvgPoolBackward::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call<AvgPool>({grads[0], saved.params})};
+Grads AvgPoolBackward::backward(const Back<AvgPoolBackward>& b) {
+  return {call<AvgPool>({b.grad[0], b.args.params})};
 }
 Cost AvgPoolBackward::cost(const Args& args) { return pool_backward_cost(args.grad, args.x_sizes, args.params); }
 
-void register_pool_kernels();  // pool_kernels.cpp
 void register_pool();
 void register_pool() {
-  register_op<MaxPool>();
-  register_op<MaxPoolBackward>();
-  register_op<MaxPoolGather>();
-  register_op<AvgPool>();
-  register_op<AvgPoolBackward>();
-  register_pool_kernels();
+  register_ops<MaxPool, MaxPoolBackward, MaxPoolGather, AvgPool, AvgPoolBackward>();
 }
 
 }  // namespace farro

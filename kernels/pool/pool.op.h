@@ -2,7 +2,6 @@
 // kernels see a table of windows per axis (pool_windows.h).
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
@@ -25,19 +24,11 @@ struct MaxPool {
   struct Args {
     const Tensor& x;
     const PoolParams& params;
-    static constexpr std::array names{"x", "kernel_size", "stride", "padding", "dilation", "output_size"};
-    auto fields() const {
-      return std::tie(x, params.kernel, params.stride, params.padding, params.dilation, params.output);
-    }
+    static constexpr std::array names{"x", "params"};
   };
-  struct Saved {
-    SavedTensor indices;
-    Shape x_sizes;
-    PoolParams params;
-  };
+  static constexpr Keep kKeep = Keep::sizes<Args>("x") | Keep::outputs(1);
   static std::array<TensorSpec, 2> infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<MaxPool>& out, Need need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<MaxPool>& b);
   static Cost cost(const Args& args);
 };
 
@@ -49,21 +40,11 @@ struct MaxPoolBackward {
     const Tensor& indices;
     Shape x_sizes;
     const PoolParams& params;
-    static constexpr std::array names{"grad",   "indices", "x_sizes",  "kernel_size",
-                                      "stride", "padding", "dilation", "output_size"};
-    auto fields() const {
-      return std::tie(grad, indices, x_sizes, params.kernel, params.stride, params.padding, params.dilation,
-                      params.output);
-    }
+    static constexpr std::array names{"grad", "indices", "x_sizes", "params"};
   };
-  struct Saved {
-    SavedTensor indices;
-    Shape x_sizes;
-    PoolParams params;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("indices");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<MaxPoolBackward>&, Need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<MaxPoolBackward>& b);
   static Cost cost(const Args& args);
 };
 
@@ -74,19 +55,11 @@ struct MaxPoolGather {
     const Tensor& x;
     const Tensor& indices;
     const PoolParams& params;
-    static constexpr std::array names{"x", "indices", "kernel_size", "stride", "padding", "dilation", "output_size"};
-    auto fields() const {
-      return std::tie(x, indices, params.kernel, params.stride, params.padding, params.dilation, params.output);
-    }
+    static constexpr std::array names{"x", "indices", "params"};
   };
-  struct Saved {
-    SavedTensor indices;
-    Shape x_sizes;
-    PoolParams params;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("indices") | Keep::sizes<Args>("x");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<MaxPoolGather>&, Need);
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<MaxPoolGather>& b);
   static Cost cost(const Args& args);
 };
 
@@ -95,18 +68,11 @@ struct AvgPool {
   struct Args {
     const Tensor& x;
     const PoolParams& params;
-    static constexpr std::array names{"x", "kernel_size", "stride", "padding", "output_size", "count_include_pad"};
-    auto fields() const {
-      return std::tie(x, params.kernel, params.stride, params.padding, params.output, params.count_include_pad);
-    }
+    static constexpr std::array names{"x", "params"};
   };
-  struct Saved {
-    Shape x_sizes;
-    PoolParams params;
-  };
+  static constexpr Keep kKeep = Keep::sizes<Args>("x");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<AvgPool>&, Need) { return {args.x.sizes(), args.params}; }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<AvgPool>& b);
   static Cost cost(const Args& args);
 };
 
@@ -117,19 +83,10 @@ struct AvgPoolBackward {
     const Tensor& grad;
     Shape x_sizes;
     const PoolParams& params;
-    static constexpr std::array names{"grad",    "x_sizes",     "kernel_size",      "stride",
-                                      "padding", "output_size", "count_include_pad"};
-    auto fields() const {
-      return std::tie(grad, x_sizes, params.kernel, params.stride, params.padding, params.output,
-                      params.count_include_pad);
-    }
-  };
-  struct Saved {
-    PoolParams params;
+    static constexpr std::array names{"grad", "x_sizes", "params"};
   };
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<AvgPoolBackward>&, Need) { return {args.params}; }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<AvgPoolBackward>& b);
   static Cost cost(const Args& args);
 };
 

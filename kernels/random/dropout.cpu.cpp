@@ -52,7 +52,7 @@ void drop_all(const Tensor& out, const Tensor& x, double p, const PhiloxState& r
   });
 }
 
-void dropout_kernel(const Dropout::Args& args, Outputs<Dropout>& out) {
+void dropout_kernel(Ctx&, const Dropout::Args& args, Outputs<Dropout>& out) {
   if (probability_threshold(args.p) >> 32) {
     out[0].zero_();
     return;

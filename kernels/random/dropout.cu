@@ -22,7 +22,7 @@ __global__ void drop(const void* x, void* out, DType dtype, int64_t numel, C sca
   }
 }
 
-void dropout_kernel(const Dropout::Args& args, Outputs<Dropout>& out) {
+void dropout_kernel(Ctx&, const Dropout::Args& args, Outputs<Dropout>& out) {
   const no_grad guard;
   const uint64_t threshold = probability_threshold(args.p);
   if (threshold >> 32) {

@@ -16,15 +16,9 @@ struct Dropout {
     double p;
     PhiloxState random;
     static constexpr std::array names{"x", "p", "random"};
-    auto fields() const { return std::tie(x, p, random); }
-  };
-  struct Saved {
-    double p;
-    PhiloxState random;
   };
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Dropout>&, Need) { return {args.p, args.random}; }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Dropout>& b);
   static Cost cost(const Args& args);
 };
 

@@ -106,7 +106,7 @@ void randint_two_words(void* out, const PhiloxState& random, int64_t first, cons
   }
 }
 
-void uniform_kernel(const Uniform::Args& args, Outputs<Uniform>& out) {
+void uniform_kernel(Ctx&, const Uniform::Args& args, Outputs<Uniform>& out) {
   const DType dtype = out[0].dtype();
   if (dtype == DType::f64) {
     const Affine<double> p{args.high - args.low, args.low, args.high};
@@ -118,7 +118,7 @@ void uniform_kernel(const Uniform::Args& args, Outputs<Uniform>& out) {
   run_draw(out[0], args.random, {loop, &p, DType::f32, 4});
 }
 
-void normal_kernel(const Normal::Args& args, Outputs<Normal>& out) {
+void normal_kernel(Ctx&, const Normal::Args& args, Outputs<Normal>& out) {
   if (out[0].dtype() == DType::f64) {
     const Affine<double> p{args.std, args.mean, 0};
     return run_draw(out[0], args.random, {&normal_f64, &p, DType::f64, 2});
@@ -127,7 +127,7 @@ void normal_kernel(const Normal::Args& args, Outputs<Normal>& out) {
   run_draw(out[0], args.random, {&normal_f32, &p, DType::f32, 4});
 }
 
-void bernoulli_fill_kernel(const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
+void bernoulli_fill_kernel(Ctx&, const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
   if (probability_threshold(args.p) >> 32) {
     out[0].fill_(1);
     return;
@@ -136,7 +136,7 @@ void bernoulli_fill_kernel(const BernoulliFill::Args& args, Outputs<BernoulliFil
   run_draw(out[0], args.random, {&bernoulli_words, &threshold, DType::f32, 4});
 }
 
-void randint_kernel(const RandInt::Args& args, Outputs<RandInt>& out) {
+void randint_kernel(Ctx&, const RandInt::Args& args, Outputs<RandInt>& out) {
   const IntRange p{args.low, static_cast<uint64_t>(args.high) - static_cast<uint64_t>(args.low)};
   const bool one_word = p.range <= kOneWordRange;
   run_draw(out[0], args.random, {one_word ? &randint_one_word : &randint_two_words, &p, DType::i64, one_word ? 4 : 2});
@@ -149,7 +149,7 @@ int64_t first_invalid(const double* p, int64_t n) noexcept {
   return n;
 }
 
-void bernoulli_kernel(const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
+void bernoulli_kernel(Ctx&, const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
   constexpr int64_t kValues = kDrawBatch * 4;
   const Tensor source = args.p.detach().contiguous();
   const DType dtype = source.dtype();

@@ -145,7 +145,7 @@ void run_draw(const char* name, const Tensor& out, const PhiloxState& random, co
                draw);
 }
 
-void uniform_kernel(const Uniform::Args& args, Outputs<Uniform>& out) {
+void uniform_kernel(Ctx&, const Uniform::Args& args, Outputs<Uniform>& out) {
   const float scale = static_cast<float>(args.high - args.low), low = static_cast<float>(args.low);
   const auto run = [&](const auto& draw) { run_draw("uniform", out[0], args.random, draw); };
   switch (out[0].dtype()) {
@@ -160,12 +160,12 @@ void uniform_kernel(const Uniform::Args& args, Outputs<Uniform>& out) {
   }
 }
 
-void normal_kernel(const Normal::Args& args, Outputs<Normal>& out) {
+void normal_kernel(Ctx&, const Normal::Args& args, Outputs<Normal>& out) {
   if (out[0].dtype() == DType::f64) return run_draw("normal", out[0], args.random, NormalF64{args.std, args.mean});
   run_draw("normal", out[0], args.random, NormalF32{static_cast<float>(args.std), static_cast<float>(args.mean)});
 }
 
-void bernoulli_fill_kernel(const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
+void bernoulli_fill_kernel(Ctx&, const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
   const uint64_t threshold = probability_threshold(args.p);
   if (threshold >> 32) {
     out[0].fill_(1);
@@ -174,14 +174,14 @@ void bernoulli_fill_kernel(const BernoulliFill::Args& args, Outputs<BernoulliFil
   run_draw("bernoulli_fill", out[0], args.random, BernoulliWords{static_cast<uint32_t>(threshold)});
 }
 
-void randint_kernel(const RandInt::Args& args, Outputs<RandInt>& out) {
+void randint_kernel(Ctx&, const RandInt::Args& args, Outputs<RandInt>& out) {
   const uint64_t range = static_cast<uint64_t>(args.high) - static_cast<uint64_t>(args.low);
   if (range <= kOneWordRange)
     return run_draw("randint", out[0], args.random, RandIntOneWord{args.low, static_cast<uint32_t>(range)});
   run_draw("randint", out[0], args.random, RandIntTwoWords{args.low, range});
 }
 
-void bernoulli_kernel(const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
+void bernoulli_kernel(Ctx&, const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
   const no_grad guard;
   const Tensor p = args.p.contiguous();
   if (p.numel() == 0) return;

@@ -60,7 +60,7 @@ TensorSpec Uniform::infer(const Args& args) {
               args.target.dtype(), ", got low ", args.low, " and high ", args.high);
   return TensorSpec(args.target.sizes(), args.target);
 }
-Grads Uniform::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
+Grads Uniform::backward(const Back<Uniform>& b) { return {zeros_like(b.grad[0])}; }
 Cost Uniform::cost(const Args& args) { return fill_cost(args.target, 2); }
 
 TensorSpec Normal::infer(const Args& args) {
@@ -68,14 +68,14 @@ TensorSpec Normal::infer(const Args& args) {
   FARRO_CHECK(args.std >= 0, ValueError, "normal_: std must not be negative, got ", args.std);
   return TensorSpec(args.target.sizes(), args.target);
 }
-Grads Normal::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
+Grads Normal::backward(const Back<Normal>& b) { return {zeros_like(b.grad[0])}; }
 Cost Normal::cost(const Args& args) { return fill_cost(args.target, 24); }
 
 TensorSpec BernoulliFill::infer(const Args& args) {
   FARRO_CHECK(args.p >= 0 && args.p <= 1, ValueError, "bernoulli_: p must be in [0, 1], got ", args.p);
   return TensorSpec(args.target.sizes(), args.target);
 }
-Grads BernoulliFill::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
+Grads BernoulliFill::backward(const Back<BernoulliFill>& b) { return {zeros_like(b.grad[0])}; }
 Cost BernoulliFill::cost(const Args& args) { return fill_cost(args.target, 0); }
 
 TensorSpec RandInt::infer(const Args& args) {
@@ -91,16 +91,12 @@ TensorSpec Bernoulli::infer(const Args& args) {
   check_floating("bernoulli", args.p);
   return TensorSpec(args.p.sizes(), args.p);
 }
-Grads Bernoulli::backward(const Saved&, const Grads& grads, Need) { return {zeros_like(grads[0])}; }
+Grads Bernoulli::backward(const Back<Bernoulli>& b) { return {zeros_like(b.grad[0])}; }
 Cost Bernoulli::cost(const Args& args) { return {0, 2 * static_cast<double>(args.p.nbytes())}; }
 
 void register_random();
 void register_random() {
-  register_op<Uniform>();
-  register_op<Normal>();
-  register_op<BernoulliFill>();
-  register_op<RandInt>();
-  register_op<Bernoulli>();
+  register_ops<Uniform, Normal, BernoulliFill, RandInt, Bernoulli>();
 }
 
 namespace {

@@ -9,7 +9,6 @@ namespace farro {
 
 // What a draw gives does not depend on what the tensor held, and that of an event on its probability is a step function:
 // their gradients are zero.
-struct NothingSaved {};
 
 struct Uniform {
   static constexpr OpInfo info{.name = "uniform"};
@@ -18,12 +17,9 @@ struct Uniform {
     double low, high;
     PhiloxState random;
     static constexpr std::array names{"target", "low", "high", "random"};
-    auto fields() const { return std::tie(target, low, high, random); }
   };
-  using Saved = NothingSaved;
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args&, const Outputs<Uniform>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads& grads, Need);
+  static Grads backward(const Back<Uniform>& b);
   static Cost cost(const Args& args);
 };
 
@@ -34,12 +30,9 @@ struct Normal {
     double mean, std;
     PhiloxState random;
     static constexpr std::array names{"target", "mean", "std", "random"};
-    auto fields() const { return std::tie(target, mean, std, random); }
   };
-  using Saved = NothingSaved;
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args&, const Outputs<Normal>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads& grads, Need);
+  static Grads backward(const Back<Normal>& b);
   static Cost cost(const Args& args);
 };
 
@@ -50,12 +43,9 @@ struct BernoulliFill {
     double p;
     PhiloxState random;
     static constexpr std::array names{"target", "p", "random"};
-    auto fields() const { return std::tie(target, p, random); }
   };
-  using Saved = NothingSaved;
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args&, const Outputs<BernoulliFill>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads& grads, Need);
+  static Grads backward(const Back<BernoulliFill>& b);
   static Cost cost(const Args& args);
 };
 
@@ -67,7 +57,6 @@ struct RandInt {
     int64_t low, high;
     PhiloxState random;
     static constexpr std::array names{"target", "low", "high", "random"};
-    auto fields() const { return std::tie(target, low, high, random); }
   };
   static TensorSpec infer(const Args& args);
   static Cost cost(const Args& args);
@@ -79,12 +68,9 @@ struct Bernoulli {
     const Tensor& p;
     PhiloxState random;
     static constexpr std::array names{"p", "random"};
-    auto fields() const { return std::tie(p, random); }
   };
-  using Saved = NothingSaved;
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args&, const Outputs<Bernoulli>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads& grads, Need);
+  static Grads backward(const Back<Bernoulli>& b);
   static Cost cost(const Args& args);
 };
 

@@ -171,7 +171,7 @@ void run_reduce(const char* name, const Tensor& out, const Tensor& input, uint32
 }
 
 template <class Op, class F>
-void reduce_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+void reduce_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
   const uint32_t mask = reduced_dims(Op::info.name, args.input, args.dims);
   if (is_floating(args.input.dtype())) return run_reduce<double, F>(Op::info.name, out[0], args.input, mask);
   run_reduce<uint64_t, F>(Op::info.name, out[0], args.input, mask);

@@ -52,7 +52,7 @@ struct MinFold {
 
 template <class Op, class Fold>
 void register_extremum_of() {
-  register_kernel<Op>(DeviceType::cpu, [](const typename Op::Args& args, Outputs<Op>& out) {
+  register_kernel<Op>(DeviceType::cpu, [](Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
     const DType compute = compute_type(args.input.dtype());
     if constexpr (std::is_same_v<typename Op::Args, ReduceArgs>) {
       run_reduce(&out[0], nullptr, args.input, reduced_dims(Op::info.name, args.input, args.dims),

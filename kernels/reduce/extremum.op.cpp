@@ -26,12 +26,12 @@ TensorSpec Extremum<Op>::infer(const Args& args) {
   return reduce_spec(Op::info.name, args.input, args.dims, args.keepdim, args.input.dtype());
 }
 template <class Op>
-Grads Extremum<Op>::backward(const Saved& saved, const Grads& grads, Need) {
-  const ReducedFrom& from = saved.from;
+Grads Extremum<Op>::backward(const Back<Op>& b) {
+  const ReducedFrom from(Op::info.name, b.args.input, b.args.dims);
   // Where an input is NaN, so is the result.
-  const Tensor input = saved.input.get(), chosen = logical_or(input == from.keep(saved.out.get()), isnan(input));
+  const Tensor input = b.args.input, chosen = logical_or(input == from.keep(b.out[0]), isnan(input));
   const Tensor ties = sum(chosen, from.dims(), true);
-  return {masked_fill(from.keep(grads[0]) / ties, logical_not(chosen), 0)};
+  return {masked_fill(from.keep(b.grad[0]) / ties, logical_not(chosen), 0)};
 }
 
 template <class Op>
@@ -41,12 +41,12 @@ std::array<TensorSpec, 2> IndexedExtremum<Op>::infer(const Args& args) {
   return {values, TensorSpec(values.sizes, DType::i64, values.device)};
 }
 template <class Op>
-Grads IndexedExtremum<Op>::backward(const Saved& saved, const Grads& grads, Need) {
-  const ReducedFrom& from = saved.from;
-  if (!grads[0].defined()) return Grads(1);
-  if (from.sizes.empty()) return {grads[0]};
-  const Tensor nothing = zeros(from.sizes, {.dtype = grads[0].dtype(), .device = grads[0].device()});
-  return {scatter_add(nothing, from.dims()[0], from.keep(saved.indices.get()), from.keep(grads[0]))};
+Grads IndexedExtremum<Op>::backward(const Back<Op>& b) {
+  const ReducedFrom from(Op::info.name, b.args.input, {b.args.dim});
+  if (!b.grad[0].defined()) return Grads(1);
+  if (from.sizes.empty()) return {b.grad[0]};
+  const Tensor nothing = zeros(from.sizes, {.dtype = b.grad[0].dtype(), .device = b.grad[0].device()});
+  return {scatter_add(nothing, from.dims()[0], from.keep(b.args.indices), from.keep(b.grad[0]))};
 }
 
 template <class Op>
@@ -58,12 +58,7 @@ TensorSpec ArgExtremum<Op>::infer(const Args& args) {
 
 void register_extremum();
 void register_extremum() {
-  register_op<AMax>();
-  register_op<AMin>();
-  register_op<MaxDim>();
-  register_op<MinDim>();
-  register_op<ArgMax>();
-  register_op<ArgMin>();
+  register_ops<AMax, AMin, MaxDim, MinDim, ArgMax, ArgMin>();
 }
 
 namespace {

@@ -1,7 +1,6 @@
 // The op structs of extremum.h, for its kernels.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/kernels/reduce/reduce_op.h>
 
 namespace farro {
@@ -10,15 +9,9 @@ namespace farro {
 template <class Op>
 struct Extremum {
   using Args = ReduceArgs;
-  struct Saved {
-    SavedTensor input, out;
-    ReducedFrom from;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("input") | Keep::outputs(0);
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const std::array<Tensor, 1>& out, Need) {
-    return {SavedTensor(args.input), SavedTensor::output(out[0]), {Op::info.name, args.input, args.dims}};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Op>& b);
   static Cost cost(const Args& args) { return reduce_cost(args, 1, item_size(args.input.dtype())); }
 };
 struct AMax : Extremum<AMax> {
@@ -33,7 +26,6 @@ struct ReduceDimArgs {
   int64_t dim;
   bool keepdim;
   static constexpr std::array names{"input", "dim", "keepdim"};
-  auto fields() const { return std::tie(input, dim, keepdim); }
 };
 
 // The value and its index.
@@ -41,15 +33,9 @@ template <class Op>
 struct IndexedExtremum {
   using Args = ReduceDimArgs;
   static constexpr int kOutputs = 2;
-  struct Saved {
-    SavedTensor indices;
-    ReducedFrom from;
-  };
+  static constexpr Keep kKeep = Keep::sizes<Args>("input") | Keep::outputs(1);
   static std::array<TensorSpec, 2> infer(const Args& args);
-  static Saved save(const Args& args, const std::array<Tensor, 2>& out, Need) {
-    return {SavedTensor::output(out[1], 1), {Op::info.name, args.input, {args.dim}}};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Op>& b);
   static Cost cost(const Args& args) {
     return reduce_cost({args.input, {args.dim}, args.keepdim}, 1, item_size(args.input.dtype()) + sizeof(int64_t));
   }

@@ -83,13 +83,13 @@ struct ExpSumFold : RealSum {
   static double finish(double a, double shift, int64_t, const void*) { return std::log(a) + shift; }
 };
 
-void var_kernel(const Var::Args& args, Outputs<Var>& out) {
+void var_kernel(Ctx&, const Var::Args& args, Outputs<Var>& out) {
   const DType compute = compute_type(args.input.dtype());
   run_reduce(&out[0], nullptr, args.input, reduced_dims("var", args.input, args.dims),
              {{real_fold_loops<CenterFold>(compute), real_fold_loops<SpreadFold>(compute)}, compute, &args.unbiased});
 }
 
-void norm_kernel(const Norm::Args& args, Outputs<Norm>& out) {
+void norm_kernel(Ctx&, const Norm::Args& args, Outputs<Norm>& out) {
   const DType compute = compute_type(args.input.dtype());
   const ReduceLoops* loops = args.p == 1   ? real_fold_loops<Norm1Fold>(compute)
                              : args.p == 2 ? real_fold_loops<Norm2Fold>(compute)
@@ -98,7 +98,7 @@ void norm_kernel(const Norm::Args& args, Outputs<Norm>& out) {
              {{loops, nullptr}, compute, &args.p});
 }
 
-void logsumexp_kernel(const LogSumExp::Args& args, Outputs<LogSumExp>& out) {
+void logsumexp_kernel(Ctx&, const LogSumExp::Args& args, Outputs<LogSumExp>& out) {
   const DType compute = compute_type(args.input.dtype());
   run_reduce(&out[0], nullptr, args.input, reduced_dims("logsumexp", args.input, args.dims),
              {{real_fold_loops<ShiftFold>(compute), real_fold_loops<ExpSumFold>(compute)}, compute});

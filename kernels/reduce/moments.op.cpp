@@ -24,38 +24,39 @@ TensorSpec floating_spec(const char* op, const Tensor& input, const Dims& dims, 
 }  // namespace
 
 TensorSpec Var::infer(const Args& args) { return floating_spec(info.name, args.input, args.dims, args.keepdim); }
-Grads Var::backward(const Saved& saved, const Grads& grads, Need) {
-  const ReducedFrom& from = saved.from;
-  const Tensor input = saved.input.get();
-  const double divisor = static_cast<double>(from.count() - saved.unbiased);
+Grads Var::backward(const Back<Var>& b) {
+  const Tensor& input = b.args.input;
+  const ReducedFrom from(info.name, input, b.args.dims);
+  const double divisor = static_cast<double>(from.count() - b.args.unbiased);
   const Tensor center = from.keep(mean(input, from.dims()));
-  return {from.keep(grads[0]) * (2 / divisor) * (input - center)};
+  return {from.keep(b.grad[0]) * (2 / divisor) * (input - center)};
 }
 
 TensorSpec Norm::infer(const Args& args) { return floating_spec(info.name, args.input, args.dims, args.keepdim); }
-Grads Norm::backward(const Saved& saved, const Grads& grads, Need) {
-  const Tensor input = saved.input.get(), grad = saved.from.keep(grads[0]);
-  if (saved.p == 1) return {grad * sign(input)};
+Grads Norm::backward(const Back<Norm>& b) {
+  const Tensor& input = b.args.input;
+  const ReducedFrom from(info.name, input, b.args.dims);
+  const Tensor grad = from.keep(b.grad[0]);
+  if (b.args.p == 1) return {grad * sign(input)};
   // d/dx = x |x|^(p-2) / norm^(p-1), 0 where that is 0/0.
-  const Tensor out = saved.from.keep(saved.out.get());
-  if (saved.p == 2) return {input * masked_fill(grad / out, out == 0, 0)};
-  const Tensor scaled = masked_fill(grad / pow(out, saved.p - 1), out == 0, 0);
-  return {scaled * masked_fill(input * pow(abs(input), saved.p - 2), input == 0, 0)};
+  const Tensor out = from.keep(b.out[0]);
+  if (b.args.p == 2) return {input * masked_fill(grad / out, out == 0, 0)};
+  const Tensor scaled = masked_fill(grad / pow(out, b.args.p - 1), out == 0, 0);
+  return {scaled * masked_fill(input * pow(abs(input), b.args.p - 2), input == 0, 0)};
 }
 
 TensorSpec LogSumExp::infer(const Args& args) { return floating_spec(info.name, args.input, args.dims, args.keepdim); }
-Grads LogSumExp::backward(const Saved& saved, const Grads& grads, Need) {
-  const Tensor out = saved.from.keep(saved.out.get());
+Grads LogSumExp::backward(const Back<LogSumExp>& b) {
+  const ReducedFrom from(info.name, b.args.input, b.args.dims);
+  const Tensor out = from.keep(b.out[0]);
   // All of them -infinity: their part is 0, not NaN.
   const Tensor shift = masked_fill(out, out == -std::numeric_limits<double>::infinity(), 0);
-  return {saved.from.keep(grads[0]) * exp(saved.input.get() - shift)};
+  return {from.keep(b.grad[0]) * exp(b.args.input - shift)};
 }
 
 void register_moments();
 void register_moments() {
-  register_op<Var>();
-  register_op<Norm>();
-  register_op<LogSumExp>();
+  register_ops<Var, Norm, LogSumExp>();
 }
 
 Tensor var(const Tensor& input, const Dims& dims, bool unbiased, bool keepdim) {

@@ -1,7 +1,6 @@
 // The op structs of moments.h, for its kernels.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/kernels/reduce/reduce_op.h>
 
 namespace farro {
@@ -14,18 +13,10 @@ struct Var {
     bool unbiased;
     bool keepdim;
     static constexpr std::array names{"input", "dims", "unbiased", "keepdim"};
-    auto fields() const { return std::tie(input, dims, unbiased, keepdim); }
   };
-  struct Saved {
-    SavedTensor input;
-    ReducedFrom from;
-    bool unbiased = true;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("input");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Var>&, Need) {
-    return {SavedTensor(args.input), {info.name, args.input, args.dims}, args.unbiased};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Var>& b);
   static Cost cost(const Args& args) {
     return reduce_cost({args.input, args.dims, args.keepdim}, 4, item_size(args.input.dtype()));
   }
@@ -40,18 +31,10 @@ struct Norm {
     Dims dims;
     bool keepdim;
     static constexpr std::array names{"input", "p", "dims", "keepdim"};
-    auto fields() const { return std::tie(input, p, dims, keepdim); }
   };
-  struct Saved {
-    SavedTensor input, out;
-    ReducedFrom from;
-    double p = 2;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("input") | Keep::outputs(0);
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Norm>& out, Need) {
-    return {SavedTensor(args.input), SavedTensor::output(out[0]), {info.name, args.input, args.dims}, args.p};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Norm>& b);
   static Cost cost(const Args& args) {
     return reduce_cost({args.input, args.dims, args.keepdim}, 2, item_size(args.input.dtype()));
   }
@@ -60,15 +43,9 @@ struct Norm {
 struct LogSumExp {
   static constexpr OpInfo info{.name = "logsumexp", .autocast = Autocast::full};
   using Args = ReduceArgs;
-  struct Saved {
-    SavedTensor input, out;
-    ReducedFrom from;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("input") | Keep::outputs(0);
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<LogSumExp>& out, Need) {
-    return {SavedTensor(args.input), SavedTensor::output(out[0]), {info.name, args.input, args.dims}};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<LogSumExp>& b);
   static Cost cost(const Args& args) { return reduce_cost(args, 4, item_size(args.input.dtype())); }
 };
 

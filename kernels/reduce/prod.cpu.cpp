@@ -27,7 +27,7 @@ struct ProdFold {
 
 void register_prod_cpu();
 void register_prod_cpu() {
-  register_kernel<Prod>(DeviceType::cpu, [](const Prod::Args& args, Outputs<Prod>& out) {
+  register_kernel<Prod>(DeviceType::cpu, [](Ctx&, const Prod::Args& args, Outputs<Prod>& out) {
     const DType compute = compute_type(args.input.dtype());
     run_reduce(&out[0], nullptr, args.input, reduced_dims("prod", args.input, args.dims),
                {{fold_loops<ProdFold>(compute), nullptr}, compute});

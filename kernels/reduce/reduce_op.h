@@ -10,7 +10,6 @@ struct ReduceArgs {
   Dims dims;  // empty: all
   bool keepdim;
   static constexpr std::array names{"input", "dims", "keepdim"};
-  auto fields() const { return std::tie(input, dims, keepdim); }
 };
 
 // Bit i: dimension i is reduced. Throws IndexError for a dimension out of range and ValueError for one given twice.

@@ -32,18 +32,19 @@ void check_floating(const char* op, const Tensor& input) {
 TensorSpec Prod::infer(const Args& args) {
   return reduce_spec(info.name, args.input, args.dims, args.keepdim, sum_dtype(args.input.dtype()));
 }
-Grads Prod::backward(const Saved& saved, const Grads& grads, Need) {
-  const Dims dims = saved.from.dims();
-  const Tensor input = saved.input.get();
-  if (dims.empty()) return {grads[0].reshape(saved.from.sizes)};
-  return {saved.from.keep(grads[0]) * prod_others(input, dims[0])};
+Grads Prod::backward(const Back<Prod>& b) {
+  const Tensor& input = b.args.input;
+  const ReducedFrom from(info.name, input, b.args.dims);
+  const Dims dims = from.dims();
+  if (dims.empty()) return {b.grad[0].reshape(from.sizes)};
+  return {from.keep(b.grad[0]) * prod_others(input, dims[0])};
 }
 
 TensorSpec CumSum::infer(const Args& args) {
   return scan_spec(info.name, args.input, args.dim, sum_dtype(args.input.dtype()));
 }
-Grads CumSum::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call<CumSum>({grads[0], saved.dim, !saved.reverse})};
+Grads CumSum::backward(const Back<CumSum>& b) {
+  return {call<CumSum>({b.grad[0], b.args.dim, !b.args.reverse})};
 }
 Cost CumSum::cost(const Args& args) { return scan_cost(args.input, 1, 1, sum_dtype(args.input.dtype())); }
 
@@ -51,8 +52,8 @@ TensorSpec ProdOthers::infer(const Args& args) {
   check_floating(info.name, args.input);
   return scan_spec(info.name, args.input, args.dim, args.input.dtype());
 }
-Grads ProdOthers::backward(const Saved& saved, const Grads& grads, Need) {
-  return {prod_others_backward(grads[0], saved.input.get(), saved.dim)};
+Grads ProdOthers::backward(const Back<ProdOthers>& b) {
+  return {prod_others_backward(b.grad[0], b.args.input, b.args.dim)};
 }
 Cost ProdOthers::cost(const Args& args) { return scan_cost(args.input, 3, 1, args.input.dtype()); }
 
@@ -78,14 +79,9 @@ Tensor composed_gradient(const Tensor& grad, const Tensor& input, int64_t dim) {
 
 }  // namespace
 
-void register_scan_kernels();  // scan.cpp
 void register_scan();
 void register_scan() {
-  register_op<Prod>();
-  register_op<CumSum>();
-  register_op<ProdOthers>();
-  register_op<ProdOthersBackward>();
-  register_scan_kernels();
+  register_ops<Prod, CumSum, ProdOthers, ProdOthersBackward>();
 }
 
 Tensor prod(const Tensor& input, const Dims& dims, bool keepdim) {

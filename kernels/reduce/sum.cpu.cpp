@@ -57,7 +57,7 @@ struct AllFold {
 
 template <class Op, class Fold>
 void register_fold() {
-  register_kernel<Op>(DeviceType::cpu, [](const typename Op::Args& args, Outputs<Op>& out) {
+  register_kernel<Op>(DeviceType::cpu, [](Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
     const DType compute = compute_type(args.input.dtype());
     run_reduce(&out[0], nullptr, args.input, reduced_dims(Op::info.name, args.input, args.dims),
                {{fold_loops<Fold>(compute), nullptr}, compute});

@@ -9,15 +9,19 @@ TensorSpec Sum::infer(const Args& args) {
   const DType dtype = args.input.dtype();
   return reduce_spec(info.name, args.input, args.dims, args.keepdim, is_floating(dtype) ? dtype : DType::i64);
 }
-Grads Sum::backward(const Saved& saved, const Grads& grads, Need) { return {saved.keep(grads[0]).expand(saved.sizes)}; }
+Grads Sum::backward(const Back<Sum>& b) {
+  const ReducedFrom from(info.name, b.args.input, b.args.dims);
+  return {from.keep(b.grad[0]).expand(from.sizes)};
+}
 
 TensorSpec Mean::infer(const Args& args) {
   FARRO_CHECK(is_floating(args.input.dtype()), DTypeError, "mean: input must be floating, got ", args.input.dtype(),
               " (input: ", args.input, ")");
   return reduce_spec(info.name, args.input, args.dims, args.keepdim, args.input.dtype());
 }
-Grads Mean::backward(const Saved& saved, const Grads& grads, Need) {
-  return {saved.keep(grads[0] / saved.count()).expand(saved.sizes)};
+Grads Mean::backward(const Back<Mean>& b) {
+  const ReducedFrom from(info.name, b.args.input, b.args.dims);
+  return {from.keep(b.grad[0] / from.count()).expand(from.sizes)};
 }
 
 TensorSpec Any::infer(const Args& args) {

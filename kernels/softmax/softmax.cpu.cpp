@@ -167,7 +167,7 @@ void run_backward(const Tensor& grad, const Tensor& output, const Tensor& result
 }
 
 template <class Op, bool kLog>
-void forward_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+void forward_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
   if (out[0].numel() == 0) return;
   const Tensor x = dense(args.x);
   const DenseResult result(out[0]);
@@ -178,7 +178,7 @@ void forward_kernel(const typename Op::Args& args, Outputs<Op>& out) {
 }
 
 template <class Op, bool kLog>
-void backward_kernel(const typename Op::Args& args, Outputs<Op>& out) {
+void backward_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
   if (out[0].numel() == 0) return;
   const Tensor g = dense(args.grad), y = dense(args.output);
   const DenseResult result(out[0]);

@@ -28,43 +28,40 @@ Tensor sum_over(const Tensor& t, int64_t dim) { return t.dim() ? t.sum({dim}, /*
 }  // namespace
 
 TensorSpec Softmax::infer(const Args& args) { return floating_spec(info.name, args.x); }
-Grads Softmax::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call<SoftmaxBackward>({grads[0], saved.output.get(), saved.dim})};
+Grads Softmax::backward(const Back<Softmax>& b) {
+  return {call<SoftmaxBackward>({b.grad[0], b.out[0], b.args.dim})};
 }
 Cost Softmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
 
 TensorSpec SoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
-Grads SoftmaxBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor g = saved.grad.get(), y = saved.output.get(), &gg = grads[0];
+Grads SoftmaxBackward::backward(const Back<SoftmaxBackward>& b) {
+  const Tensor &g = b.args.grad, &y = b.args.output, &gg = b.grad[0];
   Grads out(2);
-  if (need[0]) out[0] = call<SoftmaxBackward>({gg, y, saved.dim});
-  if (need[1]) out[1] = gg * (g - sum_over(g * y, saved.dim)) - g * sum_over(gg * y, saved.dim);
+  if (b.need[0]) out[0] = call<SoftmaxBackward>({gg, y, b.args.dim});
+  if (b.need[1]) out[1] = gg * (g - sum_over(g * y, b.args.dim)) - g * sum_over(gg * y, b.args.dim);
   return out;
 }
 Cost SoftmaxBackward::cost(const Args& args) { return cost_of(args.grad, 2, 4); }
 
 TensorSpec LogSoftmax::infer(const Args& args) { return floating_spec(info.name, args.x); }
-Grads LogSoftmax::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call<LogSoftmaxBackward>({grads[0], saved.output.get(), saved.dim})};
+Grads LogSoftmax::backward(const Back<LogSoftmax>& b) {
+  return {call<LogSoftmaxBackward>({b.grad[0], b.out[0], b.args.dim})};
 }
 Cost LogSoftmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
 
 TensorSpec LogSoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
-Grads LogSoftmaxBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor p = saved.output.get().exp(), &gg = grads[0];
+Grads LogSoftmaxBackward::backward(const Back<LogSoftmaxBackward>& b) {
+  const Tensor p = b.args.output.exp(), &gg = b.grad[0];
   Grads out(2);
-  if (need[0]) out[0] = gg - sum_over(gg * p, saved.dim);
-  if (need[1]) out[1] = -(gg * p * sum_over(saved.grad.get(), saved.dim));
+  if (b.need[0]) out[0] = gg - sum_over(gg * p, b.args.dim);
+  if (b.need[1]) out[1] = -(gg * p * sum_over(b.args.grad, b.args.dim));
   return out;
 }
 Cost LogSoftmaxBackward::cost(const Args& args) { return cost_of(args.grad, 2, 4); }
 
 void register_softmax();
 void register_softmax() {
-  register_op<Softmax>();
-  register_op<SoftmaxBackward>();
-  register_op<LogSoftmax>();
-  register_op<LogSoftmaxBackward>();
+  register_ops<Softmax, SoftmaxBackward, LogSoftmax, LogSoftmaxBackward>();
 }
 
 Tensor softmax(const Tensor& x, int64_t dim) { return call<Softmax>({x, normalize_dim("softmax", dim, x.dim())}); }

@@ -1,7 +1,6 @@
 // The op structs of softmax.h, for its kernels. `dim` is not negative.
 #pragma once
 
-#include <farro/autograd/node/saved_tensor.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
@@ -12,17 +11,10 @@ struct Softmax {
     const Tensor& x;
     int64_t dim;
     static constexpr std::array names{"x", "dim"};
-    auto fields() const { return std::tie(x, dim); }
   };
-  struct Saved {
-    SavedTensor output;
-    int64_t dim;
-  };
+  static constexpr Keep kKeep = Keep::outputs(0);
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<Softmax>& out, Need) {
-    return {SavedTensor::output(out[0]), args.dim};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<Softmax>& b);
   static Cost cost(const Args& args);
 };
 
@@ -34,29 +26,19 @@ struct SoftmaxBackward {
     const Tensor& output;
     int64_t dim;
     static constexpr std::array names{"grad", "output", "dim"};
-    auto fields() const { return std::tie(grad, output, dim); }
   };
-  struct Saved {
-    SavedTensor grad, output;
-    int64_t dim;
-  };
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "output");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<SoftmaxBackward>&, Need) {
-    return {SavedTensor(args.grad), SavedTensor(args.output), args.dim};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<SoftmaxBackward>& b);
   static Cost cost(const Args& args);
 };
 
 struct LogSoftmax {
   static constexpr OpInfo info{.name = "log_softmax", .autocast = Autocast::full};
   using Args = Softmax::Args;
-  using Saved = Softmax::Saved;
+  static constexpr Keep kKeep = Keep::outputs(0);
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<LogSoftmax>& out, Need) {
-    return {SavedTensor::output(out[0]), args.dim};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<LogSoftmax>& b);
   static Cost cost(const Args& args);
 };
 
@@ -64,12 +46,9 @@ struct LogSoftmax {
 struct LogSoftmaxBackward {
   static constexpr OpInfo info{.name = "log_softmax_backward", .autocast = Autocast::full};
   using Args = SoftmaxBackward::Args;
-  using Saved = SoftmaxBackward::Saved;
+  static constexpr Keep kKeep = Keep::inputs<Args>("grad", "output");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<LogSoftmaxBackward>&, Need) {
-    return {SavedTensor(args.grad), SavedTensor(args.output), args.dim};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need need);
+  static Grads backward(const Back<LogSoftmaxBackward>& b);
   static Cost cost(const Args& args);
 };
 

@@ -16,10 +16,10 @@ ViewSpec Permute::geometry(const Args& args) {
   }
   return spec;
 }
-Grads Permute::backward(const Saved& saved, const Grads& grads, Need) {
-  Dims inverse = saved.dims;
-  for (int i = 0; i < saved.dims.size(); ++i) inverse[static_cast<int>(saved.dims[i])] = i;
-  return {grads[0].permute(inverse)};
+Grads Permute::backward(const Back<Permute>& b) {
+  Dims inverse = b.args.dims;
+  for (int i = 0; i < b.args.dims.size(); ++i) inverse[static_cast<int>(b.args.dims[i])] = i;
+  return {b.grad[0].permute(inverse)};
 }
 
 ViewSpec Expand::geometry(const Args& args) {
@@ -40,13 +40,13 @@ ViewSpec Slice1d::geometry(const Args& args) {
   if (args.length) spec.offset += args.start * in.strides[dim];
   return spec;
 }
-Grads Slice1d::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call<SliceBackward>({grads[0], saved.input_sizes, saved.dim, saved.start, saved.step})};
+Grads Slice1d::backward(const Back<Slice1d>& b) {
+  return {call<SliceBackward>({b.grad[0], b.args.input.sizes(), b.args.dim, b.args.start, b.args.step})};
 }
 
 TensorSpec SliceBackward::infer(const Args& args) { return TensorSpec(args.sizes, args.grad); }
-Grads SliceBackward::backward(const Saved& saved, const Grads& grads, Need) {
-  return {call_view<Slice1d>({grads[0], saved.dim, saved.start, saved.length, saved.step})};
+Grads SliceBackward::backward(const Back<SliceBackward>& b) {
+  return {call_view<Slice1d>({b.grad[0], b.args.dim, b.args.start, b.args.grad.sizes()[static_cast<int>(b.args.dim)], b.args.step})};
 }
 Cost SliceBackward::cost(const Args& args) {
   return {0, static_cast<double>(args.grad.nbytes()) + static_cast<double>(checked_numel(info.name, args.sizes)) *
@@ -55,7 +55,7 @@ Cost SliceBackward::cost(const Args& args) {
 
 namespace {
 // On every device: made of fill and copy.
-void slice_backward_kernel(const SliceBackward::Args& args, Outputs<SliceBackward>& out) {
+void slice_backward_kernel(Ctx&, const SliceBackward::Args& args, Outputs<SliceBackward>& out) {
   const no_grad guard;
   out[0].zero_();
   const Slice1d::Args slice{out[0], args.dim, args.start, args.grad.sizes()[static_cast<int>(args.dim)], args.step};
@@ -65,13 +65,9 @@ void slice_backward_kernel(const SliceBackward::Args& args, Outputs<SliceBackwar
 
 void register_view();
 void register_view() {
-  register_op<Reinterpret>();
-  register_op<Permute>();
-  register_op<Expand>();
-  register_op<Slice1d>();
-  register_op<SliceBackward>();
-  register_kernel<SliceBackward>(DeviceType::cpu, &slice_backward_kernel, Variant::generic);
-  register_kernel<SliceBackward>(DeviceType::cuda, &slice_backward_kernel, Variant::generic);
+  register_ops<Reinterpret, Permute, Expand, Slice1d, SliceBackward>();
+  register_kernel<SliceBackward>(DeviceType::cpu, &slice_backward_kernel);
+  register_kernel<SliceBackward>(DeviceType::cuda, &slice_backward_kernel);
 }
 
 namespace {

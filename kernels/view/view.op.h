@@ -14,14 +14,10 @@ struct Reinterpret {
     Shape sizes;
     Strides strides;
     static constexpr std::array names{"input", "sizes", "strides"};
-    auto fields() const { return std::tie(input, sizes, strides); }
   };
-  struct Saved {
-    Shape input_sizes;
-  };
+  static constexpr Keep kKeep = Keep::sizes<Args>("input");
   static ViewSpec geometry(const Args& args) { return {args.sizes, args.strides, args.input.storage_offset()}; }
-  static Saved save(const Args& args, const Outputs<Reinterpret>&, Need) { return {args.input.sizes()}; }
-  static Grads backward(const Saved& saved, const Grads& grads, Need) { return {grads[0].reshape(saved.input_sizes)}; }
+  static Grads backward(const Back<Reinterpret>& b) { return {b.grad[0].reshape(b.args.input.sizes())}; }
   static Cost cost(const Args&) { return {}; }
 };
 
@@ -32,14 +28,9 @@ struct Permute {
     const Tensor& input;
     Dims dims;
     static constexpr std::array names{"input", "dims"};
-    auto fields() const { return std::tie(input, dims); }
-  };
-  struct Saved {
-    Dims dims;
   };
   static ViewSpec geometry(const Args& args);
-  static Saved save(const Args& args, const Outputs<Permute>&, Need) { return {args.dims}; }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Permute>& b);
   static Cost cost(const Args&) { return {}; }
 };
 
@@ -50,12 +41,9 @@ struct Expand {
     const Tensor& input;
     Shape sizes;
     static constexpr std::array names{"input", "sizes"};
-    auto fields() const { return std::tie(input, sizes); }
   };
-  struct Saved {};
   static ViewSpec geometry(const Args& args);
-  static Saved save(const Args&, const Outputs<Expand>&, Need) { return {}; }
-  static Grads backward(const Saved&, const Grads& grads, Need) { return {grads[0]}; }  // the engine sums
+  static Grads backward(const Back<Expand>& b) { return {b.grad[0]}; }  // the engine sums
   static Cost cost(const Args&) { return {}; }
 };
 
@@ -67,17 +55,10 @@ struct Slice1d {
     const Tensor& input;
     int64_t dim, start, length, step;
     static constexpr std::array names{"input", "dim", "start", "length", "step"};
-    auto fields() const { return std::tie(input, dim, start, length, step); }
   };
-  struct Saved {
-    Shape input_sizes;
-    int64_t dim, start, step;
-  };
+  static constexpr Keep kKeep = Keep::sizes<Args>("input");
   static ViewSpec geometry(const Args& args);
-  static Saved save(const Args& args, const Outputs<Slice1d>&, Need) {
-    return {args.input.sizes(), args.dim, args.start, args.step};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<Slice1d>& b);
   static Cost cost(const Args&) { return {}; }
 };
 
@@ -89,16 +70,10 @@ struct SliceBackward {
     Shape sizes;
     int64_t dim, start, step;
     static constexpr std::array names{"grad", "sizes", "dim", "start", "step"};
-    auto fields() const { return std::tie(grad, sizes, dim, start, step); }
   };
-  struct Saved {
-    int64_t dim, start, length, step;
-  };
+  static constexpr Keep kKeep = Keep::sizes<Args>("grad");
   static TensorSpec infer(const Args& args);
-  static Saved save(const Args& args, const Outputs<SliceBackward>&, Need) {
-    return {args.dim, args.start, args.grad.sizes()[static_cast<int>(args.dim)], args.step};
-  }
-  static Grads backward(const Saved& saved, const Grads& grads, Need);
+  static Grads backward(const Back<SliceBackward>& b);
   static Cost cost(const Args& args);
 };
 

@@ -99,10 +99,10 @@ void copy_between_devices(const Tensor& target, const Tensor& source) {
   }
 }
 
-void copy_kernel(const Copy::Args& args, Outputs<Copy>& out) { copy_elements(out[0], args.source); }
-void copy_into_kernel(const CopyInto::Args& args, Outputs<CopyInto>& out) { copy_elements(out[0], args.source); }
+void copy_kernel(Ctx&, const Copy::Args& args, Outputs<Copy>& out) { copy_elements(out[0], args.source); }
+void copy_into_kernel(Ctx&, const CopyInto::Args& args, Outputs<CopyInto>& out) { copy_elements(out[0], args.source); }
 
-void fill_cpu(const Fill::Args& args, Outputs<Fill>& out) {
+void fill_cpu(Ctx&, const Fill::Args& args, Outputs<Fill>& out) {
   const Tensor value = fill_value(args);
   const DType compute = value.dtype();
   const double number = args.value.to_double();
@@ -147,8 +147,8 @@ Tensor fill_value(const Fill::Args& args) {
   return value;
 }
 
-void register_copy_kernels();
-void register_copy_kernels() {
+void register_copy_host();
+void register_copy_host() {
   // One function serves every device: the source's and the target's may differ.
   register_kernel<Copy>(DeviceType::cpu, &copy_kernel);
   register_kernel<Copy>(DeviceType::cuda, &copy_kernel);

@@ -81,7 +81,7 @@ void cumsum_line(const Lines& in, const Lines& out, int64_t line, bool reverse) 
   }
 }
 
-void cumsum_kernel(const CumSum::Args& args, Outputs<CumSum>& out) {
+void cumsum_kernel(Ctx&, const CumSum::Args& args, Outputs<CumSum>& out) {
   const int dim = normalize_dim("cumsum", args.dim, args.input.dim());
   const Tensor input = is_floating(args.input.dtype()) ? args.input : args.input.detach().to(DType::i64);
   const Lines from(input, dim), to(out[0], dim);
@@ -101,7 +101,7 @@ void for_each_line(const Lines& lines, int64_t arrays, const Fn& fn) {
   });
 }
 
-void prod_others_kernel(const ProdOthers::Args& args, Outputs<ProdOthers>& out) {
+void prod_others_kernel(Ctx&, const ProdOthers::Args& args, Outputs<ProdOthers>& out) {
   const int dim = normalize_dim("prod_others", args.dim, args.input.dim());
   const Lines from(args.input, dim), to(out[0], dim);
   const int64_t n = from.length();
@@ -122,7 +122,7 @@ void prod_others_kernel(const ProdOthers::Args& args, Outputs<ProdOthers>& out) 
 }
 
 // result[i] = before[i] * behind[i], two recurrences; this is their reverse-mode derivative, so no division meets a 0.
-void prod_others_backward_kernel(const ProdOthersBackward::Args& args, Outputs<ProdOthersBackward>& out) {
+void prod_others_backward_kernel(Ctx&, const ProdOthersBackward::Args& args, Outputs<ProdOthersBackward>& out) {
   const int dim = normalize_dim("prod_others_backward", args.dim, args.input.dim());
   const Lines grads(args.grad, dim), from(args.input, dim), to(out[0], dim);
   const int64_t n = from.length();
@@ -158,8 +158,8 @@ void prod_others_backward_kernel(const ProdOthersBackward::Args& args, Outputs<P
 
 }  // namespace
 
-void register_scan_kernels();
-void register_scan_kernels() {
+void register_scan_host();
+void register_scan_host() {
   register_kernel<CumSum>(DeviceType::cpu, &cumsum_kernel);
   register_kernel<ProdOthers>(DeviceType::cpu, &prod_others_kernel);
   register_kernel<ProdOthersBackward>(DeviceType::cpu, &prod_others_backward_kernel);

@@ -6,7 +6,7 @@ namespace farro {
 
 namespace {
 
-void one_hot_kernel(const OneHot::Args& args, Outputs<OneHot>& out) {
+void one_hot_kernel(Ctx&, const OneHot::Args& args, Outputs<OneHot>& out) {
   const int64_t classes = args.num_classes;
   const Tensor index = checked_index("one_hot", args.index, 0, classes, args.index.dim());
   const int64_t* at = index.data<int64_t>();
@@ -19,7 +19,7 @@ void one_hot_kernel(const OneHot::Args& args, Outputs<OneHot>& out) {
 
 }  // namespace
 
-void register_one_hot_kernels();
-void register_one_hot_kernels() { register_kernel<OneHot>(DeviceType::cpu, &one_hot_kernel); }
+void register_one_hot_host();
+void register_one_hot_host() { register_kernel<OneHot>(DeviceType::cpu, &one_hot_kernel); }
 
 }  // namespace farro

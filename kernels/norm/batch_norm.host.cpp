@@ -75,7 +75,7 @@ void normalize(const Layout& layout, const Tensor& x, const Tensor& weight, cons
   result.finish();
 }
 
-void batch_norm_cpu(const BatchNorm::Args& args, Outputs<BatchNorm>& out) {
+void batch_norm_cpu(Ctx&, const BatchNorm::Args& args, Outputs<BatchNorm>& out) {
   if (args.x.numel() == 0) return;
   const no_grad guard;
   const Layout layout(args.x);
@@ -102,7 +102,7 @@ void batch_norm_cpu(const BatchNorm::Args& args, Outputs<BatchNorm>& out) {
             out[0]);
 }
 
-void batch_norm_eval_cpu(const BatchNormEval::Args& args, Outputs<BatchNormEval>& out) {
+void batch_norm_eval_cpu(Ctx&, const BatchNormEval::Args& args, Outputs<BatchNormEval>& out) {
   if (args.x.numel() == 0) return;
   const no_grad guard;
   const Layout layout(args.x);
@@ -110,7 +110,7 @@ void batch_norm_eval_cpu(const BatchNormEval::Args& args, Outputs<BatchNormEval>
             args.var.to_vector<double>(), args.eps, out[0]);
 }
 
-void batch_norm_backward_cpu(const BatchNormBackward::Args& args, Outputs<BatchNormBackward>& out) {
+void batch_norm_backward_cpu(Ctx&, const BatchNormBackward::Args& args, Outputs<BatchNormBackward>& out) {
   if (args.x.numel() == 0) {
     for (int i : {1, 2}) out[static_cast<size_t>(i)].zero_();
     return;
@@ -146,8 +146,8 @@ void batch_norm_backward_cpu(const BatchNormBackward::Args& args, Outputs<BatchN
 
 }  // namespace
 
-void register_batch_norm_kernels();
-void register_batch_norm_kernels() {
+void register_batch_norm_host();
+void register_batch_norm_host() {
   register_kernel<BatchNorm>(DeviceType::cpu, &batch_norm_cpu);
   register_kernel<BatchNormEval>(DeviceType::cpu, &batch_norm_eval_cpu);
   register_kernel<BatchNormBackward>(DeviceType::cpu, &batch_norm_backward_cpu);

@@ -32,18 +32,18 @@ void keep_columns(const Tensor& out, const Tensor& input, Range&& range) {
   });
 }
 
-void tril_kernel(const Tril::Args& args, Outputs<Tril>& out) {
+void tril_kernel(Ctx&, const Tril::Args& args, Outputs<Tril>& out) {
   const int64_t diagonal = std::clamp<int64_t>(args.diagonal, -args.input.size(-2), args.input.size(-1));
   keep_columns(out[0], args.input, [=](int64_t row) { return std::pair(int64_t{0}, row + diagonal + 1); });
 }
 
-void triu_kernel(const Triu::Args& args, Outputs<Triu>& out) {
+void triu_kernel(Ctx&, const Triu::Args& args, Outputs<Triu>& out) {
   const int64_t columns = args.input.size(-1),
                 diagonal = std::clamp<int64_t>(args.diagonal, -args.input.size(-2), columns);
   keep_columns(out[0], args.input, [=](int64_t row) { return std::pair(row + diagonal, columns); });
 }
 
-void flip_kernel(const Flip::Args& args, Outputs<Flip>& out) {
+void flip_kernel(Ctx&, const Flip::Args& args, Outputs<Flip>& out) {
   const Tensor& input = args.input;
   if (input.numel() == 0) return;
   Strides strides = input.strides();
@@ -61,8 +61,8 @@ void flip_kernel(const Flip::Args& args, Outputs<Flip>& out) {
 
 }  // namespace
 
-void register_rearrange_kernels();
-void register_rearrange_kernels() {
+void register_rearrange_host();
+void register_rearrange_host() {
   register_kernel<Tril>(DeviceType::cpu, &tril_kernel);
   register_kernel<Triu>(DeviceType::cpu, &triu_kernel);
   register_kernel<Flip>(DeviceType::cpu, &flip_kernel);

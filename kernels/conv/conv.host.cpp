@@ -10,20 +10,20 @@ const ConvLoops* conv_loops = nullptr;
 
 namespace {
 
-void conv_generic(const Conv::Args& args, Outputs<Conv>& out) {
+void conv_generic(Ctx&, const Conv::Args& args, Outputs<Conv>& out) {
   const Strides5 x(args.x), weight(args.weight), result(out[0]);
   const Tensor bias = args.bias.defined() ? args.bias.contiguous() : Tensor();
   conv_loops->generic_forward({Conv::shape(args), args.x.dtype(), x.at, weight.at, result.at}, args.x.raw_data(),
                               args.weight.raw_data(), bias.defined() ? bias.raw_data() : nullptr, out[0].raw_data());
 }
 
-void backward_data_generic(const ConvBackwardData::Args& args, Outputs<ConvBackwardData>& out) {
+void backward_data_generic(Ctx&, const ConvBackwardData::Args& args, Outputs<ConvBackwardData>& out) {
   const Strides5 x(out[0]), weight(args.weight), grad(args.grad);
   conv_loops->generic_backward_data({ConvBackwardData::shape(args), args.grad.dtype(), x.at, weight.at, grad.at},
                                     args.grad.raw_data(), args.weight.raw_data(), out[0].raw_data());
 }
 
-void backward_filter_generic(const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
+void backward_filter_generic(Ctx&, const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
   const Strides5 x(args.x), weight(out[0]), grad(args.grad);
   conv_loops->generic_backward_filter({ConvBackwardFilter::shape(args), args.grad.dtype(), x.at, weight.at, grad.at},
                                       args.grad.raw_data(), args.x.raw_data(), out[0].raw_data(),
@@ -77,7 +77,7 @@ bool has_fast_form(DType dtype, const ConvShape& shape) {
   return dtype != DType::f64 && shape.batch * shape.out_channels * shape.in_channels * shape.out_pixels() != 0;
 }
 
-void conv_library(const Conv::Args& args, Outputs<Conv>& out) {
+void conv_library(Ctx&, const Conv::Args& args, Outputs<Conv>& out) {
   const no_grad guard;
   Tensor weight, bias;
   const Tensor x = dense_nhwc(args.x);
@@ -86,7 +86,7 @@ void conv_library(const Conv::Args& args, Outputs<Conv>& out) {
   target.finish();
 }
 
-void backward_data_library(const ConvBackwardData::Args& args, Outputs<ConvBackwardData>& out) {
+void backward_data_library(Ctx&, const ConvBackwardData::Args& args, Outputs<ConvBackwardData>& out) {
   const no_grad guard;
   Tensor weight;
   const Tensor grad = dense_nhwc(args.grad);
@@ -96,7 +96,7 @@ void backward_data_library(const ConvBackwardData::Args& args, Outputs<ConvBackw
   target.finish();
 }
 
-void backward_filter_library(const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
+void backward_filter_library(Ctx&, const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
   const no_grad guard;
   const Tensor grad = dense_nhwc(args.grad), x = dense_nhwc(args.x);
   const Target weight(out[0], false), bias(out[1], false);
@@ -108,8 +108,8 @@ void backward_filter_library(const ConvBackwardFilter::Args& args, Outputs<ConvB
 
 }  // namespace
 
-void register_conv_kernels();
-void register_conv_kernels() {
+void register_conv_host();
+void register_conv_host() {
   register_kernel<Conv>(DeviceType::cpu, &conv_library, Variant::library,
                         [](const Conv::Args& args) { return has_fast_form(args.x.dtype(), Conv::shape(args)); });
   register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data_library, Variant::library,
@@ -120,9 +120,9 @@ void register_conv_kernels() {
                                       [](const ConvBackwardFilter::Args& args) {
                                         return has_fast_form(args.grad.dtype(), ConvBackwardFilter::shape(args));
                                       });
-  register_kernel<Conv>(DeviceType::cpu, &conv_generic, Variant::generic);
-  register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data_generic, Variant::generic);
-  register_kernel<ConvBackwardFilter>(DeviceType::cpu, &backward_filter_generic, Variant::generic);
+  register_kernel<Conv>(DeviceType::cpu, &conv_generic);
+  register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data_generic);
+  register_kernel<ConvBackwardFilter>(DeviceType::cpu, &backward_filter_generic);
 }
 
 }  // namespace farro

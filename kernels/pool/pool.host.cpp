@@ -24,7 +24,7 @@ PoolCall pool_call(const PoolWindows& windows, const PoolParams& params, const T
   return call;
 }
 
-void max_pool_cpu(const MaxPool::Args& args, Outputs<MaxPool>& out) {
+void max_pool_cpu(Ctx&, const MaxPool::Args& args, Outputs<MaxPool>& out) {
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x.sizes(), args.params);
   const Tensor x = dense(args.x, args.params);
@@ -32,7 +32,7 @@ void max_pool_cpu(const MaxPool::Args& args, Outputs<MaxPool>& out) {
                           out[1].raw_data());
 }
 
-void max_pool_backward_cpu(const MaxPoolBackward::Args& args, Outputs<MaxPoolBackward>& out) {
+void max_pool_backward_cpu(Ctx&, const MaxPoolBackward::Args& args, Outputs<MaxPoolBackward>& out) {
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x_sizes, args.params);
   const Tensor grad = dense(args.grad, args.params), indices = dense(args.indices, args.params);
@@ -40,7 +40,7 @@ void max_pool_backward_cpu(const MaxPoolBackward::Args& args, Outputs<MaxPoolBac
                            indices.raw_data(), out[0].raw_data());
 }
 
-void max_pool_gather_cpu(const MaxPoolGather::Args& args, Outputs<MaxPoolGather>& out) {
+void max_pool_gather_cpu(Ctx&, const MaxPoolGather::Args& args, Outputs<MaxPoolGather>& out) {
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x.sizes(), args.params);
   const Tensor x = dense(args.x, args.params), indices = dense(args.indices, args.params);
@@ -48,14 +48,14 @@ void max_pool_gather_cpu(const MaxPoolGather::Args& args, Outputs<MaxPoolGather>
                          out[0].raw_data());
 }
 
-void avg_pool_cpu(const AvgPool::Args& args, Outputs<AvgPool>& out) {
+void avg_pool_cpu(Ctx&, const AvgPool::Args& args, Outputs<AvgPool>& out) {
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x.sizes(), args.params);
   const Tensor x = dense(args.x, args.params);
   pool_loops->avg_forward(pool_call(windows, args.params, out[0]), x.raw_data(), out[0].raw_data());
 }
 
-void avg_pool_backward_cpu(const AvgPoolBackward::Args& args, Outputs<AvgPoolBackward>& out) {
+void avg_pool_backward_cpu(Ctx&, const AvgPoolBackward::Args& args, Outputs<AvgPoolBackward>& out) {
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x_sizes, args.params);
   const Tensor grad = dense(args.grad, args.params);
@@ -64,8 +64,8 @@ void avg_pool_backward_cpu(const AvgPoolBackward::Args& args, Outputs<AvgPoolBac
 
 }  // namespace
 
-void register_pool_kernels();
-void register_pool_kernels() {
+void register_pool_host();
+void register_pool_host() {
   register_kernel<MaxPool>(DeviceType::cpu, &max_pool_cpu);
   register_kernel<MaxPoolBackward>(DeviceType::cpu, &max_pool_backward_cpu);
   register_kernel<MaxPoolGather>(DeviceType::cpu, &max_pool_gather_cpu);

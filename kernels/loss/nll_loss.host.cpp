@@ -49,7 +49,7 @@ void backward(const Tensor& grad, const Tensor& target, const T* weight, const N
   });
 }
 
-void forward_kernel(const NllLoss::Args& args, Outputs<NllLoss>& out) {
+void forward_kernel(Ctx&, const NllLoss::Args& args, Outputs<NllLoss>& out) {
   const Tensor x = dense(args.log_probs), target = dense(args.target), weight = dense(args.weight);
   check_classes(NllLoss::info.name, target, x.sizes()[1], args.ignore_index);
   const DenseResult loss(out[0]);
@@ -58,7 +58,7 @@ void forward_kernel(const NllLoss::Args& args, Outputs<NllLoss>& out) {
   loss.finish();
 }
 
-void backward_kernel(const NllLossBackward::Args& args, Outputs<NllLossBackward>& out) {
+void backward_kernel(Ctx&, const NllLossBackward::Args& args, Outputs<NllLossBackward>& out) {
   if (out[0].numel() == 0) return;
   const Tensor g = dense(args.grad), target = dense(args.target), weight = dense(args.weight);
   check_classes(NllLossBackward::info.name, target, args.classes, args.ignore_index);
@@ -70,10 +70,10 @@ void backward_kernel(const NllLossBackward::Args& args, Outputs<NllLossBackward>
 
 }  // namespace
 
-void register_nll_loss_kernels();
-void register_nll_loss_kernels() {
-  register_kernel<NllLoss>(DeviceType::cpu, &forward_kernel, Variant::generic);
-  register_kernel<NllLossBackward>(DeviceType::cpu, &backward_kernel, Variant::generic);
+void register_nll_loss_host();
+void register_nll_loss_host() {
+  register_kernel<NllLoss>(DeviceType::cpu, &forward_kernel);
+  register_kernel<NllLossBackward>(DeviceType::cpu, &backward_kernel);
 }
 
 }  // namespace farro

@@ -10,7 +10,7 @@ namespace farro {
 
 namespace {
 
-void gather_kernel(const Gather::Args& args, Outputs<Gather>& out) {
+void gather_kernel(Ctx&, const Gather::Args& args, Outputs<Gather>& out) {
   const int dim = static_cast<int>(args.dim);
   const Tensor index = checked_index("gather", args.index, 0, args.input.sizes()[dim], dim);
   const Surroundings around(index.sizes(), args.input.strides(), dim, dim + 1);
@@ -37,7 +37,7 @@ void gather_kernel(const Gather::Args& args, Outputs<Gather>& out) {
   });
 }
 
-void scatter_add_kernel(const ScatterAdd::Args& args, Outputs<ScatterAdd>& out) {
+void scatter_add_kernel(Ctx&, const ScatterAdd::Args& args, Outputs<ScatterAdd>& out) {
   const int dim = static_cast<int>(args.dim);
   const int64_t slots = args.input.sizes()[dim];
   const Tensor index = checked_index("scatter_add", args.index, 0, slots, dim);
@@ -67,13 +67,13 @@ void scatter_add_kernel(const ScatterAdd::Args& args, Outputs<ScatterAdd>& out) 
   sum.finish();
 }
 
-void index_select_kernel(const IndexSelect::Args& args, Outputs<IndexSelect>& out) {
+void index_select_kernel(Ctx&, const IndexSelect::Args& args, Outputs<IndexSelect>& out) {
   const int dim = static_cast<int>(args.dim);
   const Tensor index = checked_index("index_select", args.index, 0, args.input.sizes()[dim], dim);
   take_rows(out[0], args.input, rows_along(args.input, dim, index));
 }
 
-void index_add_kernel(const IndexAdd::Args& args, Outputs<IndexAdd>& out) {
+void index_add_kernel(Ctx&, const IndexAdd::Args& args, Outputs<IndexAdd>& out) {
   const int dim = static_cast<int>(args.dim);
   const Tensor index = checked_index("index_add", args.index, 0, args.input.sizes()[dim], dim);
   const Accumulator sum(out[0], args.input);
@@ -83,8 +83,8 @@ void index_add_kernel(const IndexAdd::Args& args, Outputs<IndexAdd>& out) {
 
 }  // namespace
 
-void register_gather_kernels();
-void register_gather_kernels() {
+void register_gather_host();
+void register_gather_host() {
   register_kernel<Gather>(DeviceType::cpu, &gather_kernel);
   register_kernel<ScatterAdd>(DeviceType::cpu, &scatter_add_kernel);
   register_kernel<IndexSelect>(DeviceType::cpu, &index_select_kernel);

@@ -63,7 +63,7 @@ int64_t batch_offset(const TensorImpl& t, const Shape& out, int64_t index) {
   return offset;
 }
 
-void matmul_cpu(const Matmul::Args& args, Outputs<Matmul>& outputs) {
+void matmul_cpu(Ctx&, const Matmul::Args& args, Outputs<Matmul>& outputs) {
   const Tensor& out = outputs[0];
   if (out.numel() == 0) return;
   const TensorImpl &a = *args.a.impl(), &b = *args.b.impl();
@@ -94,7 +94,7 @@ void matmul_cpu(const Matmul::Args& args, Outputs<Matmul>& outputs) {
   parallel_for(batches, 1 + static_cast<int64_t>(262144 / (flops + 1)), run);
 }
 
-void linear_cpu(const Linear::Args& args, Outputs<Linear>& outputs) {
+void linear_cpu(Ctx&, const Linear::Args& args, Outputs<Linear>& outputs) {
   const Tensor& out = outputs[0];
   if (out.numel() == 0) return;
   const no_grad guard;
@@ -120,8 +120,8 @@ void linear_cpu(const Linear::Args& args, Outputs<Linear>& outputs) {
 
 }  // namespace
 
-void register_matmul_kernels();
-void register_matmul_kernels() {
+void register_matmul_host();
+void register_matmul_host() {
   register_kernel<Matmul>(DeviceType::cpu, &matmul_cpu);
   register_kernel<Linear>(DeviceType::cpu, &linear_cpu);
 }

@@ -50,11 +50,11 @@ RowMap map_rows(const char* op, const Tensor& tensor, TensorList indices, const 
   return rows;
 }
 
-void index_kernel(const Index::Args& args, Outputs<Index>& out) {
+void index_kernel(Ctx&, const Index::Args& args, Outputs<Index>& out) {
   take_rows(out[0], args.input, map_rows("index", args.input, args.indices, args.dims));
 }
 
-void index_put_kernel(const IndexPut::Args& args, Outputs<IndexPut>& out) {
+void index_put_kernel(Ctx&, const IndexPut::Args& args, Outputs<IndexPut>& out) {
   constexpr const char* op = "index_put_";
   const Tensor spread =
       args.values.detach().expand(indexed_shape(op, args.target.sizes(), args.indices, args.dims)).contiguous();
@@ -83,7 +83,7 @@ int64_t collect(const bool* mask, int64_t first, int64_t last, int64_t* places) 
 }
 
 // Two passes over chunks of fixed size: count, then write each chunk's places behind those of the chunks before it.
-void nonzero_kernel(const Nonzero::Args& args, Outputs<Nonzero>& out) {
+void nonzero_kernel(Ctx&, const Nonzero::Args& args, Outputs<Nonzero>& out) {
   constexpr int64_t kChunk = 4096;
   const Tensor mask = args.mask.contiguous();
   const bool* data = mask.data<bool>();
@@ -119,8 +119,8 @@ void nonzero_kernel(const Nonzero::Args& args, Outputs<Nonzero>& out) {
 
 }  // namespace
 
-void register_indexing_kernels();
-void register_indexing_kernels() {
+void register_indexing_host();
+void register_indexing_host() {
   register_kernel<Index>(DeviceType::cpu, &index_kernel);
   register_kernel<IndexPut>(DeviceType::cpu, &index_put_kernel);
   register_kernel<Nonzero>(DeviceType::cpu, &nonzero_kernel);

@@ -104,7 +104,7 @@ void sort_row(std::vector<Entry<Key>>& entries, std::vector<Entry<Key>>& spare, 
 }
 
 template <class Key, class T>
-void sort_all(const Sort::Args& args, Outputs<Sort>& out) {
+void sort_all(Ctx&, const Sort::Args& args, Outputs<Sort>& out) {
   const int dim = static_cast<int>(args.dim);
   const int64_t size = args.input.sizes()[dim], stride = args.input.strides()[dim], count = args.count;
   FARRO_CHECK(size <= int64_t{UINT32_MAX}, ValueError, "sort: the dimension must have less than 2^32 elements, got ",
@@ -133,7 +133,7 @@ void sort_all(const Sort::Args& args, Outputs<Sort>& out) {
                });
 }
 
-void sort_kernel(const Sort::Args& args, Outputs<Sort>& out) {
+void sort_kernel(Ctx&, const Sort::Args& args, Outputs<Sort>& out) {
   visit_dtype(args.input.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     sort_all<std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>, T>(args, out);
@@ -142,7 +142,7 @@ void sort_kernel(const Sort::Args& args, Outputs<Sort>& out) {
 
 }  // namespace
 
-void register_sort_kernels();
-void register_sort_kernels() { register_kernel<Sort>(DeviceType::cpu, &sort_kernel); }
+void register_sort_host();
+void register_sort_host() { register_kernel<Sort>(DeviceType::cpu, &sort_kernel); }
 
 }  // namespace farro

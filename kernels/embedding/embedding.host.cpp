@@ -18,7 +18,7 @@ void check_indices(const Tensor& indices, int64_t rows) {
                 " at position ", i, " (indices: ", indices, ")");
 }
 
-void forward_kernel(const Embedding::Args& args, Outputs<Embedding>& out) {
+void forward_kernel(Ctx&, const Embedding::Args& args, Outputs<Embedding>& out) {
   const Tensor indices = dense(args.indices);
   check_indices(indices, args.weight.sizes()[0]);
   const size_t item = item_size(args.weight.dtype());
@@ -51,7 +51,7 @@ void add_rows(const T* g, const int64_t* index, int64_t count, int64_t width, in
   });
 }
 
-void backward_kernel(const EmbeddingBackward::Args& args, Outputs<EmbeddingBackward>& out) {
+void backward_kernel(Ctx&, const EmbeddingBackward::Args& args, Outputs<EmbeddingBackward>& out) {
   const Tensor g = dense(args.grad), indices = dense(args.indices);
   check_indices(indices, args.rows);
   const DenseResult result(out[0]);
@@ -67,10 +67,10 @@ void backward_kernel(const EmbeddingBackward::Args& args, Outputs<EmbeddingBackw
 
 }  // namespace
 
-void register_embedding_kernels();
-void register_embedding_kernels() {
-  register_kernel<Embedding>(DeviceType::cpu, &forward_kernel, Variant::generic);
-  register_kernel<EmbeddingBackward>(DeviceType::cpu, &backward_kernel, Variant::generic);
+void register_embedding_host();
+void register_embedding_host() {
+  register_kernel<Embedding>(DeviceType::cpu, &forward_kernel);
+  register_kernel<EmbeddingBackward>(DeviceType::cpu, &backward_kernel);
 }
 
 }  // namespace farro
