@@ -52,6 +52,18 @@ decltype(auto) visit_f32_f64(const char* op, DType dtype, Fn&& fn) {
   fail<DTypeError>(op, ": dtype must be f32 or f64, got ", dtype);
 }
 
+// The four floating types.
+template <class Fn>
+decltype(auto) visit_floating(const char* op, DType dtype, Fn&& fn) {
+  switch (dtype) {
+    case DType::f64: return fn(TypeTag<double>{});
+    case DType::f32: return fn(TypeTag<float>{});
+    case DType::f16: return fn(TypeTag<half>{});
+    case DType::bf16: return fn(TypeTag<bfloat16>{});
+    default: fail<DTypeError>(op, ": dtype must be floating, got ", dtype);
+  }
+}
+
 // By element size alone, for ops that only move bits: fn(TypeTag<uint8_t|uint16_t|uint32_t|uint64_t>{}).
 template <class Fn>
 decltype(auto) visit_item_size(size_t bytes, Fn&& fn) {

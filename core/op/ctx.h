@@ -79,4 +79,10 @@ class Ctx {
 // (kernels/pointwise/copy.host.cpp).
 void copy_elements(const Tensor& target, const Tensor& source);
 
+// Typed access without the check of Tensor::data(), where T is known from the dtype; null for an undefined tensor.
+template <class T>
+inline T* data_of(const Tensor& tensor) {
+  return tensor.defined() ? static_cast<T*>(tensor.raw_data()) : nullptr;
+}
+
 }  // namespace farro

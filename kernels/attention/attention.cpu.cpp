@@ -3,7 +3,6 @@
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/attention/attention.op.h>
 #include <farro/kernels/cpu/lanes.h>
-#include <farro/kernels/cpu/operand.h>
 #include <farro/kernels/cpu/vector_math.h>
 #include <farro/kernels/matmul/gemm.h>
 
@@ -212,31 +211,29 @@ Tensor readable(const Tensor& t) {
   return t.defined() && (t.dtype() == DType::f16 || t.dtype() == DType::bf16) ? dense(t) : t;
 }
 
-void forward_kernel(Ctx&, const Attention::Args& args, Outputs<Attention>& outputs) {
+void forward_kernel(Ctx& ctx, const Attention::Args& args, Outputs<Attention>& outputs) {
   const Tensor q = readable(args.q), k = readable(args.k), v = readable(args.v), mask = readable(args.mask);
-  const DenseResult out(outputs[0]);
+  const Tensor out = ctx.result(outputs[0]);
   const auto run = [&]<class T>(T) {
     const Problem<T> problem(q, k, v, mask, args.causal, args.scale);
-    forward(problem, q.sizes()[0], data_of<T>(out.tensor()), data_of<T>(outputs[1]));
+    forward(problem, q.sizes()[0], data_of<T>(out), data_of<T>(outputs[1]));
   };
   if (q.dtype() == DType::f64) run(double{});
   else run(float{});
-  out.finish();
 }
 
-void backward_kernel(Ctx&, const AttentionBackward::Args& args, Outputs<AttentionBackward>& outputs) {
+void backward_kernel(Ctx& ctx, const AttentionBackward::Args& args, Outputs<AttentionBackward>& outputs) {
   const Tensor q = readable(args.q), k = readable(args.k), v = readable(args.v), mask = readable(args.mask);
-  const Tensor g = dense(args.grad), out = dense(args.out), lse = dense(args.lse);
-  const DenseResult gq(outputs[0]), gk(outputs[1]), gv(outputs[2]);
+  const Tensor g = ctx.dense(args.grad), out = ctx.dense(args.out), lse = ctx.dense(args.lse);
+  const Tensor gq = ctx.result(outputs[0]), gk = ctx.result(outputs[1]), gv = ctx.result(outputs[2]);
   const auto run = [&]<class T>(T) {
     const Problem<T> problem(q, k, v, mask, args.causal, args.scale);
     backward<T>(problem, q.sizes()[0],
-                {data_of<T>(g), data_of<T>(out), data_of<T>(lse), data_of<T>(gq.tensor()), data_of<T>(gk.tensor()),
-                 data_of<T>(gv.tensor())});
+                {data_of<T>(g), data_of<T>(out), data_of<T>(lse), data_of<T>(gq), data_of<T>(gk),
+                 data_of<T>(gv)});
   };
   if (q.dtype() == DType::f64) run(double{});
   else run(float{});
-  for (const DenseResult* result : {&gq, &gk, &gv}) result->finish();
 }
 
 }  // namespace

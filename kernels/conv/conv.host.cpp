@@ -1,5 +1,5 @@
 // The CPU variants of the convolution ops and their order of preference.
-#include <farro/autograd/call/inplace.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/conv/conv.op.h>
 #include <farro/kernels/conv/conv_loops.h>
 #include <farro/kernels/conv/conv_onednn.h>
@@ -10,11 +10,11 @@ const ConvLoops* conv_loops = nullptr;
 
 namespace {
 
-void conv_generic(Ctx&, const Conv::Args& args, Outputs<Conv>& out) {
+void conv_generic(Ctx& ctx, const Conv::Args& args, Outputs<Conv>& out) {
   const Strides5 x(args.x), weight(args.weight), result(out[0]);
-  const Tensor bias = args.bias.defined() ? args.bias.contiguous() : Tensor();
+  const Tensor bias = ctx.dense(args.bias, Layout::contiguous, args.x.dtype());
   conv_loops->generic_forward({Conv::shape(args), args.x.dtype(), x.at, weight.at, result.at}, args.x.raw_data(),
-                              args.weight.raw_data(), bias.defined() ? bias.raw_data() : nullptr, out[0].raw_data());
+                              args.weight.raw_data(), data_of<void>(bias), out[0].raw_data());
 }
 
 void backward_data_generic(Ctx&, const ConvBackwardData::Args& args, Outputs<ConvBackwardData>& out) {
@@ -30,43 +30,6 @@ void backward_filter_generic(Ctx&, const ConvBackwardFilter::Args& args, Outputs
                                       args.bias ? out[1].raw_data() : nullptr);
 }
 
-// The fast variants see dense f32 memory, channels-last. [N, C, L] becomes [N, L, C]; half precision is converted,
-// which costs little beside the products and accumulates in f32.
-Tensor dense_nhwc(const Tensor& tensor) {
-  const Tensor f32 = tensor.to(DType::f32);
-  return f32.dim() == 3 ? f32.transpose(1, 2).contiguous() : f32.contiguous(MemoryFormat::channels_last);
-}
-const float* dense(const Tensor& tensor, Tensor& keep) {
-  if (!tensor.defined()) return nullptr;
-  keep = tensor.to(DType::f32).contiguous();
-  return keep.data<float>();
-}
-
-// Where a fast variant writes: the tensor itself if it has that form, else scratch that is copied in the end.
-class Target {
- public:
-  Target(const Tensor& tensor, bool activation) : tensor_(tensor), dense_(tensor) {
-    transposed_ = activation && tensor.dim() == 3;
-    const bool fits = tensor.dtype() == DType::f32 && !transposed_ &&
-                      tensor.is_contiguous(activation ? MemoryFormat::channels_last : MemoryFormat::contiguous);
-    if (fits) return;
-    const Shape& sizes = tensor.sizes();
-    const Strides strides = transposed_  ? Strides{sizes[1] * sizes[2], 1, sizes[1]}
-                            : activation ? channels_last_strides(sizes)
-                                         : contiguous_strides(sizes);
-    dense_ = empty_strided(sizes, strides, {.dtype = DType::f32, .device = tensor.device()});
-  }
-  float* data() const { return dense_.data<float>(); }
-  void finish() const {
-    if (!dense_.is_same(tensor_)) detail::copy_data(tensor_, dense_);
-  }
-
- private:
-  const Tensor& tensor_;
-  Tensor dense_;
-  bool transposed_;
-};
-
 // Empty tensors are left to the plain loops, and so is an x whose end no window reaches by a stride or more, which
 // oneDNN takes for a mistake: the transpose of an output padding that is larger than the stride.
 bool has_fast_form(DType dtype, const ConvShape& shape) {
@@ -77,52 +40,49 @@ bool has_fast_form(DType dtype, const ConvShape& shape) {
   return dtype != DType::f64 && shape.batch * shape.out_channels * shape.in_channels * shape.out_pixels() != 0;
 }
 
-void conv_library(Ctx&, const Conv::Args& args, Outputs<Conv>& out) {
-  const no_grad guard;
-  Tensor weight, bias;
-  const Tensor x = dense_nhwc(args.x);
-  const Target target(out[0], true);
-  onednn_conv(Conv::shape(args), x.data<float>(), dense(args.weight, weight), dense(args.bias, bias), target.data());
-  target.finish();
+// oneDNN sees dense f32 memory, channels-last: half precision is converted, which costs little beside the products and
+// accumulates in f32.
+void conv_onednn(Ctx& ctx, const Conv::Args& args, Outputs<Conv>& out) {
+  const Tensor x = ctx.dense(args.x, Layout::channels_last, DType::f32);
+  const Tensor weight = ctx.dense(args.weight, Layout::contiguous, DType::f32);
+  const Tensor bias = ctx.dense(args.bias, Layout::contiguous, DType::f32);
+  const Tensor y = ctx.result(out[0], Layout::channels_last, DType::f32);
+  onednn_conv(ctx, Conv::shape(args), data_of<float>(x), data_of<float>(weight), data_of<float>(bias), data_of<float>(y));
 }
 
-void backward_data_library(Ctx&, const ConvBackwardData::Args& args, Outputs<ConvBackwardData>& out) {
-  const no_grad guard;
-  Tensor weight;
-  const Tensor grad = dense_nhwc(args.grad);
-  const Target target(out[0], true);
-  onednn_conv_backward_data(ConvBackwardData::shape(args), grad.data<float>(), dense(args.weight, weight),
-                            target.data());
-  target.finish();
+void backward_data_onednn(Ctx& ctx, const ConvBackwardData::Args& args, Outputs<ConvBackwardData>& out) {
+  const Tensor grad = ctx.dense(args.grad, Layout::channels_last, DType::f32);
+  const Tensor weight = ctx.dense(args.weight, Layout::contiguous, DType::f32);
+  const Tensor grad_x = ctx.result(out[0], Layout::channels_last, DType::f32);
+  onednn_conv_backward_data(ctx, ConvBackwardData::shape(args), data_of<float>(grad), data_of<float>(weight),
+                            data_of<float>(grad_x));
 }
 
-void backward_filter_library(Ctx&, const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
-  const no_grad guard;
-  const Tensor grad = dense_nhwc(args.grad), x = dense_nhwc(args.x);
-  const Target weight(out[0], false), bias(out[1], false);
-  onednn_conv_backward_filter(ConvBackwardFilter::shape(args), grad.data<float>(), x.data<float>(), weight.data(),
-                              args.bias ? bias.data() : nullptr);
-  weight.finish();
-  bias.finish();
+void backward_filter_onednn(Ctx& ctx, const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
+  const Tensor grad = ctx.dense(args.grad, Layout::channels_last, DType::f32);
+  const Tensor x = ctx.dense(args.x, Layout::channels_last, DType::f32);
+  const Tensor weight = ctx.result(out[0], Layout::contiguous, DType::f32);
+  const Tensor bias = ctx.result(out[1], Layout::contiguous, DType::f32);
+  onednn_conv_backward_filter(ctx, ConvBackwardFilter::shape(args), data_of<float>(grad), data_of<float>(x),
+                              data_of<float>(weight), args.bias ? data_of<float>(bias) : nullptr);
 }
 
 }  // namespace
 
 void register_conv_host();
 void register_conv_host() {
-  register_kernel<Conv>(DeviceType::cpu, &conv_library, Variant::library,
+  constexpr VariantInfo onednn{.name = "onednn"}, generic{.name = "generic", .rank = 100};
+  register_kernel<Conv>(DeviceType::cpu, &conv_onednn, onednn,
                         [](const Conv::Args& args) { return has_fast_form(args.x.dtype(), Conv::shape(args)); });
-  register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data_library, Variant::library,
-                                    [](const ConvBackwardData::Args& args) {
-                                      return has_fast_form(args.grad.dtype(), ConvBackwardData::shape(args));
-                                    });
-  register_kernel<ConvBackwardFilter>(DeviceType::cpu, &backward_filter_library, Variant::library,
-                                      [](const ConvBackwardFilter::Args& args) {
-                                        return has_fast_form(args.grad.dtype(), ConvBackwardFilter::shape(args));
-                                      });
-  register_kernel<Conv>(DeviceType::cpu, &conv_generic);
-  register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data_generic);
-  register_kernel<ConvBackwardFilter>(DeviceType::cpu, &backward_filter_generic);
+  register_kernel<ConvBackwardData>(
+      DeviceType::cpu, &backward_data_onednn, onednn,
+      [](const ConvBackwardData::Args& args) { return has_fast_form(args.grad.dtype(), ConvBackwardData::shape(args)); });
+  register_kernel<ConvBackwardFilter>(
+      DeviceType::cpu, &backward_filter_onednn, onednn,
+      [](const ConvBackwardFilter::Args& args) { return has_fast_form(args.grad.dtype(), ConvBackwardFilter::shape(args)); });
+  register_kernel<Conv>(DeviceType::cpu, &conv_generic, generic);
+  register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data_generic, generic);
+  register_kernel<ConvBackwardFilter>(DeviceType::cpu, &backward_filter_generic, generic);
 }
 
 }  // namespace farro

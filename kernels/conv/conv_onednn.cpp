@@ -1,5 +1,5 @@
-// Called by conv_kernels.cpp. A thread keeps the primitives it made, keyed by everything they were made from; a call
-// looks its primitive up (0.1 us), points the memory objects at the tensors and runs. The invariant: no result depends
+// Called by conv.host.cpp. Primitives stand in the plan cache, keyed by everything they were made from; a call looks its
+// primitive up (0.2 us), points memory objects of its own at the tensors and runs. The invariant: no result depends
 // on the number of threads. Forward and backward-data only split independent results. Backward-filter sums over the
 // batch, which oneDNN would split by threads; so the batch is cut into parts that depend on the shape alone, each part
 // is summed by a single-threaded primitive, and the parts are added in order.

@@ -1,6 +1,5 @@
 // The CPU kernels of embedding: copies and sums of whole rows.
 #include <farro/core/util/parallel.h>
-#include <farro/kernels/cpu/operand.h>
 #include <farro/kernels/embedding/embedding.op.h>
 #include <farro/kernels/pointwise/copy.op.h>
 
@@ -18,8 +17,8 @@ void check_indices(const Tensor& indices, int64_t rows) {
                 " at position ", i, " (indices: ", indices, ")");
 }
 
-void forward_kernel(Ctx&, const Embedding::Args& args, Outputs<Embedding>& out) {
-  const Tensor indices = dense(args.indices);
+void forward_kernel(Ctx& ctx, const Embedding::Args& args, Outputs<Embedding>& out) {
+  const Tensor indices = ctx.dense(args.indices);
   check_indices(indices, args.weight.sizes()[0]);
   const size_t item = item_size(args.weight.dtype());
   const int64_t width = args.weight.sizes()[1];
@@ -51,18 +50,17 @@ void add_rows(const T* g, const int64_t* index, int64_t count, int64_t width, in
   });
 }
 
-void backward_kernel(Ctx&, const EmbeddingBackward::Args& args, Outputs<EmbeddingBackward>& out) {
-  const Tensor g = dense(args.grad), indices = dense(args.indices);
+void backward_kernel(Ctx& ctx, const EmbeddingBackward::Args& args, Outputs<EmbeddingBackward>& out) {
+  const Tensor g = ctx.dense(args.grad), indices = ctx.dense(args.indices);
   check_indices(indices, args.rows);
-  const DenseResult result(out[0]);
-  const Tensor& sums = result.tensor();
+  const Tensor result = ctx.result(out[0]);
+  const Tensor& sums = result;
   if (sums.numel() > 0) std::memset(sums.raw_data(), 0, sums.nbytes());
   const int64_t *index = data_of<int64_t>(indices), width = args.grad.sizes().back();
   if (g.dtype() == DType::f64)
     add_rows(data_of<double>(g), index, indices.numel(), width, args.padding_idx, data_of<double>(sums));
   else
     add_rows(data_of<float>(g), index, indices.numel(), width, args.padding_idx, data_of<float>(sums));
-  result.finish();
 }
 
 }  // namespace

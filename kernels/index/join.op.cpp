@@ -1,49 +1,32 @@
-// cat has one kernel for every device: it is made of copies into the parts of the result.
 #include <farro/kernels/index/join.op.h>
 
 #include <farro/autograd/call/call.h>
 #include <farro/core/op/promotion.h>
 #include <farro/kernels/index/join.h>
-#include <farro/kernels/pointwise/copy.op.h>
 
 #include <algorithm>
 
 namespace farro {
 
+bool Cat::passed_over(const Tensor& tensor) { return tensor.dim() == 1 && tensor.sizes()[0] == 0; }
+
 namespace {
-
-bool passed_over(const Tensor& tensor) { return tensor.dim() == 1 && tensor.sizes()[0] == 0; }
-
 // The tensor that says what the others must look like: the first that is not passed over.
 const Tensor& model(TensorList tensors) {
   for (const Tensor& tensor : tensors)
-    if (!passed_over(tensor)) return tensor;
+    if (!Cat::passed_over(tensor)) return tensor;
   return tensors[0];
 }
-
-int cat_dim(const Cat::Args& args) { return normalize_dim("cat", args.dim, model(args.tensors).dim()); }
-
-void cat_kernel(Ctx&, const Cat::Args& args, Outputs<Cat>& out) {
-  const int dim = cat_dim(args);
-  int64_t at = 0;
-  for (const Tensor& tensor : args.tensors) {
-    if (passed_over(tensor)) continue;
-    Shape sizes = out[0].sizes();
-    sizes[dim] = tensor.sizes()[dim];
-    const int64_t offset = out[0].storage_offset() + at * out[0].strides()[dim];
-    copy_elements(make_view(out[0], sizes, out[0].strides(), offset), tensor);
-    at += sizes[dim];
-  }
-}
-
 }  // namespace
+
+int Cat::along(const Args& args) { return normalize_dim("cat", args.dim, model(args.tensors).dim()); }
 
 TensorSpec Cat::infer(const Args& args) {
   FARRO_CHECK(!args.tensors.empty(), ValueError, "cat: tensors must not be empty, got an empty list");
   const Tensor& like = model(args.tensors);
   FARRO_CHECK(like.dim() > 0, ShapeError, "cat: tensors must have at least one dimension, got ", like,
               "; stack makes a new one");
-  const int dim = cat_dim(args);
+  const int dim = along(args);
   Shape sizes = like.sizes();
   sizes[dim] = 0;
   for (size_t i = 0; i < args.tensors.size(); ++i) {
@@ -60,7 +43,7 @@ TensorSpec Cat::infer(const Args& args) {
 
 Grads Cat::backward(const Back<Cat>& b) {
   Grads result(b.args.tensors.size());
-  const int64_t dim = cat_dim(b.args);
+  const int64_t dim = along(b.args);
   int64_t at = 0;
   for (size_t i = 0; i < result.size(); ++i) {
     const Tensor& tensor = b.args.tensors[i];
@@ -83,8 +66,6 @@ Cost Cat::cost(const Args& args) {
 void register_join();
 void register_join() {
   register_op<Cat>();
-  register_kernel<Cat>(DeviceType::cpu, &cat_kernel);
-  register_kernel<Cat>(DeviceType::cuda, &cat_kernel);
 }
 
 Tensor cat(TensorList tensors, int64_t dim) { return call<Cat>({tensors, dim}); }

@@ -13,6 +13,9 @@ struct Cat {
     static constexpr std::array names{"tensors", "dim"};
   };
   static constexpr Keep kKeep = Keep::sizes<Args>("tensors");
+  // As in PyTorch, a tensor of sizes [0] is left out whatever the others look like.
+  static bool passed_over(const Tensor& tensor);
+  static int along(const Args& args);  // the dimension, not negative
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<Cat>& b);
   static Cost cost(const Args& args);

@@ -1,5 +1,4 @@
 #include <farro/core/util/parallel.h>
-#include <farro/kernels/cpu/operand.h>
 #include <farro/kernels/loss/cross_entropy.op.h>
 #include <farro/kernels/loss/targets.h>
 #include <farro/kernels/softmax/exp_rows.h>
@@ -117,34 +116,32 @@ void backward(const Tensor& grad, const Tensor& logits, const Tensor& peak, cons
   });
 }
 
-void forward_kernel(Ctx&, const CrossEntropy::Args& args, Outputs<CrossEntropy>& out) {
+void forward_kernel(Ctx& ctx, const CrossEntropy::Args& args, Outputs<CrossEntropy>& out) {
   const int64_t classes = args.logits.sizes()[1];
-  const Tensor x = dense(args.logits), target = dense(args.target), weight = dense(args.weight);
+  const Tensor x = ctx.dense(args.logits), target = ctx.dense(args.target), weight = ctx.dense(args.weight);
   check_classes(CrossEntropy::info.name, target, classes, args.ignore_index);
-  const DenseResult loss(out[0]);
+  const Tensor loss = ctx.result(out[0]);
   const auto run = [&]<class T>(T) {
     const Targets<T> targets(target, weight, classes, args.ignore_index, args.label_smoothing);
-    forward(x, targets, args, loss.tensor(), out[1], out[2], out[3]);
+    forward(x, targets, args, loss, out[1], out[2], out[3]);
   };
   if (x.dtype() == DType::f64) run(double{});
   else run(float{});
-  loss.finish();
 }
 
-void backward_kernel(Ctx&, const CrossEntropyBackward::Args& args, Outputs<CrossEntropyBackward>& out) {
+void backward_kernel(Ctx& ctx, const CrossEntropyBackward::Args& args, Outputs<CrossEntropyBackward>& out) {
   if (out[0].numel() == 0) return;
-  const Tensor g = dense(args.grad), x = dense(args.logits), target = dense(args.target);
-  const Tensor peak = dense(args.peak), log_sum = dense(args.log_sum), weight = dense(args.weight);
+  const Tensor g = ctx.dense(args.grad), x = ctx.dense(args.logits), target = ctx.dense(args.target);
+  const Tensor peak = ctx.dense(args.peak), log_sum = ctx.dense(args.log_sum), weight = ctx.dense(args.weight);
   check_classes(CrossEntropyBackward::info.name, target, args.logits.sizes()[1], args.ignore_index);
-  const DenseResult result(out[0]);
+  const Tensor result = ctx.result(out[0]);
   const auto run = [&]<class T>(T) {
     const Targets<T> targets(target, weight, args.logits.sizes()[1], args.ignore_index, args.label_smoothing);
     const double factor = args.reduction == Reduction::mean ? 1 / static_cast<double>(*data_of<T>(args.total)) : 1;
-    backward(g, x, peak, log_sum, targets, factor, args.reduction == Reduction::none, result.tensor());
+    backward(g, x, peak, log_sum, targets, factor, args.reduction == Reduction::none, result);
   };
   if (x.dtype() == DType::f64) run(double{});
   else run(float{});
-  result.finish();
 }
 
 }  // namespace

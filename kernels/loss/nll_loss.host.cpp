@@ -1,6 +1,5 @@
 // The CPU kernels of nll_loss. They touch one element a row, so there is nothing to vectorise.
 #include <farro/core/util/parallel.h>
-#include <farro/kernels/cpu/operand.h>
 #include <farro/kernels/loss/nll_loss.op.h>
 #include <farro/kernels/loss/targets.h>
 
@@ -49,23 +48,21 @@ void backward(const Tensor& grad, const Tensor& target, const T* weight, const N
   });
 }
 
-void forward_kernel(Ctx&, const NllLoss::Args& args, Outputs<NllLoss>& out) {
-  const Tensor x = dense(args.log_probs), target = dense(args.target), weight = dense(args.weight);
+void forward_kernel(Ctx& ctx, const NllLoss::Args& args, Outputs<NllLoss>& out) {
+  const Tensor x = ctx.dense(args.log_probs), target = ctx.dense(args.target), weight = ctx.dense(args.weight);
   check_classes(NllLoss::info.name, target, x.sizes()[1], args.ignore_index);
-  const DenseResult loss(out[0]);
-  if (x.dtype() == DType::f64) forward(x, target, data_of<double>(weight), args, loss.tensor(), out[1]);
-  else forward(x, target, data_of<float>(weight), args, loss.tensor(), out[1]);
-  loss.finish();
+  const Tensor loss = ctx.result(out[0]);
+  if (x.dtype() == DType::f64) forward(x, target, data_of<double>(weight), args, loss, out[1]);
+  else forward(x, target, data_of<float>(weight), args, loss, out[1]);
 }
 
-void backward_kernel(Ctx&, const NllLossBackward::Args& args, Outputs<NllLossBackward>& out) {
+void backward_kernel(Ctx& ctx, const NllLossBackward::Args& args, Outputs<NllLossBackward>& out) {
   if (out[0].numel() == 0) return;
-  const Tensor g = dense(args.grad), target = dense(args.target), weight = dense(args.weight);
+  const Tensor g = ctx.dense(args.grad), target = ctx.dense(args.target), weight = ctx.dense(args.weight);
   check_classes(NllLossBackward::info.name, target, args.classes, args.ignore_index);
-  const DenseResult result(out[0]);
-  if (g.dtype() == DType::f64) backward(g, target, data_of<double>(weight), args, data_of<double>(result.tensor()));
-  else backward(g, target, data_of<float>(weight), args, data_of<float>(result.tensor()));
-  result.finish();
+  const Tensor result = ctx.result(out[0]);
+  if (g.dtype() == DType::f64) backward(g, target, data_of<double>(weight), args, data_of<double>(result));
+  else backward(g, target, data_of<float>(weight), args, data_of<float>(result));
 }
 
 }  // namespace

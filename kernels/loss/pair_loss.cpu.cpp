@@ -1,6 +1,5 @@
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/cpu/lanes.h>
-#include <farro/kernels/cpu/operand.h>
 #include <farro/kernels/cpu/vector_math.h>
 #include <farro/kernels/loss/pair_loss.op.h>
 

@@ -1,5 +1,5 @@
 // The CPU kernels of matmul and linear: turn tensors into products of matrices for run_gemm().
-#include <farro/autograd/node/grad_mode.h>
+#include <farro/core/op/op_table.h>
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/matmul/gemm.h>
 #include <farro/kernels/matmul/matmul.op.h>
@@ -94,13 +94,12 @@ void matmul_cpu(Ctx&, const Matmul::Args& args, Outputs<Matmul>& outputs) {
   parallel_for(batches, 1 + static_cast<int64_t>(262144 / (flops + 1)), run);
 }
 
-void linear_cpu(Ctx&, const Linear::Args& args, Outputs<Linear>& outputs) {
+void linear_cpu(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& outputs) {
   const Tensor& out = outputs[0];
   if (out.numel() == 0) return;
-  const no_grad guard;
   const auto stride = row_stride(*args.x.impl());
-  const Tensor x = stride ? args.x : args.x.contiguous();
-  const Tensor bias = args.bias.defined() ? args.bias.contiguous() : Tensor();
+  const Tensor x = stride ? args.x : ctx.dense(args.x, Layout::contiguous, args.x.dtype());
+  const Tensor bias = ctx.dense(args.bias, Layout::contiguous, args.bias.defined() ? args.bias.dtype() : DType::f32);
   const TensorImpl &weight = *args.weight.impl(), &in = *x.impl();
   Gemm gemm{};
   gemm.m = row_count(in.sizes);
@@ -114,7 +113,7 @@ void linear_cpu(Ctx&, const Linear::Args& args, Outputs<Linear>& outputs) {
   gemm.b_col = weight.strides[0];
   gemm.c = out.raw_data();
   gemm.c_row = gemm.n;
-  gemm.bias = bias.defined() ? bias.raw_data() : nullptr;
+  gemm.bias = data_of<void>(bias);
   run_gemm(in.dtype, gemm);
 }
 

@@ -1,6 +1,6 @@
 // The CPU kernels of batch normalisation: layouts, per-channel coefficients in f64, and the calls of the loops.
-#include <farro/autograd/call/inplace.h>
 #include <farro/core/dtype/visit.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/norm/batch_norm.op.h>
 #include <farro/kernels/norm/batch_norm_loops.h>
 
@@ -15,36 +15,21 @@ const BatchNormLoops* batch_norm_loops = nullptr;
 namespace {
 
 // The memory of x and of everything shaped like it: channels-last where x is, or where there is only one position.
-struct Layout {
-  MemoryFormat format = MemoryFormat::contiguous;
+struct ChannelLayout {
+  Layout layout = Layout::contiguous;
   ChannelCall call;
 
-  explicit Layout(const Tensor& x) {
+  explicit ChannelLayout(const Tensor& x) {
     const int64_t n = x.size(0), channels = x.size(1);
     const bool last = !x.is_contiguous() && x.is_contiguous(MemoryFormat::channels_last);
-    if (last) format = MemoryFormat::channels_last;
+    if (last) layout = Layout::channels_last;
     const int64_t positions = x.numel() / (n * channels);
     call = {x.dtype() == DType::f64 ? DType::f64 : DType::f32, last ? n * positions : n, channels,
             last ? 1 : positions};
   }
-  Tensor dense(const Tensor& t) const { return t.to(call.dtype).contiguous(format); }
-};
-
-// Half precision is computed in f32 and copied into the result.
-class Result {
- public:
-  Result(const Tensor& out, const Layout& layout) : out_(out), work_(out) {
-    if (out.dtype() != layout.call.dtype)
-      work_ = empty_strided(out.sizes(), out.strides(), {.dtype = layout.call.dtype, .device = out.device()});
-  }
-  void* data() const { return work_.raw_data(); }
-  void finish() const {
-    if (!work_.is_same(out_)) detail::copy_data(out_, work_);
-  }
-
- private:
-  const Tensor& out_;
-  Tensor work_;
+  Tensor dense(Ctx& ctx, const Tensor& t) const { return ctx.dense(t, layout, call.dtype); }
+  // Half precision is computed in f32.
+  Tensor result(Ctx& ctx, const Tensor& out) const { return ctx.result(out, layout, call.dtype); }
 };
 
 using Values = std::vector<double>;
@@ -61,7 +46,7 @@ Tensor tensor_of(const Values& values, DType dtype) {
   return out;
 }
 
-void normalize(const Layout& layout, const Tensor& x, const Tensor& weight, const Tensor& bias, const Values& mean,
+void normalize(Ctx& ctx, const ChannelLayout& layout, const Tensor& x, const Tensor& weight, const Tensor& bias, const Values& mean,
                const Values& var, double eps, const Tensor& y) {
   const size_t channels = mean.size();
   Values scale = values_of(weight, channels, 1);
@@ -69,17 +54,15 @@ void normalize(const Layout& layout, const Tensor& x, const Tensor& weight, cons
   const DType dtype = layout.call.dtype;
   const Tensor middle = tensor_of(mean, dtype), scales = tensor_of(scale, dtype),
                shifts = tensor_of(values_of(bias, channels, 0), dtype);
-  const Result result(y, layout);
+  const Tensor result = layout.result(ctx, y);
   batch_norm_loops->normalize(layout.call, x.raw_data(), middle.raw_data(), scales.raw_data(), shifts.raw_data(),
-                              result.data());
-  result.finish();
+                              result.raw_data());
 }
 
-void batch_norm_cpu(Ctx&, const BatchNorm::Args& args, Outputs<BatchNorm>& out) {
+void batch_norm_cpu(Ctx& ctx, const BatchNorm::Args& args, Outputs<BatchNorm>& out) {
   if (args.x.numel() == 0) return;
-  const no_grad guard;
-  const Layout layout(args.x);
-  const Tensor x = layout.dense(args.x);
+  const ChannelLayout layout(args.x);
+  const Tensor x = layout.dense(ctx, args.x);
   const size_t channels = static_cast<size_t>(layout.call.channels);
   // Deviations from some value of the channel: then the square of the mean does not swallow the variance.
   Values centre(channels), sums(2 * channels), var(channels);
@@ -95,32 +78,30 @@ void batch_norm_cpu(Ctx&, const BatchNorm::Args& args, Outputs<BatchNorm>& out) 
     mean[c] += off;
     var[c] = std::max(sums[channels + c] / count - off * off, 0.0);
   }
-  detail::copy_data(out[1], tensor_of(mean, layout.call.dtype));
-  detail::copy_data(out[2], tensor_of(var, layout.call.dtype));
+  copy_elements(out[1], tensor_of(mean, layout.call.dtype));
+  copy_elements(out[2], tensor_of(var, layout.call.dtype));
   // What backward will see: the statistics as they are returned.
-  normalize(layout, x, args.weight, args.bias, out[1].to_vector<double>(), out[2].to_vector<double>(), args.eps,
+  normalize(ctx, layout, x, args.weight, args.bias, out[1].to_vector<double>(), out[2].to_vector<double>(), args.eps,
             out[0]);
 }
 
-void batch_norm_eval_cpu(Ctx&, const BatchNormEval::Args& args, Outputs<BatchNormEval>& out) {
+void batch_norm_eval_cpu(Ctx& ctx, const BatchNormEval::Args& args, Outputs<BatchNormEval>& out) {
   if (args.x.numel() == 0) return;
-  const no_grad guard;
-  const Layout layout(args.x);
-  normalize(layout, layout.dense(args.x), args.weight, args.bias, args.mean.to_vector<double>(),
+  const ChannelLayout layout(args.x);
+  normalize(ctx, layout, layout.dense(ctx, args.x), args.weight, args.bias, args.mean.to_vector<double>(),
             args.var.to_vector<double>(), args.eps, out[0]);
 }
 
-void batch_norm_backward_cpu(Ctx&, const BatchNormBackward::Args& args, Outputs<BatchNormBackward>& out) {
+void batch_norm_backward_cpu(Ctx& ctx, const BatchNormBackward::Args& args, Outputs<BatchNormBackward>& out) {
   if (args.x.numel() == 0) {
-    for (int i : {1, 2}) out[static_cast<size_t>(i)].zero_();
+    for (size_t i : {1, 2}) copy_elements(out[i], tensor_of({0}, out[i].dtype()));
     return;
   }
-  const no_grad guard;
-  const Layout layout(args.x);
+  const ChannelLayout layout(args.x);
   const DType dtype = layout.call.dtype;
   const size_t channels = static_cast<size_t>(layout.call.channels);
   const double count = static_cast<double>(args.x.numel()) / static_cast<double>(channels);
-  const Tensor x = layout.dense(args.x), grad = layout.dense(args.grad), mean = args.mean.to(dtype).contiguous();
+  const Tensor x = layout.dense(ctx, args.x), grad = layout.dense(ctx, args.grad), mean = ctx.dense(args.mean, Layout::contiguous, dtype);
   Values partial(static_cast<size_t>(batch_norm_loops->parts(layout.call)) * 2 * channels), sums(2 * channels);
   batch_norm_loops->gradient_sums(layout.call, grad.raw_data(), x.raw_data(), mean.to_vector<double>().data(),
                                   partial.data(), sums.data());
@@ -134,14 +115,13 @@ void batch_norm_backward_cpu(Ctx&, const BatchNormBackward::Args& args, Outputs<
     shift[c] = scale[c] * sums[c] / count;
     slope[c] = scale[c] * r * grad_weight[c] / count;
   }
-  detail::copy_data(out[1], tensor_of(grad_weight, dtype));
-  detail::copy_data(out[2], tensor_of(Values(sums.begin(), sums.begin() + static_cast<int64_t>(channels)), dtype));
+  copy_elements(out[1], tensor_of(grad_weight, dtype));
+  copy_elements(out[2], tensor_of(Values(sums.begin(), sums.begin() + static_cast<int64_t>(channels)), dtype));
   if (!args.need_x) return;
   const Tensor scales = tensor_of(scale, dtype), slopes = tensor_of(slope, dtype), shifts = tensor_of(shift, dtype);
-  const Result result(out[0], layout);
+  const Tensor result = layout.result(ctx, out[0]);
   batch_norm_loops->gradient(layout.call, grad.raw_data(), x.raw_data(), mean.raw_data(), scales.raw_data(),
-                             slopes.raw_data(), shifts.raw_data(), result.data());
-  result.finish();
+                             slopes.raw_data(), shifts.raw_data(), result.raw_data());
 }
 
 }  // namespace

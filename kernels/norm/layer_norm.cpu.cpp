@@ -1,6 +1,5 @@
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/cpu/lanes.h>
-#include <farro/kernels/cpu/operand.h>
 #include <farro/kernels/norm/layer_norm.op.h>
 
 #include <algorithm>
@@ -142,51 +141,46 @@ void in_type(const Tensor& x, Fn fn) {
   else fn(float{});
 }
 
-void layer_norm_kernel(Ctx&, const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
-  const Tensor x = dense(args.x), weight = dense(args.weight), bias = dense(args.bias);
-  const DenseResult y(out[0]);
+void layer_norm_kernel(Ctx& ctx, const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
+  const Tensor x = ctx.dense(args.x), weight = ctx.dense(args.weight), bias = ctx.dense(args.bias);
+  const Tensor y = ctx.result(out[0]);
   const int64_t n = row_length(x, args.dims), rows = out[1].numel();
   in_type(x, [&]<class T>(T) {
-    forward<T, true>(data_of<T>(x), data_of<T>(weight), data_of<T>(bias), data_of<T>(y.tensor()), data_of<T>(out[1]),
+    forward<T, true>(data_of<T>(x), data_of<T>(weight), data_of<T>(bias), data_of<T>(y), data_of<T>(out[1]),
                      data_of<T>(out[2]), rows, n, args.eps);
   });
-  y.finish();
 }
 
-void rms_norm_kernel(Ctx&, const RmsNorm::Args& args, Outputs<RmsNorm>& out) {
-  const Tensor x = dense(args.x), weight = dense(args.weight);
-  const DenseResult y(out[0]);
+void rms_norm_kernel(Ctx& ctx, const RmsNorm::Args& args, Outputs<RmsNorm>& out) {
+  const Tensor x = ctx.dense(args.x), weight = ctx.dense(args.weight);
+  const Tensor y = ctx.result(out[0]);
   const int64_t n = row_length(x, args.dims), rows = out[1].numel();
   in_type(x, [&]<class T>(T) {
-    forward<T, false>(data_of<T>(x), data_of<T>(weight), nullptr, data_of<T>(y.tensor()), nullptr, data_of<T>(out[1]), rows,
+    forward<T, false>(data_of<T>(x), data_of<T>(weight), nullptr, data_of<T>(y), nullptr, data_of<T>(out[1]), rows,
                       n, args.eps);
   });
-  y.finish();
 }
 
-void layer_norm_backward_kernel(Ctx&, const LayerNormBackward::Args& args, Outputs<LayerNormBackward>& out) {
-  const Tensor g = dense(args.grad), x = dense(args.x), mean = dense(args.mean), rstd = dense(args.rstd);
-  const Tensor weight = dense(args.weight);
-  const DenseResult gx(out[0]), gw(out[1]), gb(out[2]);
+void layer_norm_backward_kernel(Ctx& ctx, const LayerNormBackward::Args& args, Outputs<LayerNormBackward>& out) {
+  const Tensor g = ctx.dense(args.grad), x = ctx.dense(args.x), mean = ctx.dense(args.mean), rstd = ctx.dense(args.rstd);
+  const Tensor weight = ctx.dense(args.weight);
+  const Tensor gx = ctx.result(out[0]), gw = ctx.result(out[1]), gb = ctx.result(out[2]);
   in_type(x, [&]<class T>(T) {
     backward<T, true>({data_of<T>(g), data_of<T>(x), data_of<T>(mean), data_of<T>(rstd), data_of<T>(weight),
-                       args.need_x ? data_of<T>(gx.tensor()) : nullptr, args.need_weight ? data_of<T>(gw.tensor()) : nullptr,
-                       args.need_bias ? data_of<T>(gb.tensor()) : nullptr, rstd.numel(), row_length(x, args.dims)});
+                       args.need_x ? data_of<T>(gx) : nullptr, args.need_weight ? data_of<T>(gw) : nullptr,
+                       args.need_bias ? data_of<T>(gb) : nullptr, rstd.numel(), row_length(x, args.dims)});
   });
-  for (const DenseResult* result : {&gx, &gw, &gb}) result->finish();
 }
 
-void rms_norm_backward_kernel(Ctx&, const RmsNormBackward::Args& args, Outputs<RmsNormBackward>& out) {
-  const Tensor g = dense(args.grad), x = dense(args.x), rstd = dense(args.rstd), weight = dense(args.weight);
-  const DenseResult gx(out[0]), gw(out[1]);
+void rms_norm_backward_kernel(Ctx& ctx, const RmsNormBackward::Args& args, Outputs<RmsNormBackward>& out) {
+  const Tensor g = ctx.dense(args.grad), x = ctx.dense(args.x), rstd = ctx.dense(args.rstd), weight = ctx.dense(args.weight);
+  const Tensor gx = ctx.result(out[0]), gw = ctx.result(out[1]);
   in_type(x, [&]<class T>(T) {
     backward<T, false>({data_of<T>(g), data_of<T>(x), nullptr, data_of<T>(rstd), data_of<T>(weight),
-                        args.need_x ? data_of<T>(gx.tensor()) : nullptr,
-                        args.need_weight ? data_of<T>(gw.tensor()) : nullptr, nullptr, rstd.numel(),
+                        args.need_x ? data_of<T>(gx) : nullptr,
+                        args.need_weight ? data_of<T>(gw) : nullptr, nullptr, rstd.numel(),
                         row_length(x, args.dims)});
   });
-  gx.finish();
-  gw.finish();
 }
 
 }  // namespace

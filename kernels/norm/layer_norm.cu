@@ -185,26 +185,10 @@ dim3 row_block(int64_t n) {
   return dim3(static_cast<unsigned>(std::clamp<int64_t>((runs + 31) / 32 * 32, 32, 256)));
 }
 
-Stream stream_of(const Tensor& tensor) { return cuda_backend().current_stream(tensor.device().index); }
-
-template <class Fn>
-void visit_floating(DType dtype, Fn&& fn) {
-  switch (dtype) {
-    case DType::f64:
-      return fn(TypeTag<double>{});
-    case DType::f16:
-      return fn(TypeTag<half>{});
-    case DType::bf16:
-      return fn(TypeTag<bfloat16>{});
-    default:
-      return fn(TypeTag<float>{});
-  }
-}
-
 // `mean` is undefined for rms_norm.
-void run_forward(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
+void run_forward(Ctx& ctx, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
                  const Tensor& mean, const Tensor& rstd, int64_t dims, double eps) {
-  visit_floating(x.dtype(), [&]<class T>(TypeTag<T>) {
+  visit_floating(ctx.op(), x.dtype(), [&]<class T>(TypeTag<T>) {
     using C = acc_t<T>;
     const auto [rows, n] = rows_of(x, dims);
     const T* in = static_cast<const T*>(x.raw_data());
@@ -216,24 +200,23 @@ void run_forward(const char* name, const Tensor& x, const Tensor& weight, const 
     const size_t row_bytes = static_cast<size_t>(n) * sizeof(C);
     const bool cached = row_bytes <= kCacheLimit - 32 * sizeof(C);
     simt::launch(norm_forward<T>,
-                 {.name = name,
+                 {.name = ctx.op(),
                   .grid = simt::blocks_for(rows, 1),
                   .block = row_block<T>(n),
                   .shared_bytes = cached ? row_bytes : 0,
                   .barriers = true},
-                 stream_of(x), in, w, b, out, data_or_null<C>(mean), static_cast<C*>(rstd.raw_data()), n, eps,
+                 ctx.stream(), in, w, b, out, data_or_null<C>(mean), static_cast<C*>(rstd.raw_data()), n, eps,
                  mean.defined(), vectors, cached);
   });
 }
 
 struct BackwardInputs {
-  const char* name;
   Tensor grad, x, mean, rstd, weight;
   int64_t dims;
 };
 
 template <class T>
-void run_backward_x(const BackwardInputs& in, const Tensor& grad_x) {
+void run_backward_x(Ctx& ctx, const BackwardInputs& in, const Tensor& grad_x) {
   using C = acc_t<T>;
   const auto [rows, n] = rows_of(in.x, in.dims);
   const T* grad = static_cast<const T*>(in.grad.raw_data());
@@ -243,71 +226,68 @@ void run_backward_x(const BackwardInputs& in, const Tensor& grad_x) {
   const bool vectors = simt::vectorizable(grad, n) && simt::vectorizable(x, n) && simt::vectorizable(weight, n) &&
                        simt::vectorizable(out, n);
   simt::launch(norm_backward_x<T>,
-               {.name = in.name, .grid = simt::blocks_for(rows, 1), .block = row_block<T>(n), .barriers = true},
-               stream_of(in.x), grad, x, data_or_null<const C>(in.mean), static_cast<const C*>(in.rstd.raw_data()),
+               {.name = ctx.op(), .grid = simt::blocks_for(rows, 1), .block = row_block<T>(n), .barriers = true},
+               ctx.stream(), grad, x, data_or_null<const C>(in.mean), static_cast<const C*>(in.rstd.raw_data()),
                weight, out, n, vectors);
 }
 
 // Undefined outputs are not wanted.
 template <class T>
-void run_backward_parameters(const BackwardInputs& in, const Tensor& grad_weight, const Tensor& grad_bias) {
+void run_backward_parameters(Ctx& ctx, const BackwardInputs& in, const Tensor& grad_weight, const Tensor& grad_bias) {
   using C = acc_t<T>;
   const auto [rows, n] = rows_of(in.x, in.dims);
   const int64_t chunks = std::clamp<int64_t>((rows + kRowsPerChunk - 1) / kRowsPerChunk, 1, kMaxChunks);
   const int64_t rows_per_chunk = (rows + chunks - 1) / chunks;
-  const TensorOptions options{.dtype = dtype_of<C>, .device = in.x.device()};
-  const Tensor partial_weight = grad_weight.defined() ? empty({chunks, n}, options) : Tensor();
-  const Tensor partial_bias = grad_bias.defined() ? empty({chunks, n}, options) : Tensor();
-  const Stream stream = stream_of(in.x);
+  C* const partial_weight = grad_weight.defined() ? ctx.scratch<C>(chunks * n) : nullptr;
+  C* const partial_bias = grad_bias.defined() ? ctx.scratch<C>(chunks * n) : nullptr;
+  const Stream stream = ctx.stream();
   simt::launch(norm_backward_partial<T>,
-               {.name = in.name,
+               {.name = ctx.op(),
                 .grid = dim3(simt::blocks_for(n, kTile), static_cast<unsigned>(chunks)),
                 .block = dim3(kTile, kTileRows),
                 .barriers = true},
                stream, static_cast<const T*>(in.grad.raw_data()), static_cast<const T*>(in.x.raw_data()),
                data_or_null<const C>(in.mean), static_cast<const C*>(in.rstd.raw_data()),
-               data_or_null<C>(partial_weight), data_or_null<C>(partial_bias), rows, n, rows_per_chunk);
-  const auto finish = [&](const Tensor& partial, const Tensor& out) {
+               partial_weight, partial_bias, rows, n, rows_per_chunk);
+  const auto finish = [&](const C* partial, const Tensor& out) {
     if (!out.defined()) return;
-    simt::launch(sum_chunks<T>, {.name = in.name, .grid = simt::blocks_for(n, 128), .block = 128}, stream,
-                 static_cast<const C*>(partial.raw_data()), static_cast<T*>(out.raw_data()), chunks, n);
+    simt::launch(sum_chunks<T>, {.name = ctx.op(), .grid = simt::blocks_for(n, 128), .block = 128}, stream,
+                 partial, static_cast<T*>(out.raw_data()), chunks, n);
   };
   finish(partial_weight, grad_weight);
   finish(partial_bias, grad_bias);
 }
 
-void run_backward(const BackwardInputs& in, const Tensor& grad_x, const Tensor& grad_weight, const Tensor& grad_bias) {
-  visit_floating(in.x.dtype(), [&]<class T>(TypeTag<T>) {
-    if (grad_x.defined()) run_backward_x<T>(in, grad_x);
-    if (grad_weight.defined() || grad_bias.defined()) run_backward_parameters<T>(in, grad_weight, grad_bias);
+void run_backward(Ctx& ctx, const BackwardInputs& in, const Tensor& grad_x, const Tensor& grad_weight, const Tensor& grad_bias) {
+  visit_floating(ctx.op(), in.x.dtype(), [&]<class T>(TypeTag<T>) {
+    if (grad_x.defined()) run_backward_x<T>(ctx, in, grad_x);
+    if (grad_weight.defined() || grad_bias.defined()) run_backward_parameters<T>(ctx, in, grad_weight, grad_bias);
   });
 }
 
-Tensor dense(const Tensor& tensor) { return tensor.defined() ? tensor.contiguous() : tensor; }
+// The kernels read every dtype.
+Tensor dense(Ctx& ctx, const Tensor& tensor) {
+  return tensor.defined() ? ctx.dense(tensor, Layout::contiguous, tensor.dtype()) : tensor;
+}
 Tensor wanted(bool need, const Tensor& out) { return need ? out : Tensor(); }
 
-void layer_norm_kernel(Ctx&, const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
-  const no_grad guard;
-  run_forward("layer_norm", dense(args.x), dense(args.weight), dense(args.bias), out[0], out[1], out[2], args.dims,
+void layer_norm_kernel(Ctx& ctx, const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
+  run_forward(ctx, dense(ctx, args.x), dense(ctx, args.weight), dense(ctx, args.bias), out[0], out[1], out[2], args.dims,
               args.eps);
 }
 
-void layer_norm_backward_kernel(Ctx&, const LayerNormBackward::Args& args, Outputs<LayerNormBackward>& out) {
-  const no_grad guard;
-  run_backward({"layer_norm_backward", dense(args.grad), dense(args.x), dense(args.mean), dense(args.rstd),
-                dense(args.weight), args.dims},
+void layer_norm_backward_kernel(Ctx& ctx, const LayerNormBackward::Args& args, Outputs<LayerNormBackward>& out) {
+  run_backward(ctx, {dense(ctx, args.grad), dense(ctx, args.x), dense(ctx, args.mean), dense(ctx, args.rstd),
+                dense(ctx, args.weight), args.dims},
                wanted(args.need_x, out[0]), wanted(args.need_weight, out[1]), wanted(args.need_bias, out[2]));
 }
 
-void rms_norm_kernel(Ctx&, const RmsNorm::Args& args, Outputs<RmsNorm>& out) {
-  const no_grad guard;
-  run_forward("rms_norm", dense(args.x), dense(args.weight), Tensor(), out[0], Tensor(), out[1], args.dims, args.eps);
+void rms_norm_kernel(Ctx& ctx, const RmsNorm::Args& args, Outputs<RmsNorm>& out) {
+  run_forward(ctx, dense(ctx, args.x), dense(ctx, args.weight), Tensor(), out[0], Tensor(), out[1], args.dims, args.eps);
 }
 
-void rms_norm_backward_kernel(Ctx&, const RmsNormBackward::Args& args, Outputs<RmsNormBackward>& out) {
-  const no_grad guard;
-  run_backward(
-      {"rms_norm_backward", dense(args.grad), dense(args.x), Tensor(), dense(args.rstd), dense(args.weight), args.dims},
+void rms_norm_backward_kernel(Ctx& ctx, const RmsNormBackward::Args& args, Outputs<RmsNormBackward>& out) {
+  run_backward(ctx, {dense(ctx, args.grad), dense(ctx, args.x), Tensor(), dense(ctx, args.rstd), dense(ctx, args.weight), args.dims},
       wanted(args.need_x, out[0]), wanted(args.need_weight, out[1]), Tensor());
 }
 

@@ -71,6 +71,4 @@ Tensor& Tensor::copy_(const Tensor& source) {
 Tensor& Tensor::fill_(Scalar value) { return call_inplace<Fill>({*this, value}, *this); }
 Tensor& Tensor::zero_() { return call_inplace<Fill>({*this, 0}, *this, "zero_"); }
 
-void detail::copy_data(const Tensor& target, const Tensor& source) { copy_elements(target, source); }
-
 }  // namespace farro

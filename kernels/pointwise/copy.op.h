@@ -53,9 +53,6 @@ struct Fill {
 // The number as a 0-dim host tensor of the target's compute type.
 Tensor fill_value(const Fill::Args& args);
 
-// Elements of `source`, broadcast and converted, into `target` on the same or another device: the body of both copies.
-void copy_elements(const Tensor& target, const Tensor& source);
-
 // The part of copy_elements that a device backend brings: strided copy with conversion within one device. Set when the
 // backend registers its kernels.
 using DeviceCopy = void (*)(const Tensor& target, const Tensor& source);

@@ -272,10 +272,11 @@ void run_strided(const char* name, const PointwiseNest& nest, const std::array<c
 // converted to out's dtype. Inputs of one element may live on the host. kFloatingOnly: the functor is not for integers.
 // kDense: functor maps a dtype to itself, so the dense kernel applies.
 template <bool kFloatingOnly, bool kDense, int N, class F>
-void run_pointwise_cuda(const char* name, const Tensor& out, const std::array<const Tensor*, N>& inputs, DType compute,
+void run_pointwise_cuda(Ctx& ctx, const Tensor& out, const std::array<const Tensor*, N>& inputs, DType compute,
                         const F& functor) {
   if (out.numel() == 0) return;
-  const Stream stream = cuda_backend().current_stream(out.device().index);
+  const Stream stream = ctx.stream();
+  const char* name = ctx.op();
   const PointwiseNest nest = make_pointwise_nest(out, inputs);
   if constexpr (kDense) {
     if (compute_type(out.dtype()) == compute && device::is_dense<N>(nest, out, inputs)) {
@@ -301,17 +302,17 @@ void run_pointwise_cuda(const char* name, const Tensor& out, const std::array<co
 namespace device {
 
 template <class Op, class F>
-void run_pointwise_op(const typename Op::Args& args, Outputs<Op>& out, const F& functor) {
+void run_pointwise_op(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out, const F& functor) {
   constexpr bool kTests = Op::kKind == PointwiseKind::comparison || Op::kKind == PointwiseKind::logical;
   const auto inputs = Op::inputs(args);
   constexpr int kInputs = static_cast<int>(std::tuple_size_v<std::remove_const_t<decltype(inputs)>>);
   run_pointwise_cuda<Op::kKind == PointwiseKind::floating, !kTests, kInputs>(
-      Op::info.name, out[0], inputs, pointwise_compute(Op::kKind, inputs), functor);
+      ctx, out[0], inputs, pointwise_compute(Op::kKind, inputs), functor);
 }
 
 template <class Op, class Make>
-void pointwise_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
-  run_pointwise_op<Op>(args, out, Make{}(args));
+void pointwise_kernel(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out) {
+  run_pointwise_op<Op>(ctx, args, out, Make{}(args));
 }
 
 }  // namespace device

@@ -35,11 +35,8 @@ void draw_dense(const Tensor& out, const PhiloxState& random, const DrawCall& ca
 
 }  // namespace
 
-void run_draw(const Tensor& out, const PhiloxState& random, const DrawCall& call) {
-  if (out.is_contiguous()) return draw_dense(out, random, call);
-  const Tensor dense = empty(out.sizes(), {.dtype = out.dtype(), .device = out.device()});
-  draw_dense(dense, random, call);
-  copy_elements(out, dense);
+void run_draw(Ctx& ctx, const Tensor& out, const PhiloxState& random, const DrawCall& call) {
+  draw_dense(ctx.result(out, Layout::contiguous, out.dtype()), random, call);
 }
 
 }  // namespace farro

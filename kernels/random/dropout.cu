@@ -22,18 +22,17 @@ __global__ void drop(const void* x, void* out, DType dtype, int64_t numel, C sca
   }
 }
 
-void dropout_kernel(Ctx&, const Dropout::Args& args, Outputs<Dropout>& out) {
-  const no_grad guard;
+void dropout_kernel(Ctx& ctx, const Dropout::Args& args, Outputs<Dropout>& out) {
   const uint64_t threshold = probability_threshold(args.p);
   if (threshold >> 32) {
-    out[0].zero_();
+    copy_elements(out[0], wrap_number(0));
     return;
   }
-  const Tensor x = args.x.contiguous();
+  const Tensor x = ctx.dense(args.x, Layout::contiguous, args.x.dtype());
   const auto run = [&]<class C>(C scale) {
     simt::launch(drop<C>,
                  {.name = "dropout", .grid = simt::blocks_for((x.numel() + 3) / 4, kThreads), .block = kThreads},
-                 cuda_backend().current_stream(x.device().index), x.raw_data(), out[0].raw_data(), x.dtype(), x.numel(),
+                 ctx.stream(), x.raw_data(), out[0].raw_data(), x.dtype(), x.numel(),
                  scale, static_cast<uint32_t>(threshold), args.random);
   };
   const double scale = 1 / (1 - args.p);

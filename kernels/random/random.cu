@@ -131,23 +131,17 @@ __global__ void draw_bernoulli(const void* p, void* out, DType dtype, int64_t nu
 constexpr int kThreads = 256;
 
 template <class Draw>
-void run_draw(const char* name, const Tensor& out, const PhiloxState& random, const Draw& draw) {
-  if (!out.is_contiguous()) {
-    const no_grad guard;
-    const Tensor dense = empty(out.sizes(), {.dtype = out.dtype(), .device = out.device()});
-    run_draw(name, dense, random, draw);
-    copy_elements(out, dense);
-    return;
-  }
+void run_draw(Ctx& ctx, const Tensor& out, const PhiloxState& random, const Draw& draw) {
+  const Tensor dense = ctx.result(out, Layout::contiguous, out.dtype());
   const int64_t blocks = (out.numel() + Draw::kValues - 1) / Draw::kValues;
-  simt::launch(fill_random<Draw>, {.name = name, .grid = simt::blocks_for(blocks, kThreads), .block = kThreads},
-               cuda_backend().current_stream(out.device().index), out.raw_data(), out.dtype(), out.numel(), random,
+  simt::launch(fill_random<Draw>, {.name = ctx.op(), .grid = simt::blocks_for(blocks, kThreads), .block = kThreads},
+               ctx.stream(), dense.raw_data(), out.dtype(), out.numel(), random,
                draw);
 }
 
-void uniform_kernel(Ctx&, const Uniform::Args& args, Outputs<Uniform>& out) {
+void uniform_kernel(Ctx& ctx, const Uniform::Args& args, Outputs<Uniform>& out) {
   const float scale = static_cast<float>(args.high - args.low), low = static_cast<float>(args.low);
-  const auto run = [&](const auto& draw) { run_draw("uniform", out[0], args.random, draw); };
+  const auto run = [&](const auto& draw) { run_draw(ctx, out[0], args.random, draw); };
   switch (out[0].dtype()) {
     case DType::f64:
       return run(UniformF64{args.high - args.low, args.low, args.high});
@@ -160,36 +154,35 @@ void uniform_kernel(Ctx&, const Uniform::Args& args, Outputs<Uniform>& out) {
   }
 }
 
-void normal_kernel(Ctx&, const Normal::Args& args, Outputs<Normal>& out) {
-  if (out[0].dtype() == DType::f64) return run_draw("normal", out[0], args.random, NormalF64{args.std, args.mean});
-  run_draw("normal", out[0], args.random, NormalF32{static_cast<float>(args.std), static_cast<float>(args.mean)});
+void normal_kernel(Ctx& ctx, const Normal::Args& args, Outputs<Normal>& out) {
+  if (out[0].dtype() == DType::f64) return run_draw(ctx, out[0], args.random, NormalF64{args.std, args.mean});
+  run_draw(ctx, out[0], args.random, NormalF32{static_cast<float>(args.std), static_cast<float>(args.mean)});
 }
 
-void bernoulli_fill_kernel(Ctx&, const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
+void bernoulli_fill_kernel(Ctx& ctx, const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
   const uint64_t threshold = probability_threshold(args.p);
   if (threshold >> 32) {
-    out[0].fill_(1);
+    copy_elements(out[0], wrap_number(1));
     return;
   }
-  run_draw("bernoulli_fill", out[0], args.random, BernoulliWords{static_cast<uint32_t>(threshold)});
+  run_draw(ctx, out[0], args.random, BernoulliWords{static_cast<uint32_t>(threshold)});
 }
 
-void randint_kernel(Ctx&, const RandInt::Args& args, Outputs<RandInt>& out) {
+void randint_kernel(Ctx& ctx, const RandInt::Args& args, Outputs<RandInt>& out) {
   const uint64_t range = static_cast<uint64_t>(args.high) - static_cast<uint64_t>(args.low);
   if (range <= kOneWordRange)
-    return run_draw("randint", out[0], args.random, RandIntOneWord{args.low, static_cast<uint32_t>(range)});
-  run_draw("randint", out[0], args.random, RandIntTwoWords{args.low, range});
+    return run_draw(ctx, out[0], args.random, RandIntOneWord{args.low, static_cast<uint32_t>(range)});
+  run_draw(ctx, out[0], args.random, RandIntTwoWords{args.low, range});
 }
 
-void bernoulli_kernel(Ctx&, const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
-  const no_grad guard;
-  const Tensor p = args.p.contiguous();
+void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
+  const Tensor p = ctx.dense(args.p, Layout::contiguous, args.p.dtype());
   if (p.numel() == 0) return;
   // Waits for the device. The CPU's function then says which probability is wrong.
   if (!logical_and(p >= 0, p <= 1).all().item<bool>()) bernoulli(p.to(Device::cpu()));
   simt::launch(draw_bernoulli,
                {.name = "bernoulli", .grid = simt::blocks_for((p.numel() + 3) / 4, kThreads), .block = kThreads},
-               cuda_backend().current_stream(p.device().index), p.raw_data(), out[0].raw_data(), p.dtype(), p.numel(),
+               ctx.stream(), p.raw_data(), out[0].raw_data(), p.dtype(), p.numel(),
                args.random);
 }
 

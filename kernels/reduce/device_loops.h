@@ -125,7 +125,7 @@ __global__ void reduce_chunks(ReduceWork<A> work, const A* partial, int64_t chun
 }
 
 template <class A, class F>
-void run_reduce(const char* name, const Tensor& out, const Tensor& input, uint32_t mask) {
+void run_reduce(Ctx& ctx, const Tensor& out, const Tensor& input, uint32_t mask) {
   const ReduceSides sides = reduce_sides(out, input, mask);
   ReduceWork<A> work{.in = input.raw_data(),
                      .out = out.raw_data(),
@@ -147,34 +147,29 @@ void run_reduce(const char* name, const Tensor& out, const Tensor& input, uint32
   const int64_t chunks = std::clamp<int64_t>(wanted, 1, kReduceMaxChunks);
   work.chunk = (work.length + chunks - 1) / chunks;
 
-  const Stream stream = cuda_backend().current_stream(input.device().index);
-  Tensor partial;
-  if (chunks > 1) {
-    partial = empty({chunks * work.outputs * static_cast<int64_t>(sizeof(A))},
-                    {.dtype = DType::u8, .device = input.device()});
-    work.partial = static_cast<A*>(partial.raw_data());
-  }
+  const Stream stream = ctx.stream();
+  if (chunks > 1) work.partial = ctx.scratch<A>(chunks * work.outputs);
   const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(chunks));
   if (columns) {
     const auto rows = static_cast<unsigned>(std::clamp<int64_t>(work.chunk, 1, kReduceTileRows));
-    simt::launch(reduce_columns<A, F>, {.name = name, .grid = grid, .block = dim3(kReduceTile, rows), .barriers = true},
+    simt::launch(reduce_columns<A, F>, {.name = ctx.op(), .grid = grid, .block = dim3(kReduceTile, rows), .barriers = true},
                  stream, work);
   } else {
     const auto threads =
         static_cast<unsigned>(std::clamp<int64_t>((work.chunk + 31) / 32 * 32, simt::kWarpSize, kReduceThreads));
-    simt::launch(reduce_rows<A, F>, {.name = name, .grid = grid, .block = threads, .barriers = true}, stream, work);
+    simt::launch(reduce_rows<A, F>, {.name = ctx.op(), .grid = grid, .block = threads, .barriers = true}, stream, work);
   }
   if (chunks == 1) return;
   const A* from = std::exchange(work.partial, nullptr);
-  simt::launch(reduce_chunks<A, F>, {.name = name, .grid = simt::blocks_for(work.outputs, 128), .block = 128}, stream,
+  simt::launch(reduce_chunks<A, F>, {.name = ctx.op(), .grid = simt::blocks_for(work.outputs, 128), .block = 128}, stream,
                work, from, chunks);
 }
 
 template <class Op, class F>
-void reduce_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
+void reduce_kernel(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out) {
   const uint32_t mask = reduced_dims(Op::info.name, args.input, args.dims);
-  if (is_floating(args.input.dtype())) return run_reduce<double, F>(Op::info.name, out[0], args.input, mask);
-  run_reduce<uint64_t, F>(Op::info.name, out[0], args.input, mask);
+  if (is_floating(args.input.dtype())) return run_reduce<double, F>(ctx, out[0], args.input, mask);
+  run_reduce<uint64_t, F>(ctx, out[0], args.input, mask);
 }
 
 }  // namespace device

@@ -1,5 +1,4 @@
 #include <farro/core/util/parallel.h>
-#include <farro/kernels/cpu/operand.h>
 #include <farro/kernels/softmax/exp_rows.h>
 #include <farro/kernels/softmax/softmax.op.h>
 
@@ -167,25 +166,23 @@ void run_backward(const Tensor& grad, const Tensor& output, const Tensor& result
 }
 
 template <class Op, bool kLog>
-void forward_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
+void forward_kernel(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out) {
   if (out[0].numel() == 0) return;
-  const Tensor x = dense(args.x);
-  const DenseResult result(out[0]);
+  const Tensor x = ctx.dense(args.x);
+  const Tensor result = ctx.result(out[0]);
   const SoftmaxShape shape = softmax_shape(x.sizes(), args.dim);
-  if (x.dtype() == DType::f64) run_forward<double, kLog>(x, result.tensor(), shape);
-  else run_forward<float, kLog>(x, result.tensor(), shape);
-  result.finish();
+  if (x.dtype() == DType::f64) run_forward<double, kLog>(x, result, shape);
+  else run_forward<float, kLog>(x, result, shape);
 }
 
 template <class Op, bool kLog>
-void backward_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
+void backward_kernel(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out) {
   if (out[0].numel() == 0) return;
-  const Tensor g = dense(args.grad), y = dense(args.output);
-  const DenseResult result(out[0]);
+  const Tensor g = ctx.dense(args.grad), y = ctx.dense(args.output);
+  const Tensor result = ctx.result(out[0]);
   const SoftmaxShape shape = softmax_shape(y.sizes(), args.dim);
-  if (y.dtype() == DType::f64) run_backward<double, kLog>(g, y, result.tensor(), shape);
-  else run_backward<float, kLog>(g, y, result.tensor(), shape);
-  result.finish();
+  if (y.dtype() == DType::f64) run_backward<double, kLog>(g, y, result, shape);
+  else run_backward<float, kLog>(g, y, result, shape);
 }
 
 }  // namespace

@@ -53,21 +53,9 @@ Cost SliceBackward::cost(const Args& args) {
                                                            static_cast<double>(item_size(args.grad.dtype()))};
 }
 
-namespace {
-// On every device: made of fill and copy.
-void slice_backward_kernel(Ctx&, const SliceBackward::Args& args, Outputs<SliceBackward>& out) {
-  const no_grad guard;
-  out[0].zero_();
-  const Slice1d::Args slice{out[0], args.dim, args.start, args.grad.sizes()[static_cast<int>(args.dim)], args.step};
-  call_view<Slice1d>(slice).copy_(args.grad);
-}
-}  // namespace
-
 void register_view();
 void register_view() {
   register_ops<Reinterpret, Permute, Expand, Slice1d, SliceBackward>();
-  register_kernel<SliceBackward>(DeviceType::cpu, &slice_backward_kernel);
-  register_kernel<SliceBackward>(DeviceType::cuda, &slice_backward_kernel);
 }
 
 namespace {
