@@ -6,7 +6,7 @@ foreach(folder IN LISTS farro_folders)
   list(APPEND farro_sources ${found})
 endforeach()
 # The device layer is built into the backend libraries, once per runtime.
-list(FILTER farro_sources EXCLUDE REGEX "/core/(cuda|simt_host)/")
+list(FILTER farro_sources EXCLUDE REGEX "/core/(cuda|simt_host)/|\\.(cudnn|cublaslt)\\.cpp$")
 set(farro_cpu_sources ${farro_sources})
 list(FILTER farro_cpu_sources INCLUDE REGEX "\\.cpu\\.cpp$")
 list(FILTER farro_sources EXCLUDE REGEX "\\.cpu\\.cpp$")

@@ -1,6 +1,13 @@
-# Generates the files that call every op's registration functions, from the file names alone, so that a new op edits no
-# list: kernels/<family>/<name>.op.cpp defines farro::register_<name>(), <name>.cpu.cpp defines
-# farro::FARRO_ISA::register_<name>_cpu(), and <name>.cu defines farro::register_<name>_cuda().
+# Generates the files that call every registration function, from the file names alone, so that a new op or variant edits
+# no list. The suffix of a file in kernels/<family> says what it registers and who compiles it:
+#
+#   <name>.op.cpp        register_<name>()            libfarro: the ops themselves
+#   <name>.cpu.cpp       register_<name>_cpu()        libfarro, once per instruction set, in farro::FARRO_ISA
+#   <name>.host.cpp      register_<name>_host()       libfarro: CPU kernels that call libraries, or sort and gather
+#   <name>.cu            register_<name>_cuda()       the device backends: CUDA and the host runtime
+#   <name>.sm90.cu       register_<name>_sm90()       CUDA, for compute capability 9.0 alone
+#   <name>.cudnn.cpp     register_<name>_cudnn()      CUDA, host compiler
+#   <name>.cublaslt.cpp  register_<name>_cublaslt()   CUDA, host compiler
 
 # A header-less source with `functions` declared in farro:: and called in order by farro::`entry`.
 function(farro_write_manifest file entry functions namespace)
@@ -14,28 +21,33 @@ function(farro_write_manifest file entry functions namespace)
   file(CONFIGURE OUTPUT "${file}" CONTENT "${content}" @ONLY)
 endfunction()
 
-function(farro_manifest_ops result)
-  file(GLOB_RECURSE files CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/kernels/*.op.cpp")
-  list(SORT files)
+# register_<name><tail>() for each of the files.
+function(farro_registration_functions result tail)
   set(functions)
-  foreach(file IN LISTS files)
+  foreach(file IN LISTS ARGN)
     get_filename_component(name "${file}" NAME)
-    string(REPLACE ".op.cpp" "" name "${name}")
-    list(APPEND functions "register_${name}")
+    string(REGEX REPLACE "\\..*$" "" name "${name}")
+    list(APPEND functions "register_${name}${tail}")
   endforeach()
-  set(path "${PROJECT_BINARY_DIR}/generated/op_manifest.cpp")
-  farro_write_manifest("${path}" register_all_ops "${functions}" farro)
-  set(${result} "${path}" PARENT_SCOPE)
+  list(SORT functions)
+  set(${result} "${functions}" PARENT_SCOPE)
+endfunction()
+
+function(farro_manifest_ops result)
+  file(GLOB ops CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/kernels/*/*.op.cpp")
+  file(GLOB hosts CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/kernels/*/*.host.cpp")
+  farro_registration_functions(op_functions "" ${ops})
+  farro_registration_functions(host_functions "_host" ${hosts})
+  set(op_file "${PROJECT_BINARY_DIR}/generated/op_manifest.cpp")
+  set(host_file "${PROJECT_BINARY_DIR}/generated/host_manifest.cpp")
+  farro_write_manifest("${op_file}" register_all_ops "${op_functions}" farro)
+  farro_write_manifest("${host_file}" register_all_host_kernels "${host_functions}" farro)
+  set(${result} "${op_file}" "${host_file}" PARENT_SCOPE)
 endfunction()
 
 # One manifest per instruction set is compiled as part of that set's objects; farro::register_cpu_kernels picks one.
 function(farro_manifest_cpu result sources)
-  set(functions)
-  foreach(file IN LISTS sources)
-    get_filename_component(name "${file}" NAME)
-    string(REPLACE ".cpu.cpp" "" name "${name}")
-    list(APPEND functions "register_${name}_cpu")
-  endforeach()
+  farro_registration_functions(functions "_cpu" ${sources})
   set(files)
   foreach(isa IN LISTS farro_isas)
     set(path "${PROJECT_BINARY_DIR}/generated/cpu_manifest_${isa}.cpp")
@@ -45,16 +57,17 @@ function(farro_manifest_cpu result sources)
   set(${result} "${files}" PARENT_SCOPE)
 endfunction()
 
-# `backend` is simt or cuda: each library registers the .cu files it was built from, with farro::register_<name>_cuda().
+set(farro_device_suffixes "\\.cu" "\\.sm90\\.cu" "\\.cudnn\\.cpp" "\\.cublaslt\\.cpp")
+set(farro_device_tails _cuda _sm90 _cudnn _cublaslt)
+# `backend` is simt or cuda: each library registers what it was built from.
 function(farro_manifest_cuda result backend sources)
-  list(SORT sources)
   set(functions)
-  foreach(file IN LISTS sources)
-    get_filename_component(name "${file}" NAME)
-    string(REGEX REPLACE "(\\.sm90)?\\.cu$" "" name "${name}")
-    list(APPEND functions "register_${name}_cuda")
+  foreach(suffix tail IN ZIP_LISTS farro_device_suffixes farro_device_tails)
+    set(files ${sources})
+    list(FILTER files INCLUDE REGEX "/[^./]*${suffix}$")
+    farro_registration_functions(found "${tail}" ${files})
+    list(APPEND functions ${found})
   endforeach()
-  list(REMOVE_DUPLICATES functions)
   set(path "${PROJECT_BINARY_DIR}/generated/${backend}_manifest.cpp")
   farro_write_manifest("${path}" register_all_cuda_kernels "${functions}" farro)
   set(${result} "${path}" PARENT_SCOPE)

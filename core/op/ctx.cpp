@@ -13,6 +13,8 @@ struct Ctx::Extra {
   Stream stream;
   bool has_stream = false;
   Counts counts;
+  std::atomic<int64_t> parts_scratch{0};
+  std::atomic<int64_t>* sink = nullptr;  // of a part
 };
 
 namespace {
@@ -41,7 +43,14 @@ Ctx::Extra& Ctx::extra() {
   return *extra_;
 }
 
-void Ctx::release() noexcept { delete extra_; }
+void Ctx::release() noexcept {
+  if (extra_->sink) *extra_->sink += extra_->counts.scratch;
+  delete extra_;
+}
+
+Ctx::Parts Ctx::parts() { return {op_, device_, extra().parts_scratch}; }
+
+Ctx::Ctx(const Parts& parts) : op_(parts.op), device_(parts.device) { extra().sink = &parts.scratch; }
 
 Stream Ctx::stream() {
   if (!device_.is_cuda()) return {device_, nullptr};
@@ -61,7 +70,7 @@ void* Ctx::scratch_bytes(int64_t bytes) {
   return e.scratch.back()->data();
 }
 
-Tensor Ctx::scratch_like(const Shape& sizes, Layout layout, DType dtype) {
+Tensor Ctx::scratch_tensor(const Shape& sizes, Layout layout, DType dtype) {
   const int64_t numel = checked_numel(op_, sizes), bytes = checked_bytes(op_, numel, item_size(dtype));
   Ref<Storage> storage = Storage::create(static_cast<size_t>(bytes), device_);
   extra().counts.scratch += bytes;
@@ -72,7 +81,7 @@ Tensor Ctx::scratch_like(const Shape& sizes, Layout layout, DType dtype) {
 Tensor Ctx::dense(const Tensor& tensor, Layout layout, DType dtype) {
   if (!tensor.defined() || (tensor.dtype() == dtype && tensor.device() == device_ && has_layout(tensor, layout)))
     return tensor;
-  const Tensor copy = scratch_like(tensor.sizes(), layout, dtype);
+  const Tensor copy = scratch_tensor(tensor.sizes(), layout, dtype);
   copy_elements(copy, tensor);
   extra().counts.copied += static_cast<int64_t>(copy.nbytes());
   return copy;
@@ -84,7 +93,7 @@ Tensor Ctx::dense(const Tensor& tensor, Layout layout) {
 
 Tensor Ctx::result(const Tensor& out, Layout layout, DType dtype) {
   if (!out.defined() || (out.dtype() == dtype && has_layout(out, layout))) return out;
-  Tensor work = scratch_like(out.sizes(), layout, dtype);
+  Tensor work = scratch_tensor(out.sizes(), layout, dtype);
   extra().results.push_back({out, work});
   return work;
 }
@@ -93,7 +102,12 @@ Tensor Ctx::result(const Tensor& out, Layout layout) {
   return out.defined() ? result(out, layout, widened(out.dtype())) : out;
 }
 
-Ctx::Counts Ctx::counts() const noexcept { return extra_ ? extra_->counts : Counts(); }
+Ctx::Counts Ctx::counts() const noexcept {
+  if (!extra_) return {};
+  Counts counts = extra_->counts;
+  counts.scratch += extra_->parts_scratch.load();
+  return counts;
+}
 
 void Ctx::write_back() {
   for (const Extra::Pending& pending : extra_->results) {

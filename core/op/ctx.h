@@ -7,6 +7,8 @@
 #include <farro/core/op/plan_cache.h>
 #include <farro/core/tensor/tensor.h>
 
+#include <atomic>
+
 namespace farro {
 
 // channels_last: the channel dimension (1) innermost, also for three dimensions: [N, C, L] lies as [N, L, C].
@@ -15,6 +17,15 @@ enum class Layout : uint8_t { contiguous, channels_last };
 class Ctx {
  public:
   Ctx(const char* op, Device device) noexcept : op_(op), device_(device) {}
+  // A context belongs to one thread. Parts of a parallel loop each make one of their own from what parts() gave before the
+  // loop; it counts for the call.
+  struct Parts {
+    const char* op;
+    Device device;
+    std::atomic<int64_t>& scratch;
+  };
+  Parts parts();
+  explicit Ctx(const Parts& parts);
   ~Ctx() {
     if (extra_) [[unlikely]] release();
   }
@@ -32,6 +43,9 @@ class Ctx {
   T* scratch(int64_t count) {
     return static_cast<T*>(scratch_bytes(checked_bytes(op_, count, sizeof(T))));
   }
+
+  // The same as a tensor.
+  Tensor scratch_tensor(const Shape& sizes, Layout layout, DType dtype);
 
   // `tensor` in a dense layout and a dtype: itself where it has them, else a copy that lives until the kernel returns.
   // Undefined stays undefined.
@@ -66,7 +80,6 @@ class Ctx {
   struct Extra;
   Extra& extra();
   void* scratch_bytes(int64_t bytes);
-  Tensor scratch_like(const Shape& sizes, Layout layout, DType dtype);
   void write_back();
   void release() noexcept;
 

@@ -1,6 +1,7 @@
 // Scores are computed in blocks of queries by keys that stay in the second-level cache; a running maximum and sum per
 // query let the blocks be added up as they come (Milakov and Gimelshein 2018).
 #include <farro/core/util/parallel.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/attention/attention.op.h>
 #include <farro/kernels/cpu/lanes.h>
 #include <farro/kernels/cpu/vector_math.h>
@@ -43,11 +44,6 @@ constexpr DType kDType = sizeof(T) == 8 ? DType::f64 : DType::f32;
 template <class T>
 constexpr T kNone = -std::numeric_limits<T>::infinity();
 
-template <class T>
-Tensor buffer(int64_t elements) {
-  return empty({elements}, {.dtype = kDType<T>, .device = Device::cpu()});
-}
-
 // What forward and backward share: the operands and the scores of one block.
 template <class T>
 struct Problem {
@@ -77,8 +73,8 @@ struct Problem {
   int64_t visible(int64_t end) const { return causal ? std::min(keys, end) : keys; }
 
   // s[rows, columns] = scores of queries from i0 and keys from j0; -inf where there is no attention.
-  void scores(int64_t b, int64_t h, int64_t i0, int64_t rows, int64_t j0, int64_t columns, T* s) const {
-    run_gemm(kDType<T>, {rows, columns, width, q.at(b, h, i0), q.row(), q.col(), k.at(b, h, j0), k.col(), k.row(), s, columns});
+  void scores(Ctx& ctx, int64_t b, int64_t h, int64_t i0, int64_t rows, int64_t j0, int64_t columns, T* s) const {
+    run_gemm(ctx, kDType<T>, {rows, columns, width, q.at(b, h, i0), q.row(), q.col(), k.at(b, h, j0), k.col(), k.row(), s, columns});
     for (int64_t i = 0; i < rows; ++i, s += columns) {
       for (int64_t j = 0; j < columns; ++j) s[j] *= scale;
       if (bias.data)
@@ -93,7 +89,7 @@ struct Problem {
 
 // Queries [i0, i0 + rows) of one head: out and lse, both dense.
 template <class T>
-void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_t rows, T* out, T* lse, T* s, T* part) {
+void forward_block(Ctx& ctx, const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_t rows, T* out, T* lse, T* s, T* part) {
   const int64_t width = p.value_width;
   T max[kQueries], sum[kQueries] = {};
   std::fill_n(max, rows, kNone<T>);
@@ -101,7 +97,7 @@ void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_
   const int64_t keys = p.visible(i0 + rows);
   for (int64_t j0 = 0; j0 < keys; j0 += kKeys) {
     const int64_t columns = std::min(kKeys, keys - j0);
-    p.scores(b, h, i0, rows, j0, columns, s);
+    p.scores(ctx, b, h, i0, rows, j0, columns, s);
     for (int64_t i = 0; i < rows; ++i) {
       T* row = s + i * columns;
       const T top = max_lanes(row, columns);
@@ -118,7 +114,7 @@ void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_
       for (int64_t j = 0; j < width; ++j) out[i * width + j] *= shrink;
       max[i] = next;
     }
-    run_gemm(kDType<T>, {rows, width, columns, s, columns, 1, p.v.at(b, h, j0), p.v.row(), p.v.col(), part, width});
+    run_gemm(ctx, kDType<T>, {rows, width, columns, s, columns, 1, p.v.at(b, h, j0), p.v.row(), p.v.col(), part, width});
     for (int64_t i = 0; i < rows * width; ++i) out[i] += part[i];
   }
   for (int64_t i = 0; i < rows; ++i) {
@@ -129,15 +125,18 @@ void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_
 }
 
 template <class T>
-void forward(const Problem<T>& p, int64_t batches, T* out, T* lse) {
+void forward(Ctx& ctx, const Problem<T>& p, int64_t batches, T* out, T* lse) {
   const int64_t blocks = (p.queries + kQueries - 1) / kQueries;
+  const Ctx::Parts contexts = ctx.parts();
   parallel_for(batches * p.heads * blocks, 1, [&](int64_t begin, int64_t end) {
-    const Tensor scores = buffer<T>(kQueries * kKeys), parts = buffer<T>(kQueries * p.value_width);
+    Ctx work(contexts);
+    T* const scores = work.scratch<T>(kQueries * kKeys);
+    T* const parts = work.scratch<T>(kQueries * p.value_width);
     for (int64_t n = begin; n < end; ++n) {
       const int64_t head = n / blocks, i0 = n % blocks * kQueries;
       const int64_t at = head * p.queries + i0;
-      forward_block(p, head / p.heads, head % p.heads, i0, std::min(kQueries, p.queries - i0), out + at * p.value_width,
-                    lse + at, data_of<T>(scores), data_of<T>(parts));
+      forward_block(work, p, head / p.heads, head % p.heads, i0, std::min(kQueries, p.queries - i0), out + at * p.value_width,
+                    lse + at, scores, parts);
     }
   });
 }
@@ -155,7 +154,7 @@ struct Gradients {
 
 // One head: probabilities p are computed again from lse; with u = g v^T, d scores = p (u - rowsum(g * out)).
 template <class T>
-void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>& d, T* s, T* u, T* part) {
+void backward_head(Ctx& ctx, const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>& d, T* s, T* u, T* part) {
   const int64_t width = p.width, value_width = p.value_width;
   std::fill_n(d.q, p.queries * width, T{0});
   std::fill_n(d.k, p.keys * width, T{0});
@@ -170,7 +169,7 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
     }
     for (int64_t j0 = 0; j0 < keys; j0 += kKeys) {
       const int64_t columns = std::min(kKeys, keys - j0);
-      p.scores(b, h, i0, rows, j0, columns, s);
+      p.scores(ctx, b, h, i0, rows, j0, columns, s);
       for (int64_t i = 0; i < rows; ++i) {
         const T lse = d.lse[i0 + i];
         T* row = s + i * columns;
@@ -178,57 +177,60 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
         else
           for (int64_t j = 0; j < columns; ++j) row[j] = vmath::exp(row[j] - lse);
       }
-      run_gemm(kDType<T>, {columns, value_width, rows, s, 1, columns, g, value_width, 1, part, value_width});
+      run_gemm(ctx, kDType<T>, {columns, value_width, rows, s, 1, columns, g, value_width, 1, part, value_width});
       add_to(d.v + j0 * value_width, part, columns * value_width);
-      run_gemm(kDType<T>, {rows, columns, value_width, g, value_width, 1, p.v.at(b, h, j0), p.v.col(), p.v.row(), u, columns});
+      run_gemm(ctx, kDType<T>, {rows, columns, value_width, g, value_width, 1, p.v.at(b, h, j0), p.v.col(), p.v.row(), u, columns});
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = i * columns; j < (i + 1) * columns; ++j) u[j] = s[j] * (u[j] - dots[i]) * p.scale;
-      run_gemm(kDType<T>, {rows, width, columns, u, columns, 1, p.k.at(b, h, j0), p.k.row(), p.k.col(), part, width});
+      run_gemm(ctx, kDType<T>, {rows, width, columns, u, columns, 1, p.k.at(b, h, j0), p.k.row(), p.k.col(), part, width});
       add_to(d.q + i0 * width, part, rows * width);
-      run_gemm(kDType<T>, {columns, width, rows, u, 1, columns, p.q.at(b, h, i0), p.q.row(), p.q.col(), part, width});
+      run_gemm(ctx, kDType<T>, {columns, width, rows, u, 1, columns, p.q.at(b, h, i0), p.q.row(), p.q.col(), part, width});
       add_to(d.k + j0 * width, part, columns * width);
     }
   }
 }
 
 template <class T>
-void backward(const Problem<T>& p, int64_t batches, const Gradients<T>& d) {
+void backward(Ctx& ctx, const Problem<T>& p, int64_t batches, const Gradients<T>& d) {
   const int64_t widest = std::max(p.width, p.value_width);
+  const Ctx::Parts contexts = ctx.parts();
   parallel_for(batches * p.heads, 1, [&](int64_t begin, int64_t end) {
-    const Tensor scores = buffer<T>(kQueries * kKeys), products = buffer<T>(kQueries * kKeys);
-    const Tensor parts = buffer<T>(std::max(kQueries, kKeys) * widest);
+    Ctx work(contexts);
+    T* const scores = work.scratch<T>(kQueries * kKeys);
+    T* const products = work.scratch<T>(kQueries * kKeys);
+    T* const parts = work.scratch<T>(std::max(kQueries, kKeys) * widest);
     for (int64_t head = begin; head < end; ++head) {
       const int64_t queries = head * p.queries, keys = head * p.keys;
       const Gradients<T> own{d.g + queries * p.value_width, d.out + queries * p.value_width, d.lse + queries,
                              d.q + queries * p.width,       d.k + keys * p.width,            d.v + keys * p.value_width};
-      backward_head(p, head / p.heads, head % p.heads, own, data_of<T>(scores), data_of<T>(products), data_of<T>(parts));
+      backward_head(work, p, head / p.heads, head % p.heads, own, scores, products, parts);
     }
   });
 }
 
 // Strided operands are read in place; only half types need a copy.
-Tensor readable(const Tensor& t) {
-  return t.defined() && (t.dtype() == DType::f16 || t.dtype() == DType::bf16) ? dense(t) : t;
+Tensor readable(Ctx& ctx, const Tensor& t) {
+  return t.defined() && (t.dtype() == DType::f16 || t.dtype() == DType::bf16) ? ctx.dense(t) : t;
 }
 
 void forward_kernel(Ctx& ctx, const Attention::Args& args, Outputs<Attention>& outputs) {
-  const Tensor q = readable(args.q), k = readable(args.k), v = readable(args.v), mask = readable(args.mask);
+  const Tensor q = readable(ctx, args.q), k = readable(ctx, args.k), v = readable(ctx, args.v), mask = readable(ctx, args.mask);
   const Tensor out = ctx.result(outputs[0]);
   const auto run = [&]<class T>(T) {
     const Problem<T> problem(q, k, v, mask, args.causal, args.scale);
-    forward(problem, q.sizes()[0], data_of<T>(out), data_of<T>(outputs[1]));
+    forward(ctx, problem, q.sizes()[0], data_of<T>(out), data_of<T>(outputs[1]));
   };
   if (q.dtype() == DType::f64) run(double{});
   else run(float{});
 }
 
 void backward_kernel(Ctx& ctx, const AttentionBackward::Args& args, Outputs<AttentionBackward>& outputs) {
-  const Tensor q = readable(args.q), k = readable(args.k), v = readable(args.v), mask = readable(args.mask);
+  const Tensor q = readable(ctx, args.q), k = readable(ctx, args.k), v = readable(ctx, args.v), mask = readable(ctx, args.mask);
   const Tensor g = ctx.dense(args.grad), out = ctx.dense(args.out), lse = ctx.dense(args.lse);
   const Tensor gq = ctx.result(outputs[0]), gk = ctx.result(outputs[1]), gv = ctx.result(outputs[2]);
   const auto run = [&]<class T>(T) {
     const Problem<T> problem(q, k, v, mask, args.causal, args.scale);
-    backward<T>(problem, q.sizes()[0],
+    backward<T>(ctx, problem, q.sizes()[0],
                 {data_of<T>(g), data_of<T>(out), data_of<T>(lse), data_of<T>(gq), data_of<T>(gk),
                  data_of<T>(gv)});
   };

@@ -11,10 +11,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
-#include <unordered_map>
-#include <vector>
 
 namespace farro {
 
@@ -23,29 +20,6 @@ namespace {
 using dnnl::memory;
 
 enum class Kind : int64_t { forward, backward_data, backward_filter };
-
-struct Key {
-  Kind kind;
-  int64_t bias, threads;
-  ConvShape shape;
-
-  std::array<int64_t, 28> words() const {
-    std::array<int64_t, 28> out{static_cast<int64_t>(kind), bias, threads, shape.batch, shape.groups, shape.in_channels,
-                                shape.out_channels};
-    size_t at = 7;
-    for (const auto& list : {shape.in, shape.out, shape.kernel, shape.stride, shape.pad, shape.dilation})
-      for (int d = 0; d < 3; ++d) out[at++] = list[d];
-    return out;
-  }
-  bool operator==(const Key& other) const { return words() == other.words(); }
-};
-struct KeyHash {
-  size_t operator()(const Key& key) const {
-    uint64_t hash = 0;
-    for (int64_t word : key.words()) hash = (hash ^ static_cast<uint64_t>(word)) * 0x9e3779b97f4a7c15u;
-    return hash ^ hash >> 32;
-  }
-};
 
 // oneDNN asks OpenMP how many threads there are, when a primitive is made and when it runs.
 class OmpThreads {
@@ -64,21 +38,6 @@ const dnnl::engine& engine() {
   return instance;
 }
 
-// Memory of the calling thread that grows and is never handed back: the primitives' scratch and the reordered weights.
-char* scratch(size_t bytes) {
-  struct Free {
-    void operator()(char* block) const { std::free(block); }
-  };
-  thread_local std::unique_ptr<char, Free> block;
-  thread_local size_t size = 0;
-  if (bytes > size) {
-    const size_t rounded = (bytes + 4095) / 4096 * 4096;
-    block.reset(static_cast<char*>(std::aligned_alloc(4096, rounded)));
-    size = block ? rounded : 0;
-    FARRO_CHECK(block, OutOfMemoryError, "out of memory: asked for ", bytes, " bytes of scratch for a convolution");
-  }
-  return block.get();
-}
 size_t padded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // The convolution's tensors as oneDNN describes them. Leading spatial dimensions that do nothing are dropped.
@@ -114,13 +73,13 @@ struct Descs {
   }
 };
 
-// One primitive with its memory objects and the reorder between plain weights and the format it wants; used by one
-// thread.
+// One primitive and the reorder between plain weights and the format it wants. Shared by threads: what changes from call to
+// call, the memory objects, belongs to the call.
 class Plan {
  public:
-  explicit Plan(const Key& key) : kind_(key.kind) {
-    const OmpThreads threads(static_cast<int>(key.threads));
-    const Descs d(key.shape, key.bias != 0);
+  Plan(Kind kind, const ConvShape& shape, bool bias, int threads_used) : kind_(kind), descs_(shape, bias) {
+    const OmpThreads threads(threads_used);
+    const Descs& d = descs_;
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     constexpr auto direct = dnnl::algorithm::convolution_direct;
@@ -129,90 +88,78 @@ class Plan {
          d.pad_end},
         attributes, engine());
     if (kind_ == Kind::forward) {
-      use(dnnl::convolution_forward(forward), forward.weights_desc(), forward.scratchpad_desc(), d);
+      use(dnnl::convolution_forward(forward), forward.weights_desc(), forward.scratchpad_desc());
     } else if (kind_ == Kind::backward_data) {
       const dnnl::convolution_backward_data::primitive_desc desc(
           {direct, d.x, d.weight, d.out, d.strides, d.dilations, d.pad_begin, d.pad_end}, attributes, engine(),
           forward);
-      use(dnnl::convolution_backward_data(desc), desc.weights_desc(), desc.scratchpad_desc(), d);
+      use(dnnl::convolution_backward_data(desc), desc.weights_desc(), desc.scratchpad_desc());
     } else {
       const dnnl::convolution_backward_weights::primitive_desc desc(
           {direct, d.x, d.weight, d.bias, d.out, d.strides, d.dilations, d.pad_begin, d.pad_end}, attributes, engine(),
           forward);
-      use(dnnl::convolution_backward_weights(desc), desc.diff_weights_desc(), desc.scratchpad_desc(), d);
+      use(dnnl::convolution_backward_weights(desc), desc.diff_weights_desc(), desc.scratchpad_desc());
     }
   }
 
-  memory::desc weight_format() const { return weight_.get_desc(); }
+  const memory::desc& weight_format() const { return weight_; }
   // Of the weights in the primitive's format, and of what run() needs besides.
-  size_t weight_bytes() const { return padded(weight_.get_desc().get_size()); }
-  size_t scratch_bytes() const { return scratchpad_.get_desc().get_size(); }
+  size_t weight_bytes() const { return padded(weight_.get_size()); }
+  size_t scratch_bytes() const { return padded(scratchpad_.get_size()); }
 
   // From the plain format to the primitive's, or for backward_filter the other way.
-  void reorder_weight(const void* from, void* to) {
+  void reorder_weight(const void* from, void* to) const {
     const bool gradient = kind_ == Kind::backward_filter;
-    memory& source = gradient ? weight_ : plain_weight_;
-    memory& target = gradient ? plain_weight_ : weight_;
-    source.set_data_handle(const_cast<void*>(from));
-    target.set_data_handle(to);
+    const memory source = at(gradient ? weight_ : descs_.plain_weight, from);
+    const memory target = at(gradient ? descs_.plain_weight : weight_, to);
     const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, source.get()}, {DNNL_ARG_TO, target.get()}};
     execute(reorder_, args, 2);
   }
 
   // The tensor that the kind of primitive computes is written, the others are read.
-  void run(const float* x, const void* weight, const float* bias, const float* out, void* scratch) {
-    x_.set_data_handle(const_cast<float*>(x));
-    weight_.set_data_handle(const_cast<void*>(weight));
-    out_.set_data_handle(const_cast<float*>(out));
-    scratchpad_.set_data_handle(scratch);
+  void run(const float* x, const void* weight, const float* bias, const float* out, void* scratch) const {
     constexpr int roles[3][4] = {{DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS},
                                  {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST, 0},
                                  {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_BIAS}};
     const int* role = roles[static_cast<int>(kind_)];
-    dnnl_exec_arg_t args[5] = {{role[0], x_.get()},
-                               {role[1], weight_.get()},
-                               {role[2], out_.get()},
-                               {DNNL_ARG_SCRATCHPAD, scratchpad_.get()},
+    const memory x_at = at(descs_.x, x), weight_at = at(weight_, weight), out_at = at(descs_.out, out),
+                 scratch_at = at(scratchpad_, scratch), bias_at = bias ? at(descs_.bias, bias) : memory();
+    dnnl_exec_arg_t args[5] = {{role[0], x_at.get()},
+                               {role[1], weight_at.get()},
+                               {role[2], out_at.get()},
+                               {DNNL_ARG_SCRATCHPAD, scratch_at.get()},
                                {}};
-    if (bias) {
-      bias_.set_data_handle(const_cast<float*>(bias));
-      args[4] = {role[3], bias_.get()};
-    }
+    if (bias) args[4] = {role[3], bias_at.get()};
     execute(primitive_, args, bias ? 5 : 4);
   }
 
  private:
-  void use(dnnl::primitive primitive, const memory::desc& weight, const memory::desc& scratchpad, const Descs& d) {
+  static memory at(const memory::desc& desc, const void* data) { return memory(desc, engine(), const_cast<void*>(data)); }
+  void use(dnnl::primitive primitive, const memory::desc& weight, const memory::desc& scratchpad) {
     primitive_ = std::move(primitive);
-    x_ = memory(d.x, engine(), nullptr);
-    out_ = memory(d.out, engine(), nullptr);
-    weight_ = memory(weight, engine(), nullptr);
-    plain_weight_ = memory(d.plain_weight, engine(), nullptr);
-    scratchpad_ = memory(scratchpad, engine(), nullptr);
-    if (d.bias.get_size()) bias_ = memory(d.bias, engine(), nullptr);
-    reorder_ =
-        kind_ == Kind::backward_filter ? dnnl::reorder(weight_, plain_weight_) : dnnl::reorder(plain_weight_, weight_);
+    weight_ = weight;
+    scratchpad_ = scratchpad;
+    const memory own = at(weight_, nullptr), plain = at(descs_.plain_weight, nullptr);
+    reorder_ = kind_ == Kind::backward_filter ? dnnl::reorder(own, plain) : dnnl::reorder(plain, own);
     stream_ = dnnl::stream(engine());
   }
   // The C call: the C++ one builds a hash map of the arguments each time.
-  void execute(const dnnl::primitive& primitive, const dnnl_exec_arg_t* args, int count) {
+  void execute(const dnnl::primitive& primitive, const dnnl_exec_arg_t* args, int count) const {
     dnnl::error::wrap_c_api(dnnl_primitive_execute(primitive.get(), stream_.get(), count, args),
                             "could not execute a convolution");
   }
 
   Kind kind_;
+  Descs descs_;
   dnnl::primitive primitive_, reorder_;
-  memory x_, weight_, plain_weight_, bias_, out_, scratchpad_;
+  memory::desc weight_, scratchpad_;
   dnnl::stream stream_;
 };
 
-// The calling thread's plan. A program whose shapes never repeat must not collect primitives for ever.
-Plan& find_plan(const Key& key) {
-  constexpr size_t kMaxPlans = 1024;
-  thread_local std::unordered_map<Key, std::unique_ptr<Plan>, KeyHash> plans;
-  if (const auto found = plans.find(key); found != plans.end()) return *found->second;
-  if (plans.size() >= kMaxPlans) plans.clear();
-  return *(plans[key] = std::make_unique<Plan>(key));
+std::shared_ptr<Plan> find_plan(Ctx& ctx, Kind kind, const ConvShape& shape, bool bias, int threads) {
+  PlanKey key = plan_key("onednn_conv", shape);
+  key.add(static_cast<int64_t>(kind)).add(int64_t{bias}).add(int64_t{threads});
+  return ctx.plan<Plan>(key, [&] { return std::make_shared<Plan>(kind, shape, bias, threads); });
 }
 
 template <class Fn>
@@ -228,15 +175,16 @@ void with_typed_errors(Fn&& fn) {
 int usable_threads() { return omp_in_parallel() ? 1 : num_threads(); }
 
 // Forward and backward-data.
-void run_whole(Kind kind, const ConvShape& shape, const float* x, const float* weight, const float* bias,
+void run_whole(Ctx& ctx, Kind kind, const ConvShape& shape, const float* x, const float* weight, const float* bias,
                const float* out) {
   with_typed_errors([&] {
     const int threads = usable_threads();
-    Plan& plan = find_plan({kind, bias != nullptr, threads, shape});
+    const auto plan = find_plan(ctx, kind, shape, bias != nullptr, threads);
     const OmpThreads guard(threads);
-    char* memory = scratch(plan.weight_bytes() + plan.scratch_bytes());
-    plan.reorder_weight(weight, memory);
-    plan.run(x, memory, bias, out, memory + plan.weight_bytes());
+    char* const own_weight = ctx.scratch<char>(static_cast<int64_t>(plan->weight_bytes()));
+    char* const scratch = ctx.scratch<char>(static_cast<int64_t>(plan->scratch_bytes()));
+    plan->reorder_weight(weight, own_weight);
+    plan->run(x, own_weight, bias, out, scratch);
   });
 }
 
@@ -259,44 +207,47 @@ void add_to(float* sum, const float* values, int64_t count) {
 
 }  // namespace
 
-void onednn_conv(const ConvShape& shape, const float* x, const float* weight, const float* bias, float* out) {
-  run_whole(Kind::forward, shape, x, weight, bias, out);
+void onednn_conv(Ctx& ctx, const ConvShape& shape, const float* x, const float* weight, const float* bias, float* out) {
+  run_whole(ctx, Kind::forward, shape, x, weight, bias, out);
 }
 
-void onednn_conv_backward_data(const ConvShape& shape, const float* grad, const float* weight, float* grad_x) {
-  run_whole(Kind::backward_data, shape, grad_x, weight, nullptr, grad);
+void onednn_conv_backward_data(Ctx& ctx, const ConvShape& shape, const float* grad, const float* weight, float* grad_x) {
+  run_whole(ctx, Kind::backward_data, shape, grad_x, weight, nullptr, grad);
 }
 
-void onednn_conv_backward_filter(const ConvShape& shape, const float* grad, const float* x, float* grad_weight,
+void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, const float* grad, const float* x, float* grad_weight,
                                  float* grad_bias) {
   with_typed_errors([&] {
-    const int64_t parts = batch_parts(shape);
-    Key key{Kind::backward_filter, grad_bias != nullptr, 1, shape};
-    key.shape.batch = (shape.batch + parts - 1) / parts;
-    const int64_t used = (shape.batch + key.shape.batch - 1) / key.shape.batch;
+    const int64_t parts = batch_parts(shape), part_batch = (shape.batch + parts - 1) / parts;
+    const int64_t used = (shape.batch + part_batch - 1) / part_batch;
     const int64_t channels = shape.groups * shape.out_channels;
     const int64_t x_step = shape.groups * shape.in_channels * shape.in_pixels(),
                   out_step = channels * shape.out_pixels();
-    Plan& plan = find_plan(key);
-    const memory::desc format = plan.weight_format();
-    const int64_t weight_floats = static_cast<int64_t>(plan.weight_bytes() / 4), part_floats = weight_floats + channels;
-    const std::unique_ptr<float[]> partial(new float[static_cast<size_t>(used * part_floats)]);
+    // The last part may be smaller, and has a primitive of its own.
+    const auto plan_of = [&](int64_t part) {
+      ConvShape mine = shape;
+      mine.batch = std::min(part_batch, shape.batch - part * part_batch);
+      return find_plan(ctx, Kind::backward_filter, mine, grad_bias != nullptr, 1);
+    };
+    const auto plan = plan_of(0), last = plan_of(used - 1);
+    FARRO_ASSERT(last->weight_format() == plan->weight_format());  // the parts are added up as they lie
+    const int64_t part_floats = static_cast<int64_t>(plan->weight_bytes() / 4) + channels;
+    float* const partial = ctx.scratch<float>(used * part_floats);
+    const Ctx::Parts contexts = ctx.parts();
     parallel_for(used, 1, [&](int64_t begin, int64_t end) {
       const OmpThreads guard(1);
       for (int64_t part = begin; part < end; ++part) {
-        Key mine = key;
-        mine.shape.batch = std::min(key.shape.batch, shape.batch - part * key.shape.batch);
-        Plan& own = find_plan(mine);
-        FARRO_ASSERT(own.weight_format() == format);  // the parts are added up as they lie
-        const int64_t first = part * key.shape.batch;
-        float* sums = partial.get() + part * part_floats;
-        own.run(x + first * x_step, sums, grad_bias ? sums + weight_floats : nullptr, grad + first * out_step,
-                scratch(own.scratch_bytes()));
+        const Plan& own = part == used - 1 ? *last : *plan;
+        Ctx work(contexts);
+        const int64_t first = part * part_batch;
+        float* sums = partial + part * part_floats;
+        own.run(x + first * x_step, sums, grad_bias ? sums + part_floats - channels : nullptr, grad + first * out_step,
+                work.scratch<char>(static_cast<int64_t>(own.scratch_bytes())));
       }
     });
-    for (int64_t part = 1; part < used; ++part) add_to(partial.get(), partial.get() + part * part_floats, part_floats);
-    find_plan(key).reorder_weight(partial.get(), grad_weight);
-    if (grad_bias) std::copy_n(partial.get() + weight_floats, channels, grad_bias);
+    for (int64_t part = 1; part < used; ++part) add_to(partial, partial + part * part_floats, part_floats);
+    plan->reorder_weight(partial, grad_weight);
+    if (grad_bias) std::copy_n(partial + part_floats - channels, channels, grad_bias);
   });
 }
 

@@ -4,6 +4,8 @@
 
 #include <farro/core/tensor/tensor.h>
 
+#include <array>
+
 namespace farro {
 
 // One entry per spatial dimension; made from the options by resolve() in conv.op.cpp. padding_end may be
@@ -11,6 +13,7 @@ namespace farro {
 struct ConvParams {
   Dims stride, padding, padding_end, dilation;
   int64_t groups = 1;
+  static constexpr std::array names{"stride", "padding", "padding_end", "dilation", "groups"};
 };
 
 // Always three spatial dimensions: a convolution with fewer has leading ones.
@@ -20,6 +23,8 @@ struct ConvShape {
   int64_t in_channels = 0, out_channels = 0;  // per group
   int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, kernel[3] = {1, 1, 1};
   int64_t stride[3] = {1, 1, 1}, pad[3] = {0, 0, 0}, dilation[3] = {1, 1, 1};
+  static constexpr std::array names{"rank", "batch",  "groups", "in_channels", "out_channels", "in",
+                                    "out",  "kernel", "stride", "pad",         "dilation"};  // for plan_key()
 
   int64_t in_pixels() const noexcept { return in[0] * in[1] * in[2]; }
   int64_t out_pixels() const noexcept { return out[0] * out[1] * out[2]; }

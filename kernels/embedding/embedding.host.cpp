@@ -1,5 +1,6 @@
 // The CPU kernels of embedding: copies and sums of whole rows.
 #include <farro/core/util/parallel.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/embedding/embedding.op.h>
 #include <farro/kernels/pointwise/copy.op.h>
 

@@ -2,15 +2,13 @@
 #include <farro/kernels/matmul/gemm.h>
 
 #include <farro/core/dtype/visit.h>
-#include <farro/core/tensor/tensor.h>
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/cpu/convert.h>
 #include <farro/kernels/matmul/gemm_loops.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <memory>
+#include <optional>
 
 namespace farro {
 
@@ -21,29 +19,11 @@ namespace {
 // Multiply-adds below which one thread does the work: waking a second costs a few microseconds.
 constexpr double kThreadWork = 1 << 18;
 
-// Work memory of the calling thread, kept for its next product.
-void* scratch_memory(size_t bytes) {
-  struct Free {
-    void operator()(void* p) const { std::free(p); }
-  };
-  thread_local std::unique_ptr<void, Free> memory;
-  thread_local size_t capacity = 0;
-  if (bytes > capacity) {
-    memory.reset();
-    capacity = (bytes + 4095) / 4096 * 4096;
-    memory.reset(std::aligned_alloc(64, capacity));
-    if (!memory) {
-      capacity = 0;
-      fail<OutOfMemoryError>("matmul: out of memory, asked for ", bytes, " bytes of work memory");
-    }
-  }
-  return memory.get();
-}
-
-void run_block(DType dtype, const Gemm& g) {
+void run_block(Ctx& ctx, DType dtype, const Gemm& g) {
   const bool f64 = dtype == DType::f64;
   const size_t bytes = f64 ? gemm_loops.scratch_f64(g) : gemm_loops.scratch_f32(g);
-  void* memory = bytes ? scratch_memory(bytes) : nullptr;
+  std::optional<Ctx> work;  // returns the memory after each product: a kernel may make thousands
+  void* memory = bytes ? work.emplace(ctx.parts()).scratch<char>(static_cast<int64_t>(bytes)) : nullptr;
   if (f64) gemm_loops.run_f64(g, memory);
   else gemm_loops.run_f32(g, memory);
 }
@@ -94,24 +74,26 @@ int64_t cut(int64_t length, int64_t count, int64_t i, int64_t tile) {
   return i == count ? length : length * i / count / tile * tile;
 }
 
-void run_floating(DType dtype, const Gemm& g) {
+void run_floating(Ctx& ctx, DType dtype, const Gemm& g) {
   const double work = static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
-  if (work < 2 * kThreadWork) return run_block(dtype, g);
+  if (work < 2 * kThreadWork) return run_block(ctx, dtype, g);
   const auto threads = static_cast<int64_t>(std::min<double>(num_threads(), work / kThreadWork));
   const Grid grid = choose_grid(g, threads);
+  const Ctx::Parts contexts = ctx.parts();
   parallel_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end) {
+    Ctx work_memory(contexts);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t r = i / grid.columns, c = i % grid.columns;
       const Gemm part = part_of(g, cut(g.m, grid.rows, r, gemm_loops.tile_rows), cut(g.m, grid.rows, r + 1, gemm_loops.tile_rows),
                                 cut(g.n, grid.columns, c, gemm_loops.tile_columns),
                                 cut(g.n, grid.columns, c + 1, gemm_loops.tile_columns), item_size(dtype));
-      if (part.m > 0 && part.n > 0) run_block(dtype, part);
+      if (part.m > 0 && part.n > 0) run_block(work_memory, dtype, part);
     }
   });
 }
 
 // Vectors stand in columns of C: one column would leave them empty, so it is computed as a row.
-void run_column(DType dtype, const Gemm& g) {
+void run_column(Ctx& ctx, DType dtype, const Gemm& g) {
   Gemm row = g;
   row.m = 1;
   row.n = g.m;
@@ -123,7 +105,7 @@ void run_column(DType dtype, const Gemm& g) {
   row.b_col = g.a_row;
   row.c_row = g.m;
   row.bias = nullptr;
-  run_floating(dtype, row);
+  run_floating(ctx, dtype, row);
   if (!g.bias) return;
   visit_f32_f64("matmul", dtype, [&]<class T>(TypeTag<T>) {
     const T bias = *static_cast<const T*>(g.bias);
@@ -131,27 +113,27 @@ void run_column(DType dtype, const Gemm& g) {
   });
 }
 
-// A dense f32 copy of rows x cols elements.
-Tensor widened(DType dtype, const void* data, int64_t rows, int64_t cols, int64_t row, int64_t col) {
-  const Tensor out = empty({rows, cols}, {.dtype = DType::f32, .device = Device::cpu()});
-  float* target = static_cast<float*>(out.raw_data());
+// A dense f32 copy of rows x cols elements; null stays null.
+const float* widened(Ctx& ctx, DType dtype, const void* data, int64_t rows, int64_t cols, int64_t row, int64_t col) {
+  if (!data) return nullptr;
+  float* const target = ctx.scratch<float>(rows * cols);
   const LoadFn load = load_fn(dtype, DType::f32);
   parallel_for(rows, std::max<int64_t>(32768 / std::max<int64_t>(cols, 1), 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) load(target + i * cols, moved(data, i * row, item_size(dtype)), col, cols);
   });
-  return out;
+  return target;
 }
 
-void run_half(DType dtype, const Gemm& g) {
-  const Tensor a = widened(dtype, g.a, g.m, g.k, g.a_row, g.a_col), b = widened(dtype, g.b, g.k, g.n, g.b_row, g.b_col);
-  const Tensor bias = g.bias ? widened(dtype, g.bias, 1, g.n, 0, 1) : Tensor();
-  const Tensor c = empty({g.m, g.n}, {.dtype = DType::f32, .device = Device::cpu()});
-  run_gemm(DType::f32, {g.m, g.n, g.k, a.raw_data(), g.k, 1, b.raw_data(), g.n, 1, c.raw_data(), g.n,
-                        g.bias ? bias.raw_data() : nullptr});
-  const float* from = static_cast<const float*>(c.raw_data());
+void run_half(Ctx& ctx, DType dtype, const Gemm& g) {
+  Ctx work(ctx.parts());
+  const float* a = widened(work, dtype, g.a, g.m, g.k, g.a_row, g.a_col);
+  const float* b = widened(work, dtype, g.b, g.k, g.n, g.b_row, g.b_col);
+  const float* bias = widened(work, dtype, g.bias, 1, g.n, 0, 1);
+  float* const c = work.scratch<float>(g.m * g.n);
+  run_gemm(work, DType::f32, {g.m, g.n, g.k, a, g.k, 1, b, g.n, 1, c, g.n, bias});
   const StoreFn store = store_fn(DType::f32, dtype);
   for (int64_t i = 0; i < g.m; ++i)
-    store(const_cast<void*>(moved(g.c, i * g.c_row, item_size(dtype))), 1, from + i * g.n, g.n);
+    store(const_cast<void*>(moved(g.c, i * g.c_row, item_size(dtype))), 1, c + i * g.n, g.n);
 }
 
 // Sums are kept modulo 2^64, which gives the low bits that wrapping in any narrower type would.
@@ -181,16 +163,16 @@ void fill_with_bias(DType dtype, const Gemm& g) {
 
 }  // namespace
 
-void run_gemm(DType dtype, const Gemm& g) {
+void run_gemm(Ctx& ctx, DType dtype, const Gemm& g) {
   if (g.m == 0 || g.n == 0) return;
   if (g.k == 0) return fill_with_bias(dtype, g);
   switch (dtype) {
     case DType::f32:
     case DType::f64:
-      if (g.n == 1 && g.m > 1 && g.c_row == 1) return run_column(dtype, g);
-      return run_floating(dtype, g);
+      if (g.n == 1 && g.m > 1 && g.c_row == 1) return run_column(ctx, dtype, g);
+      return run_floating(ctx, dtype, g);
     case DType::f16:
-    case DType::bf16: return run_half(dtype, g);
+    case DType::bf16: return run_half(ctx, dtype, g);
     default:
       visit_dtype(dtype, [&]<class T>(TypeTag<T>) {
         if constexpr (std::is_integral_v<T>) run_integer<T>(g);

@@ -2,7 +2,7 @@
 // elsewhere. Operands are given by strides, so that transposes and views need no copy.
 #pragma once
 
-#include <farro/core/dtype/dtype.h>
+#include <farro/core/op/ctx.h>
 
 #include <cstdint>
 
@@ -21,6 +21,6 @@ struct Gemm {
 };
 
 // Runs on several threads unless called inside parallel_for; the result does not depend on how many.
-void run_gemm(DType dtype, const Gemm& gemm);
+void run_gemm(Ctx& ctx, DType dtype, const Gemm& gemm);
 
 }  // namespace farro

@@ -63,35 +63,39 @@ int64_t batch_offset(const TensorImpl& t, const Shape& out, int64_t index) {
   return offset;
 }
 
-void matmul_cpu(Ctx&, const Matmul::Args& args, Outputs<Matmul>& outputs) {
+void matmul_cpu(Ctx& ctx, const Matmul::Args& args, Outputs<Matmul>& outputs) {
   const Tensor& out = outputs[0];
   if (out.numel() == 0) return;
   const TensorImpl &a = *args.a.impl(), &b = *args.b.impl();
   Gemm gemm = matrices_of(a, b, out);
-  if (out.dim() == 2) return run_gemm(a.dtype, gemm);
+  if (out.dim() == 2) return run_gemm(ctx, a.dtype, gemm);
   if (b.sizes.size() == 2) {
     if (const auto stride = row_stride(a)) {
       gemm.m = row_count(a.sizes);
       gemm.a_row = *stride;
-      return run_gemm(a.dtype, gemm);
+      return run_gemm(ctx, a.dtype, gemm);
     }
   }
   const Shape& sizes = out.sizes();
   const int64_t batches = out.numel() / (gemm.m * gemm.n);
   const size_t item = item_size(a.dtype);
-  const auto run = [&](int64_t begin, int64_t end) {
+  const auto run = [&](Ctx& work, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       Gemm one = gemm;
       one.a = static_cast<const char*>(gemm.a) + batch_offset(a, sizes, i) * static_cast<int64_t>(item);
       one.b = static_cast<const char*>(gemm.b) + batch_offset(b, sizes, i) * static_cast<int64_t>(item);
       one.c = static_cast<char*>(gemm.c) + static_cast<size_t>(i * gemm.m * gemm.n) * item;
-      run_gemm(a.dtype, one);
+      run_gemm(work, a.dtype, one);
     }
   };
   const double flops = 2.0 * static_cast<double>(gemm.m) * static_cast<double>(gemm.n) * static_cast<double>(gemm.k);
-  if (flops > kSplitFlops) return run(0, batches);
+  if (flops > kSplitFlops) return run(ctx, 0, batches);
   // Waking a thread costs about as much as 64 K operations of a product.
-  parallel_for(batches, 1 + static_cast<int64_t>(262144 / (flops + 1)), run);
+  const Ctx::Parts contexts = ctx.parts();
+  parallel_for(batches, 1 + static_cast<int64_t>(262144 / (flops + 1)), [&](int64_t begin, int64_t end) {
+    Ctx work(contexts);
+    run(work, begin, end);
+  });
 }
 
 void linear_cpu(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& outputs) {
@@ -114,7 +118,7 @@ void linear_cpu(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& outputs) {
   gemm.c = out.raw_data();
   gemm.c_row = gemm.n;
   gemm.bias = data_of<void>(bias);
-  run_gemm(in.dtype, gemm);
+  run_gemm(ctx, in.dtype, gemm);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Copies with strides and conversion within one device, and fills.
 #include <farro/kernels/pointwise/copy.op.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/device_loops.h>
 
 namespace farro {
@@ -20,12 +21,13 @@ void copy_on_device(const Tensor& target, const Tensor& source) {
     cuda_backend().copy_on_device(target.raw_data(), source.raw_data(), target.nbytes(), stream);
     return;
   }
-  run_pointwise_cuda<false, true, 1>("copy", target, {&source}, compute_type(source.dtype()), IdentityFn());
+  Ctx ctx("copy", target.device());
+  run_pointwise_cuda<false, true, 1>(ctx, target, {&source}, compute_type(source.dtype()), IdentityFn());
 }
 
-void fill_kernel(Ctx&, const Fill::Args& args, Outputs<Fill>& out) {
+void fill_kernel(Ctx& ctx, const Fill::Args& args, Outputs<Fill>& out) {
   const Tensor value = fill_value(args);
-  run_pointwise_cuda<false, true, 1>("fill", out[0], {&value}, value.dtype(), IdentityFn());
+  run_pointwise_cuda<false, true, 1>(ctx, out[0], {&value}, value.dtype(), IdentityFn());
 }
 
 }  // namespace

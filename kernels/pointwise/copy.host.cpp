@@ -1,7 +1,7 @@
 // Moving elements between layouts, dtypes and devices.
 #include <farro/kernels/pointwise/copy.op.h>
+#include <farro/core/op/op_table.h>
 
-#include <farro/autograd/node/grad_mode.h>
 #include <farro/core/device/backend.h>
 #include <farro/core/dtype/visit.h>
 #include <farro/core/util/parallel.h>
@@ -78,11 +78,11 @@ void order_streams(Stream earlier, Stream later) {
 Stream stream_of(const Tensor& tensor) { return cuda_backend().current_stream(tensor.device().index); }
 
 void copy_between_devices(const Tensor& target, const Tensor& source) {
-  const no_grad guard;
   // Bytes travel dense and in one dtype; layout and dtype are changed on either side.
-  const Tensor from = source.to(target.dtype()).contiguous();
+  Ctx here("copy", source.device()), there("copy", target.device());
+  const Tensor from = here.dense(source, Layout::contiguous, target.dtype());
   if (!target.is_contiguous() || from.sizes() != target.sizes()) {
-    Tensor staged = empty(from.sizes(), {.dtype = target.dtype(), .device = target.device()});
+    const Tensor staged = there.scratch_tensor(from.sizes(), Layout::contiguous, target.dtype());
     copy_between_devices(staged, from);
     copy_elements(target, staged);
     return;

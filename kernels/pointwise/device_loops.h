@@ -8,6 +8,7 @@
 #pragma once
 
 #include <farro/core/device/backend.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/nest.h>
 #include <farro/kernels/pointwise/pointwise_op.h>
 #include <farro/kernels/simt/launch.h>

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <farro/core/dtype/visit.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/pointwise_op.h>
 
 #include <array>

@@ -19,6 +19,6 @@ struct DrawCall {
   int values_per_block;  // 2 or 4
 };
 
-void run_draw(const Tensor& out, const PhiloxState& random, const DrawCall& call);
+void run_draw(Ctx& ctx, const Tensor& out, const PhiloxState& random, const DrawCall& call);
 
 }  // namespace farro

@@ -1,4 +1,5 @@
 #include <farro/autograd/node/grad_mode.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/random/dropout.op.h>
 #include <farro/kernels/random/random.op.h>
@@ -25,7 +26,7 @@ __global__ void drop(const void* x, void* out, DType dtype, int64_t numel, C sca
 void dropout_kernel(Ctx& ctx, const Dropout::Args& args, Outputs<Dropout>& out) {
   const uint64_t threshold = probability_threshold(args.p);
   if (threshold >> 32) {
-    copy_elements(out[0], wrap_number(0));
+    cuda_backend().fill_bytes(out[0].raw_data(), 0, out[0].nbytes(), ctx.stream());
     return;
   }
   const Tensor x = ctx.dense(args.x, Layout::contiguous, args.x.dtype());

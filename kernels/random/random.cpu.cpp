@@ -1,5 +1,6 @@
 // Compiled with -ffp-contract=off (cmake/FarroLibrary.cmake), so that all instruction sets give the same bits.
 #include <farro/kernels/random/distributions.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/random/random.op.h>
 #include <farro/kernels/random/words.h>
 
@@ -106,40 +107,40 @@ void randint_two_words(void* out, const PhiloxState& random, int64_t first, cons
   }
 }
 
-void uniform_kernel(Ctx&, const Uniform::Args& args, Outputs<Uniform>& out) {
+void uniform_kernel(Ctx& ctx, const Uniform::Args& args, Outputs<Uniform>& out) {
   const DType dtype = out[0].dtype();
   if (dtype == DType::f64) {
     const Affine<double> p{args.high - args.low, args.low, args.high};
-    return run_draw(out[0], args.random, {&uniform_f64, &p, DType::f64, 2});
+    return run_draw(ctx, out[0], args.random, {&uniform_f64, &p, DType::f64, 2});
   }
   const Affine<float> p{static_cast<float>(args.high - args.low), static_cast<float>(args.low),
                         static_cast<float>(args.high)};
   const DrawLoop loop = dtype == DType::f32 ? &uniform_f32 : dtype == DType::f16 ? &uniform_half<11> : &uniform_half<8>;
-  run_draw(out[0], args.random, {loop, &p, DType::f32, 4});
+  run_draw(ctx, out[0], args.random, {loop, &p, DType::f32, 4});
 }
 
-void normal_kernel(Ctx&, const Normal::Args& args, Outputs<Normal>& out) {
+void normal_kernel(Ctx& ctx, const Normal::Args& args, Outputs<Normal>& out) {
   if (out[0].dtype() == DType::f64) {
     const Affine<double> p{args.std, args.mean, 0};
-    return run_draw(out[0], args.random, {&normal_f64, &p, DType::f64, 2});
+    return run_draw(ctx, out[0], args.random, {&normal_f64, &p, DType::f64, 2});
   }
   const Affine<float> p{static_cast<float>(args.std), static_cast<float>(args.mean), 0};
-  run_draw(out[0], args.random, {&normal_f32, &p, DType::f32, 4});
+  run_draw(ctx, out[0], args.random, {&normal_f32, &p, DType::f32, 4});
 }
 
-void bernoulli_fill_kernel(Ctx&, const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
+void bernoulli_fill_kernel(Ctx& ctx, const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
   if (probability_threshold(args.p) >> 32) {
-    out[0].fill_(1);
+    copy_elements(out[0], wrap_number(1));
     return;
   }
   const uint32_t threshold = static_cast<uint32_t>(probability_threshold(args.p));
-  run_draw(out[0], args.random, {&bernoulli_words, &threshold, DType::f32, 4});
+  run_draw(ctx, out[0], args.random, {&bernoulli_words, &threshold, DType::f32, 4});
 }
 
-void randint_kernel(Ctx&, const RandInt::Args& args, Outputs<RandInt>& out) {
+void randint_kernel(Ctx& ctx, const RandInt::Args& args, Outputs<RandInt>& out) {
   const IntRange p{args.low, static_cast<uint64_t>(args.high) - static_cast<uint64_t>(args.low)};
   const bool one_word = p.range <= kOneWordRange;
-  run_draw(out[0], args.random, {one_word ? &randint_one_word : &randint_two_words, &p, DType::i64, one_word ? 4 : 2});
+  run_draw(ctx, out[0], args.random, {one_word ? &randint_one_word : &randint_two_words, &p, DType::i64, one_word ? 4 : 2});
 }
 
 // The position of the first probability outside [0, 1]; n where there is none.

@@ -1,6 +1,7 @@
 // Random fills on the device: one thread per Philox block. Element i comes from the same block and the same formula as
 // on the CPU (random.cpu.cpp), built without fused multiply-add, so the bits are the same.
 #include <farro/autograd/node/grad_mode.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/copy.op.h>
 #include <farro/kernels/pointwise/device_loops.h>

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <farro/core/device/backend.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/reduce/reduce_op.h>
 #include <farro/kernels/reduce/side.h>
