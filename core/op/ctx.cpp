@@ -87,6 +87,14 @@ Tensor Ctx::dense(const Tensor& tensor, Layout layout, DType dtype) {
   return copy;
 }
 
+Tensor Ctx::spread(const Tensor& tensor, const Shape& sizes, DType dtype) {
+  if (tensor.sizes() == sizes) return dense(tensor, Layout::contiguous, dtype);
+  const Tensor copy = scratch_tensor(sizes, Layout::contiguous, dtype);
+  copy_elements(copy, tensor);
+  extra().counts.copied += static_cast<int64_t>(copy.nbytes());
+  return copy;
+}
+
 Tensor Ctx::dense(const Tensor& tensor, Layout layout) {
   return tensor.defined() ? dense(tensor, layout, widened(tensor.dtype())) : tensor;
 }

@@ -50,6 +50,8 @@ class Ctx {
   // `tensor` in a dense layout and a dtype: itself where it has them, else a copy that lives until the kernel returns.
   // Undefined stays undefined.
   Tensor dense(const Tensor& tensor, Layout layout, DType dtype);
+  // Broadcast to `sizes`, row-major.
+  Tensor spread(const Tensor& tensor, const Shape& sizes, DType dtype);
   // In the type that sums are kept in: f32 for half types, others as they are.
   Tensor dense(const Tensor& tensor, Layout layout = Layout::contiguous);
   // Dense memory to write the output `out` to: itself where it fits, else scratch that is copied to it after the kernel

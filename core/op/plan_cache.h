@@ -5,6 +5,7 @@
 
 #include <farro/core/op/fields.h>
 
+#include <concepts>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -19,8 +20,9 @@ class PlanKey {
   // `kind` names what is planned, e.g. "conv".
   explicit PlanKey(const char* kind) { add(std::string_view(kind)); }
 
-  PlanKey& add(int64_t word) {
-    words_.push_back(word);
+  template <std::integral T>
+  PlanKey& add(T word) {
+    words_.push_back(static_cast<int64_t>(word));
     return *this;
   }
   PlanKey& add(std::string_view text);
@@ -50,7 +52,7 @@ PlanKey plan_key(const char* op, const Args& args, TensorList outputs = {}) {
       key.add(static_cast<int64_t>(value.type)).add(static_cast<int64_t>(value.index));
     } else if constexpr (std::is_enum_v<T> || std::is_integral_v<T>) {
       key.add(static_cast<int64_t>(value));
-    } else if constexpr (std::is_same_v<T, Dims>) {
+    } else if constexpr (std::is_same_v<T, Dims> || std::is_array_v<T>) {
       key.add(std::span<const int64_t>(value));
     } else {
       key.add(value);

@@ -4,7 +4,7 @@
 
 namespace farro::detail {
 
-void listen_to_ops() noexcept;
+void listen_to_ops();
 void stop_listening_to_ops() noexcept;
 
 }  // namespace farro::detail

@@ -24,11 +24,7 @@ void forward_kernel(Ctx& ctx, const Embedding::Args& args, Outputs<Embedding>& o
   const size_t item = item_size(args.weight.dtype());
   const int64_t width = args.weight.sizes()[1];
   // Rows are copied in the table's own dtype; a table of other strides is brought into order once.
-  Tensor table = args.weight;
-  if (!table.is_contiguous()) {
-    table = empty(args.weight.sizes(), {.dtype = args.weight.dtype(), .device = Device::cpu()});
-    copy_elements(table, args.weight);
-  }
+  const Tensor table = ctx.dense(args.weight, Layout::contiguous, args.weight.dtype());
   const char* from = static_cast<const char*>(table.raw_data());
   char* to = static_cast<char*>(out[0].raw_data());
   const int64_t* index = data_of<int64_t>(indices);

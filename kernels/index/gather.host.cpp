@@ -11,9 +11,9 @@ namespace farro {
 
 namespace {
 
-void gather_kernel(Ctx&, const Gather::Args& args, Outputs<Gather>& out) {
+void gather_kernel(Ctx& ctx, const Gather::Args& args, Outputs<Gather>& out) {
   const int dim = static_cast<int>(args.dim);
-  const Tensor index = checked_index("gather", args.index, 0, args.input.sizes()[dim], dim);
+  const Tensor index = checked_index(ctx, "gather", args.index, 0, args.input.sizes()[dim], dim);
   const Surroundings around(index.sizes(), args.input.strides(), dim, dim + 1);
   const int64_t stride = args.input.strides()[dim], entries = index.sizes()[dim], inner = around.inner.count();
   if (index.numel() == 0) return;
@@ -38,12 +38,12 @@ void gather_kernel(Ctx&, const Gather::Args& args, Outputs<Gather>& out) {
   });
 }
 
-void scatter_add_kernel(Ctx&, const ScatterAdd::Args& args, Outputs<ScatterAdd>& out) {
+void scatter_add_kernel(Ctx& ctx, const ScatterAdd::Args& args, Outputs<ScatterAdd>& out) {
   const int dim = static_cast<int>(args.dim);
   const int64_t slots = args.input.sizes()[dim];
-  const Tensor index = checked_index("scatter_add", args.index, 0, slots, dim);
-  const Accumulator sum(out[0], args.input);
-  const Tensor src = sum.as_addend(args.src);
+  const Tensor index = checked_index(ctx, "scatter_add", args.index, 0, slots, dim);
+  const Accumulator sum(ctx, out[0], args.input);
+  const Tensor src = sum.as_addend(ctx, args.src);
   const Surroundings around(index.sizes(), sum.tensor().strides(), dim, dim + 1);
   const int64_t stride = sum.tensor().strides()[dim], entries = index.sizes()[dim], inner = around.inner.count();
   sum.visit([&](auto tag) {
@@ -65,21 +65,19 @@ void scatter_add_kernel(Ctx&, const ScatterAdd::Args& args, Outputs<ScatterAdd>&
                         }
                     });
   });
-  sum.finish();
 }
 
-void index_select_kernel(Ctx&, const IndexSelect::Args& args, Outputs<IndexSelect>& out) {
+void index_select_kernel(Ctx& ctx, const IndexSelect::Args& args, Outputs<IndexSelect>& out) {
   const int dim = static_cast<int>(args.dim);
-  const Tensor index = checked_index("index_select", args.index, 0, args.input.sizes()[dim], dim);
+  const Tensor index = checked_index(ctx, "index_select", args.index, 0, args.input.sizes()[dim], dim);
   take_rows(out[0], args.input, rows_along(args.input, dim, index));
 }
 
-void index_add_kernel(Ctx&, const IndexAdd::Args& args, Outputs<IndexAdd>& out) {
+void index_add_kernel(Ctx& ctx, const IndexAdd::Args& args, Outputs<IndexAdd>& out) {
   const int dim = static_cast<int>(args.dim);
-  const Tensor index = checked_index("index_add", args.index, 0, args.input.sizes()[dim], dim);
-  const Accumulator sum(out[0], args.input);
-  add_rows(sum, sum.as_addend(args.src), rows_along(sum.tensor(), dim, index));
-  sum.finish();
+  const Tensor index = checked_index(ctx, "index_add", args.index, 0, args.input.sizes()[dim], dim);
+  const Accumulator sum(ctx, out[0], args.input);
+  add_rows(sum, sum.as_addend(ctx, args.src), rows_along(sum.tensor(), dim, index));
 }
 
 }  // namespace

@@ -42,8 +42,8 @@ namespace {
 
 }  // namespace
 
-Tensor checked_index(const char* op, const Tensor& index, int64_t low, int64_t high, int64_t dim) {
-  const Tensor dense = index.detach().to(DType::i64).contiguous();
+Tensor checked_index(Ctx& ctx, const char* op, const Tensor& index, int64_t low, int64_t high, int64_t dim) {
+  const Tensor dense = ctx.dense(index, Layout::contiguous, DType::i64);
   const int64_t* values = dense.data<int64_t>();
   // Either difference is negative for a value outside; in this form the loop vectorises.
   std::atomic<bool> bad{false};

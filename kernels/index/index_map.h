@@ -3,6 +3,7 @@
 // to. The dimensions around may have any strides.
 #pragma once
 
+#include <farro/core/op/ctx.h>
 #include <farro/core/tensor/tensor.h>
 #include <farro/core/util/parallel.h>
 
@@ -36,7 +37,7 @@ struct Surroundings {
 
 // An index tensor as dense i64, checked: every value in [low, high). Throws an IndexError that names the first value
 // outside, its position and the range; `op` and `dim` (whose size is `high`) are for the message.
-Tensor checked_index(const char* op, const Tensor& index, int64_t low, int64_t high, int64_t dim);
+Tensor checked_index(Ctx& ctx, const char* op, const Tensor& index, int64_t low, int64_t high, int64_t dim);
 
 // Elements below which one thread does the work.
 inline constexpr int64_t kIndexGrain = 32768;

@@ -32,16 +32,16 @@ Surroundings surroundings(const Tensor& tensor, const Dims& dims) {
 }
 
 // The rows that the index tensors name, once these are checked and broadcast. Slots are offsets into the tensor.
-RowMap map_rows(const char* op, const Tensor& tensor, TensorList indices, const Dims& dims) {
+RowMap map_rows(Ctx& ctx, const char* op, const Tensor& tensor, TensorList indices, const Dims& dims) {
   Shape places = indices[0].sizes();
   for (const Tensor& index : indices) places = broadcast_shapes(op, places, index.sizes());
-  RowMap rows{surroundings(tensor, dims), empty(places, {.dtype = DType::i64, .device = tensor.device()}), 1, 1};
+  RowMap rows{surroundings(tensor, dims), ctx.scratch_tensor(places, Layout::contiguous, DType::i64), 1, 1};
   int64_t* slots = rows.slots.data<int64_t>();
   const int64_t entries = rows.slots.numel();
   for (size_t k = 0; k < indices.size(); ++k) {
     const int dim = static_cast<int>(dims[static_cast<int>(k)]);
     const int64_t size = tensor.sizes()[dim], stride = tensor.strides()[dim];
-    const Tensor index = checked_index(op, indices[k], -size, size, dim).expand(places).contiguous();
+    const Tensor index = ctx.spread(checked_index(ctx, op, indices[k], -size, size, dim), places, DType::i64);
     const int64_t* at = index.data<int64_t>();
     rows.num_slots += std::max<int64_t>(size - 1, 0) * stride;
     parallel_for(entries, kIndexGrain, [&](int64_t begin, int64_t end) {
@@ -51,22 +51,23 @@ RowMap map_rows(const char* op, const Tensor& tensor, TensorList indices, const 
   return rows;
 }
 
-void index_kernel(Ctx&, const Index::Args& args, Outputs<Index>& out) {
-  take_rows(out[0], args.input, map_rows("index", args.input, args.indices, args.dims));
+void index_kernel(Ctx& ctx, const Index::Args& args, Outputs<Index>& out) {
+  take_rows(out[0], args.input, map_rows(ctx, "index", args.input, args.indices, args.dims));
 }
 
-void index_put_kernel(Ctx&, const IndexPut::Args& args, Outputs<IndexPut>& out) {
+void index_put_kernel(Ctx& ctx, const IndexPut::Args& args, Outputs<IndexPut>& out) {
   constexpr const char* op = "index_put_";
-  const Tensor spread =
-      args.values.detach().expand(indexed_shape(op, args.target.sizes(), args.indices, args.dims)).contiguous();
-  // Values that lie in the target, whole, would change while they are read.
-  const Tensor values = spread.storage() == out[0].storage() ? spread.clone() : spread;
+  Tensor values = ctx.spread(args.values, indexed_shape(op, args.target.sizes(), args.indices, args.dims), args.values.dtype());
+  if (values.storage() == out[0].storage()) {  // whole in the target, they would change while they are read
+    const Tensor apart = ctx.scratch_tensor(values.sizes(), Layout::contiguous, values.dtype());
+    copy_elements(apart, values);
+    values = apart;
+  }
   if (args.accumulate) {
-    const Accumulator sum(out[0], args.target);
-    add_rows(sum, sum.as_addend(values), map_rows(op, sum.tensor(), args.indices, args.dims));
-    sum.finish();
+    const Accumulator sum(ctx, out[0], args.target);
+    add_rows(sum, sum.as_addend(ctx, values), map_rows(ctx, op, sum.tensor(), args.indices, args.dims));
   } else {
-    const RowMap rows = map_rows(op, out[0], args.indices, args.dims);
+    const RowMap rows = map_rows(ctx, op, out[0], args.indices, args.dims);
     if (!out[0].is_same(args.target)) copy_elements(out[0], args.target);
     put_rows(out[0], values, rows);
   }
@@ -84,9 +85,9 @@ int64_t collect(const bool* mask, int64_t first, int64_t last, int64_t* places) 
 }
 
 // Two passes over chunks of fixed size: count, then write each chunk's places behind those of the chunks before it.
-void nonzero_kernel(Ctx&, const Nonzero::Args& args, Outputs<Nonzero>& out) {
+void nonzero_kernel(Ctx& ctx, const Nonzero::Args& args, Outputs<Nonzero>& out) {
   constexpr int64_t kChunk = 4096;
-  const Tensor mask = args.mask.contiguous();
+  const Tensor mask = ctx.dense(args.mask, Layout::contiguous, DType::boolean);
   const bool* data = mask.data<bool>();
   const Shape& sizes = mask.sizes();
   const int64_t numel = mask.numel(), chunks = (numel + kChunk - 1) / kChunk, rank = sizes.size();

@@ -7,9 +7,9 @@ namespace farro {
 
 namespace {
 
-void one_hot_kernel(Ctx&, const OneHot::Args& args, Outputs<OneHot>& out) {
+void one_hot_kernel(Ctx& ctx, const OneHot::Args& args, Outputs<OneHot>& out) {
   const int64_t classes = args.num_classes;
-  const Tensor index = checked_index("one_hot", args.index, 0, classes, args.index.dim());
+  const Tensor index = checked_index(ctx, "one_hot", args.index, 0, classes, args.index.dim());
   const int64_t* at = index.data<int64_t>();
   int64_t* to = out[0].data<int64_t>();
   parallel_for(index.numel(), std::max<int64_t>(kIndexGrain / classes, 1), [&](int64_t begin, int64_t end) {

@@ -14,8 +14,8 @@ namespace {
 
 // Keeps columns [first(i), last(i)) of row i of every matrix.
 template <class Range>
-void keep_columns(const Tensor& out, const Tensor& input, Range&& range) {
-  const Tensor dense = input.detach().contiguous();
+void keep_columns(Ctx& ctx, const Tensor& out, const Tensor& input, Range&& range) {
+  const Tensor dense = ctx.dense(input, Layout::contiguous, input.dtype());
   const int64_t columns = dense.size(-1), rows = dense.size(-2);
   if (dense.numel() == 0) return;
   visit_item_size(item_size(dense.dtype()), [&](auto tag) {
@@ -33,15 +33,15 @@ void keep_columns(const Tensor& out, const Tensor& input, Range&& range) {
   });
 }
 
-void tril_kernel(Ctx&, const Tril::Args& args, Outputs<Tril>& out) {
+void tril_kernel(Ctx& ctx, const Tril::Args& args, Outputs<Tril>& out) {
   const int64_t diagonal = std::clamp<int64_t>(args.diagonal, -args.input.size(-2), args.input.size(-1));
-  keep_columns(out[0], args.input, [=](int64_t row) { return std::pair(int64_t{0}, row + diagonal + 1); });
+  keep_columns(ctx, out[0], args.input, [=](int64_t row) { return std::pair(int64_t{0}, row + diagonal + 1); });
 }
 
-void triu_kernel(Ctx&, const Triu::Args& args, Outputs<Triu>& out) {
+void triu_kernel(Ctx& ctx, const Triu::Args& args, Outputs<Triu>& out) {
   const int64_t columns = args.input.size(-1),
                 diagonal = std::clamp<int64_t>(args.diagonal, -args.input.size(-2), columns);
-  keep_columns(out[0], args.input, [=](int64_t row) { return std::pair(row + diagonal, columns); });
+  keep_columns(ctx, out[0], args.input, [=](int64_t row) { return std::pair(row + diagonal, columns); });
 }
 
 void flip_kernel(Ctx&, const Flip::Args& args, Outputs<Flip>& out) {

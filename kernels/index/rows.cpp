@@ -85,14 +85,10 @@ void put_rows(const Tensor& target, const Tensor& values, const RowMap& rows) {
   });
 }
 
-Accumulator::Accumulator(const Tensor& out, const Tensor& input) : out_(out), sum_(out) {
-  const DType dtype = compute_type(out.dtype());
-  if (dtype != out.dtype()) sum_ = empty(out.sizes(), {.dtype = dtype, .device = out.device()});
+Accumulator::Accumulator(Ctx& ctx, const Tensor& out, const Tensor& input)
+    : sum_(out.dtype() == compute_type(out.dtype()) ? out
+                                                    : ctx.result(out, Layout::contiguous, compute_type(out.dtype()))) {
   if (!sum_.is_same(input)) copy_elements(sum_, input);
-}
-
-void Accumulator::finish() const {
-  if (!sum_.is_same(out_)) copy_elements(out_, sum_);
 }
 
 void add_rows(const Accumulator& sum, const Tensor& values, const RowMap& rows) {

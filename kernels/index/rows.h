@@ -2,6 +2,7 @@
 // names a place in the indexed dimensions; its row is everything around it.
 #pragma once
 
+#include <farro/core/op/ctx.h>
 #include <farro/core/dtype/visit.h>
 #include <farro/kernels/index/index_map.h>
 
@@ -29,13 +30,11 @@ void put_rows(const Tensor& target, const Tensor& values, const RowMap& rows);
 // A tensor to add to, in the type sums are made in: f32 for the half types, i64 for integers and bool.
 class Accumulator {
  public:
-  // `out` shall become `input` with something added; out may be input.
-  Accumulator(const Tensor& out, const Tensor& input);
+  // `out` shall become `input` with something added, once the kernel has returned; out may be input.
+  Accumulator(Ctx& ctx, const Tensor& out, const Tensor& input);
   const Tensor& tensor() const noexcept { return sum_; }
   // Dense, in the dtype of the sum.
-  Tensor as_addend(const Tensor& values) const { return values.detach().to(sum_.dtype()).contiguous(); }
-  // Writes the sum to out.
-  void finish() const;
+  Tensor as_addend(Ctx& ctx, const Tensor& values) const { return ctx.dense(values, Layout::contiguous, sum_.dtype()); }
 
   // fn(TypeTag<T>) for the type of the sum.
   template <class Fn>

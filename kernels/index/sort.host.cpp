@@ -134,10 +134,10 @@ void sort_all(Ctx&, const Sort::Args& args, Outputs<Sort>& out) {
                });
 }
 
-void sort_kernel(Ctx&, const Sort::Args& args, Outputs<Sort>& out) {
+void sort_kernel(Ctx& ctx, const Sort::Args& args, Outputs<Sort>& out) {
   visit_dtype(args.input.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    sort_all<std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>, T>(args, out);
+    sort_all<std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>, T>(ctx, args, out);
   });
 }
 

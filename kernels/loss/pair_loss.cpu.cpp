@@ -57,12 +57,10 @@ void run(const Tensor& input, const Tensor& target, Reduction reduction, const T
 }
 
 template <PairLossKind kKind>
-void pair_loss_kernel(const typename PairLoss<kKind>::Args& args, Outputs<PairLoss<kKind>>& out) {
-  const Tensor a = dense(args.input), b = dense(args.target);
-  const DenseResult result(out[0]);
-  if (a.dtype() == DType::f64) run<kKind, double>(a, b, args.reduction, result.tensor());
-  else run<kKind, float>(a, b, args.reduction, result.tensor());
-  result.finish();
+void pair_loss_kernel(Ctx& ctx, const typename PairLoss<kKind>::Args& args, Outputs<PairLoss<kKind>>& out) {
+  const Tensor a = ctx.dense(args.input), b = ctx.dense(args.target), result = ctx.result(out[0]);
+  if (a.dtype() == DType::f64) run<kKind, double>(a, b, args.reduction, result);
+  else run<kKind, float>(a, b, args.reduction, result);
 }
 
 }  // namespace

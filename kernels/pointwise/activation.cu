@@ -116,11 +116,11 @@ struct GeluTanhBackwardFn {
 };
 
 template <class Op, class Exact, class Tanh>
-void gelu_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
+void gelu_kernel(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out) {
   if (args.approximation == GeluApproximation::none)
-    device::run_pointwise_op<Op>(args, out, Exact());
+    device::run_pointwise_op<Op>(ctx, args, out, Exact());
   else
-    device::run_pointwise_op<Op>(args, out, Tanh());
+    device::run_pointwise_op<Op>(ctx, args, out, Tanh());
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ struct UnaryOp {
 // With a backward from the input, or from the output where that says enough: it is often kept anyway.
 template <class Op>
 struct UnaryFromInput : UnaryOp<Op> {
-  static constexpr Keep kKeep = Keep::inputs<Args>("a");
+  static constexpr Keep kKeep = Keep::inputs<UnaryArgs>("a");
 };
 template <class Op>
 struct UnaryFromOutput : UnaryOp<Op> {

@@ -75,8 +75,8 @@ Grads Maximum::backward(const Back<Maximum>& b) {
   return backward_of_extremum(b.grad[0], x < y, x > y, x == y, b.need);
 }
 Grads Minimum::backward(const Back<Minimum>& b) {
-  const Tensor a = b.args.a, b = b.args.b;
-  return backward_of_extremum(b.grad[0], a > b, a < b, a == b, b.need);
+  const Tensor &x = b.args.a, &y = b.args.b;
+  return backward_of_extremum(b.grad[0], x > y, x < y, x == y, b.need);
 }
 
 void register_select();

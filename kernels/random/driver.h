@@ -1,6 +1,7 @@
 // What the random CPU kernels share: threads, dtypes and layouts. A kernel brings loops that turn blocks into values.
 #pragma once
 
+#include <farro/core/op/ctx.h>
 #include <farro/core/random/philox.h>
 #include <farro/core/tensor/tensor.h>
 

@@ -53,12 +53,12 @@ void drop_all(const Tensor& out, const Tensor& x, double p, const PhiloxState& r
   });
 }
 
-void dropout_kernel(Ctx&, const Dropout::Args& args, Outputs<Dropout>& out) {
+void dropout_kernel(Ctx& ctx, const Dropout::Args& args, Outputs<Dropout>& out) {
   if (probability_threshold(args.p) >> 32) {
     out[0].zero_();
     return;
   }
-  const Tensor x = args.x.detach().contiguous();
+  const Tensor x = ctx.dense(args.x, Layout::contiguous, args.x.dtype());
   if (x.dtype() == DType::f64) return drop_all<double>(out[0], x, args.p, args.random);
   drop_all<float>(out[0], x, args.p, args.random);
 }

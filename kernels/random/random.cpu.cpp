@@ -150,9 +150,9 @@ int64_t first_invalid(const double* p, int64_t n) noexcept {
   return n;
 }
 
-void bernoulli_kernel(Ctx&, const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
+void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
   constexpr int64_t kValues = kDrawBatch * 4;
-  const Tensor source = args.p.detach().contiguous();
+  const Tensor source = ctx.dense(args.p, Layout::contiguous, args.p.dtype());
   const DType dtype = source.dtype();
   const LoadFn load = load_fn(dtype, DType::f64);
   const StoreFn store = store_fn(DType::f64, dtype);

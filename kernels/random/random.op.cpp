@@ -112,7 +112,7 @@ PhiloxState reserve(Generator* generator, const Tensor& target, int words) {
 template <class Op>
 Tensor& draw(Tensor& target, typename Op::Args args, Generator* generator, int words,
              const char* name = detail::kInplaceName<Op>.data()) {
-  const bool records = detail::check_inputs<Op>(args, name).any() && detail::kDifferentiable<Op> && grad_enabled();
+  const bool records = detail::check_inputs<Op>(args, name).any() && kDifferentiable<Op> && grad_enabled();
   detail::check_inplace_target(name, target, Op::infer(args), records);
   args.random = reserve(generator, target, words);
   return call_inplace<Op>(args, target, name);

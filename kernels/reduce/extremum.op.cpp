@@ -46,7 +46,7 @@ Grads IndexedExtremum<Op>::backward(const Back<Op>& b) {
   if (!b.grad[0].defined()) return Grads(1);
   if (from.sizes.empty()) return {b.grad[0]};
   const Tensor nothing = zeros(from.sizes, {.dtype = b.grad[0].dtype(), .device = b.grad[0].device()});
-  return {scatter_add(nothing, from.dims()[0], from.keep(b.args.indices), from.keep(b.grad[0]))};
+  return {scatter_add(nothing, from.dims()[0], from.keep(b.out[1]), from.keep(b.grad[0]))};
 }
 
 template <class Op>

@@ -1,6 +1,7 @@
 #include <farro/nn/module/summary.h>
 
 #include <farro/autograd/node/grad_mode.h>
+#include <farro/core/op/call_listener.h>
 #include <farro/core/random/generator.h>
 #include <farro/nn/module/detail/replace_data.h>
 
@@ -49,30 +50,22 @@ class KeepRandomState {
   const PhiloxState state_;
 };
 
-// Adds each op of this thread to the module in which it runs; hands calls of other threads to the listener that was
-// there.
+// Adds each op of this thread to the module in which it runs.
 class CostListener final : public CallListener {
  public:
-  explicit CostListener(std::map<const Module*, SummaryRow*>& rows)
-      : rows_(rows), thread_(std::this_thread::get_id()), previous_(call_listener.load()) {
-    set_call_listener(this);
+  explicit CostListener(std::map<const Module*, SummaryRow*>& rows) : rows_(rows), thread_(std::this_thread::get_id()) {
+    add_call_listener(*this);
   }
-  ~CostListener() override { set_call_listener(previous_); }
+  ~CostListener() override { remove_call_listener(*this); }
 
   void begin(const CallEvent& event) noexcept override {
-    if (std::this_thread::get_id() != thread_) {
-      if (previous_) previous_->begin(event);
-      return;
-    }
-    if (stack_.empty()) return;
+    if (std::this_thread::get_id() != thread_ || stack_.empty() || event.form == CallForm::view) return;
     SummaryRow& row = *rows_.at(stack_.back());
     row.cost.flops += event.cost.flops;
     row.cost.bytes += event.cost.bytes;
     for (const Tensor& output : event.outputs) row.activation_bytes += static_cast<int64_t>(output.nbytes());
   }
-  void end(const CallEvent& event) noexcept override {
-    if (std::this_thread::get_id() != thread_ && previous_) previous_->end(event);
-  }
+  void end(const CallEvent&) noexcept override {}
 
   void enter(const Module& module) { stack_.push_back(&module); }
   void leave(const Tensor& output) {
@@ -86,7 +79,6 @@ class CostListener final : public CallListener {
   std::map<const Module*, SummaryRow*>& rows_;
   std::vector<const Module*> stack_;
   const std::thread::id thread_;
-  CallListener* const previous_;
 };
 
 // Hooks on every module that tell the listener where the model is.

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <farro/core/device/backend.h>
-#include <farro/core/op/op.h>
+#include <farro/core/op/op_table.h>
 #include <farro/tests/opcheck/tolerance.h>
 #include <farro/tests/opcheck/values.h>
 
@@ -14,7 +14,7 @@ namespace farro::opcheck {
 
 inline const OpEntry* find_op(const std::string& name) {
   for (const OpEntry& entry : all_ops())
-    if (entry.info.name == name) return &entry;
+    if (entry.info().name == name) return &entry;
   return nullptr;
 }
 
@@ -36,16 +36,11 @@ inline std::vector<Device> devices_of(const OpEntry& op) {
 template <class Fn>
 void for_each_variant(const OpEntry& op, Device device, Fn&& fn) {
   fn("auto");
-  const std::vector<Variant> variants = op.variants(device.type);
+  const std::vector<VariantInfo> variants = op.variants(device.type);
   if (variants.size() < 2) return;
-  struct Lift {
-    const OpEntry& op;
-    ~Lift() { op.force_variant(-1); }
-  };
-  for (Variant variant : variants) {
-    const Lift lift{op};
-    op.force_variant(static_cast<int>(variant));
-    fn(farro::name(variant));
+  for (const VariantInfo& variant : variants) {
+    const VariantScope scope(op.info().name, variant.name);
+    fn(variant.name);
   }
 }
 
@@ -55,9 +50,8 @@ bool if_supported(const char* variant, Fn&& fn) {
   try {
     fn();
     return true;
-  } catch (const NotImplementedError& error) {
-    const bool unsupported = std::string_view(error.what()).find("some variant must support") != std::string_view::npos;
-    if (!unsupported || std::string_view(variant) == "auto") throw;
+  } catch (const UnsupportedVariantError&) {
+    if (std::string_view(variant) == "auto") throw;
     return false;
   }
 }
