@@ -2,11 +2,16 @@
 
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
+#include <farro/kernels/pointwise/widen.h>
+
+#include <cmath>
 
 namespace farro {
 
-// In the backwards of backwards, `gg` is the gradient of the gradient.
+// In the backwards of backwards, `gg` is the gradient of the gradient. It is multiplied last: the product of two
+// gradients may overflow where the second derivative is 0.
 
 Grads Relu::backward(const Saved& saved, const Grads& grads, Need) {
   return {relu_backward(grads[0], saved.out.get())};
@@ -32,7 +37,7 @@ Grads Tanh::backward(const Saved& saved, const Grads& grads, Need) {
 }
 Grads TanhBackward::backward(const Saved& saved, const Grads& grads, Need need) {
   const Tensor &gg = grads[0], out = saved.from.get();
-  return {need[0] ? tanh_backward(gg, out) : Tensor(), need[1] ? gg * saved.grad.get() * out * -2 : Tensor()};
+  return {need[0] ? tanh_backward(gg, out) : Tensor(), need[1] ? gg * (widened(saved.grad.get()) * out * -2) : Tensor()};
 }
 
 // y' = y (1 - y).
@@ -41,7 +46,7 @@ Grads Sigmoid::backward(const Saved& saved, const Grads& grads, Need) {
 }
 Grads SigmoidBackward::backward(const Saved& saved, const Grads& grads, Need need) {
   const Tensor &gg = grads[0], out = saved.from.get();
-  return {need[0] ? sigmoid_backward(gg, out) : Tensor(), need[1] ? gg * saved.grad.get() * (1 - out * 2) : Tensor()};
+  return {need[0] ? sigmoid_backward(gg, out) : Tensor(), need[1] ? gg * (saved.grad.get() * (1 - widened(out) * 2)) : Tensor()};
 }
 
 // With s = sigmoid(a): y' = s (1 + a (1 - s)) and y'' = s (1 - s) (2 + a (1 - 2 s)).
@@ -50,8 +55,9 @@ Grads SiluBackward::backward(const Saved& saved, const Grads& grads, Need need) 
   const Tensor &gg = grads[0], a = saved.from.get();
   Tensor second;
   if (need[1]) {
-    const Tensor s = sigmoid(a);
-    second = gg * saved.grad.get() * (s * (1 - s) * (a * (1 - s * 2) + 2));
+    const Tensor x = clamp(widened(a), -800, 800);  // beyond, s (1 - s) is 0
+    const Tensor s = sigmoid(x);
+    second = gg * (saved.grad.get() * (s * sigmoid(-x) * (x * (1 - s * 2) + 2)));
   }
   return {need[0] ? silu_backward(gg, a) : Tensor(), second};
 }
@@ -63,16 +69,17 @@ Grads Gelu::backward(const Saved& saved, const Grads& grads, Need) {
 
 namespace {
 
-// y'' = phi(a) (2 - a^2).
+// y'' = phi(a) (2 - a^2); phi(40) is 0.
 Tensor gelu_second(const Tensor& a) {
   constexpr double kInverseRoot2Pi = 0.39894228040143267794;
-  const Tensor a2 = square(a);
+  const Tensor a2 = square(clamp(widened(a), -40, 40));
   return exp(a2 * -0.5) * (2 - a2) * kInverseRoot2Pi;
 }
 
-// With u = c (a + k a^3) and t = tanh(u): y'' = (1 - t^2) (u' + a/2 (u'' - 2 t u'^2)).
-Tensor gelu_tanh_second(const Tensor& a) {
+// With u = c (a + k a^3) and t = tanh(u): y'' = (1 - t^2) (u' + a/2 (u'' - 2 t u'^2)). At 30, 1 - t^2 is 0.
+Tensor gelu_tanh_second(const Tensor& input) {
   constexpr double c = 0.79788456080286535588, k = 0.044715;
+  const Tensor a = clamp(widened(input), -30, 30);
   const Tensor a2 = square(a);
   const Tensor t = tanh(a * (a2 * k + 1) * c);
   const Tensor u1 = (a2 * (3 * k) + 1) * c;
@@ -86,8 +93,8 @@ Grads GeluBackward::backward(const Saved& saved, const Grads& grads, Need need) 
   const Tensor &gg = grads[0], a = saved.a.get();
   Tensor second;
   if (need[1]) {
-    second =
-        gg * saved.grad.get() * (saved.approximation == GeluApproximation::none ? gelu_second(a) : gelu_tanh_second(a));
+    const Tensor rate = saved.approximation == GeluApproximation::none ? gelu_second(a) : gelu_tanh_second(a);
+    second = gg * (saved.grad.get() * rate);
   }
   return {need[0] ? gelu_backward(gg, a, saved.approximation) : Tensor(), second};
 }
@@ -113,7 +120,10 @@ void register_activation() {
 }
 
 Tensor relu(const Tensor& a) { return call<Relu>({a}); }
-Tensor leaky_relu(const Tensor& a, double slope) { return call<LeakyRelu>({a, slope}); }
+Tensor leaky_relu(const Tensor& a, double slope) {
+  FARRO_CHECK(std::isfinite(slope), ValueError, "leaky_relu: slope must be finite, got ", slope);
+  return call<LeakyRelu>({a, slope});
+}
 Tensor tanh(const Tensor& a) { return call<Tanh>({a}); }
 Tensor sigmoid(const Tensor& a) { return call<Sigmoid>({a}); }
 Tensor silu(const Tensor& a) { return call<Silu>({a}); }

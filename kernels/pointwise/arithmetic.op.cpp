@@ -2,6 +2,7 @@
 
 #include <farro/autograd/call/inplace.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/widen.h>
 
 #include <cmath>
 
@@ -44,8 +45,8 @@ Div::Saved Div::save(const Args& args, const Outputs<Div>&, Need need) {
 }
 Grads Div::backward(const Saved& saved, const Grads& grads, Need need) {
   const Tensor b = saved.b.get();
-  const Tensor by_b = div(grads[0], b);
-  return {need[0] ? by_b : Tensor(), need[1] ? neg(mul(by_b, div(saved.a.get(), b))) : Tensor()};
+  const Tensor by_b = div(need[1] ? widened(grads[0]) : grads[0], b);
+  return {need[0] ? by_b : Tensor(), need[1] ? neg(mul(by_b, div(widened(saved.a.get()), b))) : Tensor()};
 }
 Cost Div::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};

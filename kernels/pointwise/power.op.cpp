@@ -6,6 +6,7 @@
 #include <farro/kernels/pointwise/power.h>
 #include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
+#include <farro/kernels/pointwise/widen.h>
 
 namespace farro {
 
@@ -17,16 +18,22 @@ TensorSpec PowScalar::infer(const Args& args) {
 Grads PowScalar::backward(const Saved& saved, const Grads& grads, Need) {
   const double exponent = saved.exponent.to_double();
   if (exponent == 0) return {zeros_like(grads[0])};
-  return {grads[0] * (pow(saved.base.get(), exponent - 1) * exponent)};
+  return {grads[0] * (pow(widened(saved.base.get()), exponent - 1) * exponent)};
 }
 
 Grads Pow::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor base = saved.base.get(), exponent = saved.exponent.get();
+  const Tensor base = widened(saved.base.get()), exponent = widened(saved.exponent.get());
   Tensor of_base, of_exponent;
-  if (need[0]) of_base = grads[0] * masked_fill(exponent * pow(base, exponent - 1), exponent == 0, 0);
+  if (need[0]) {
+    // A power that vanishes outweighs an infinite exponent.
+    const Tensor power = pow(base, exponent - 1);
+    of_base = grads[0] * masked_fill(exponent * power, logical_or(exponent == 0, power == 0), 0);
+  }
   if (need[1]) {
-    const Tensor rate = saved.out.get() * log(base);
-    of_exponent = grads[0] * masked_fill(rate, logical_and(base == 0, exponent >= 0), 0);
+    // A power that vanishes outweighs the logarithm, be it of 0 or of infinity.
+    const Tensor out = saved.out.get(), at_zero = logical_and(base == 0, exponent >= 0);
+    const Tensor vanishes = logical_and(out == 0, base > 0);
+    of_exponent = grads[0] * masked_fill(out * log(base), logical_or(at_zero, vanishes), 0);
   }
   return {of_base, of_exponent};
 }
@@ -42,8 +49,10 @@ void register_power() {
 }
 
 Tensor pow(const Tensor& base, Scalar exponent) {
+  // The dtype that the form of two tensors gives.
   const bool to_real = exponent.is_floating() && !is_floating(base.dtype());
-  const Tensor input = to_real ? base.to(default_dtype()) : base;
+  const bool to_int = base.dtype() == DType::boolean && !to_real && !exponent.is_bool();
+  const Tensor input = to_real ? base.to(default_dtype()) : to_int ? base.to(DType::i64) : base;
   // Powers with a loop of their own; the results are at least as accurate.
   const double e = exponent.to_double();
   if (e == 2) return square(input);

@@ -5,6 +5,8 @@
 #include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/softplus.h>
 
+#include <cmath>
+
 namespace farro {
 
 TensorSpec Softplus::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.x); }
@@ -29,7 +31,7 @@ Grads SoftplusBackward::backward(const Saved& saved, const Grads& grads, Need ne
     const Tensor z = x.to(compute_type(x.dtype())) * saved.beta;
     // sigmoid(z) * (1 - sigmoid(z)) without its cancellation.
     const Tensor curvature = where(z > saved.threshold, 0.0, sigmoid(z) * sigmoid(-z) * saved.beta);
-    result[1] = curvature * saved.grad.get() * grads[0];
+    result[1] = curvature * saved.grad.get() * grads[0];  // in this order: the product of the gradients may overflow
   }
   return result;
 }
@@ -44,7 +46,11 @@ void register_softplus() {
   register_op<SoftplusBackward>();
 }
 
-Tensor softplus(const Tensor& x, double beta, double threshold) { return call<Softplus>({x, beta, threshold}); }
+Tensor softplus(const Tensor& x, double beta, double threshold) {
+  FARRO_CHECK(std::isfinite(beta) && beta != 0, ValueError, "softplus: beta must be finite and not 0, got ", beta);
+  FARRO_CHECK(!std::isnan(threshold), ValueError, "softplus: threshold must be a number, got ", threshold);
+  return call<Softplus>({x, beta, threshold});
+}
 Tensor softplus_backward(const Tensor& grad, const Tensor& x, double beta, double threshold) {
   return call<SoftplusBackward>({grad, x, beta, threshold});
 }

@@ -1,31 +1,47 @@
 #include <farro/kernels/pointwise/unary.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
+#include <farro/kernels/pointwise/widen.h>
 
 namespace farro {
 
+// Factors are multiplied to the gradient one by one: a power of them may overflow where the gradient is small or 0.
+
 Grads Exp::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] * saved.out.get()}; }
-Grads Expm1::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] * (saved.out.get() + 1)}; }
+Grads Expm1::backward(const Saved& saved, const Grads& grads, Need) {
+  return {grads[0] * (widened(saved.out.get()) + 1)};
+}
 Grads Log::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] / saved.a.get()}; }
-Grads Log1p::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] / (saved.a.get() + 1)}; }
+Grads Log1p::backward(const Saved& saved, const Grads& grads, Need) {
+  return {grads[0] / (widened(saved.a.get()) + 1)};
+}
 Grads Sqrt::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] / (saved.out.get() * 2)}; }
 Grads Rsqrt::backward(const Saved& saved, const Grads& grads, Need) {
-  const Tensor out = saved.out.get();
-  return {grads[0] * (out * square(out) * -0.5)};
+  const Tensor out = widened(saved.out.get());
+  return {grads[0] * out * out * out * -0.5};
 }
 Grads Reciprocal::backward(const Saved& saved, const Grads& grads, Need) {
-  return {-(grads[0] * square(saved.out.get()))};
+  const Tensor out = widened(saved.out.get());
+  return {-(grads[0] * out * out)};
 }
 Grads Sin::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] * cos(saved.a.get())}; }
 Grads Cos::backward(const Saved& saved, const Grads& grads, Need) { return {-(grads[0] * sin(saved.a.get()))}; }
 Grads Erf::backward(const Saved& saved, const Grads& grads, Need) {
   constexpr double kTwoOverRootPi = 1.12837916709551257390;
-  return {grads[0] * (exp(-square(saved.a.get())) * kTwoOverRootPi)};
+  return {grads[0] * (exp(-square(widened(saved.a.get()))) * kTwoOverRootPi)};
 }
-Grads Abs::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] * sign(saved.a.get())}; }
-Grads Square::backward(const Saved& saved, const Grads& grads, Need) { return {grads[0] * (saved.a.get() * 2)}; }
+Grads Abs::backward(const Saved& saved, const Grads& grads, Need) {
+  const Tensor a = saved.a.get().detach();
+  // Whatever the gradient, 0 at 0; NaN where a is.
+  return {where(a > 0, grads[0], where(a < 0, -grads[0], a * 0))};
+}
+Grads Square::backward(const Saved& saved, const Grads& grads, Need) {
+  return {widened(grads[0]) * saved.a.get() * 2};
+}
 
 template <class Op>
 Grads StepOp<Op>::backward(const Saved&, const Grads& grads, Need) {
@@ -63,7 +79,11 @@ Tensor sin(const Tensor& a) { return call<Sin>({a}); }
 Tensor cos(const Tensor& a) { return call<Cos>({a}); }
 Tensor erf(const Tensor& a) { return call<Erf>({a}); }
 Tensor abs(const Tensor& a) { return call<Abs>({a}); }
-Tensor square(const Tensor& a) { return call<Square>({a}); }
+// Of bool as m * m would be of numbers: i64, as pow(m, 2).
+Tensor square(const Tensor& a) {
+  const bool is_bool = a.defined() && a.dtype() == DType::boolean;
+  return call<Square>({is_bool ? a.to(DType::i64) : a});
+}
 Tensor sign(const Tensor& a) { return call<Sign>({a}); }
 Tensor floor(const Tensor& a) { return call<Floor>({a}); }
 Tensor ceil(const Tensor& a) { return call<Ceil>({a}); }
