@@ -3,7 +3,10 @@
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/loss/targets.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/pointwise/widen.h>
 #include <farro/kernels/softmax/softmax.h>
 #include <farro/kernels/softmax/softmax.op.h>
 
@@ -45,16 +48,19 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& target
   const int64_t classes = logits.sizes()[dim];
   check_class_weight("cross_entropy", options.weight, classes, logits.dtype());
   const double smoothing = options.label_smoothing;
-  Tensor wanted = target;
-  if (smoothing > 0) wanted = target * (1 - smoothing) + smoothing / static_cast<double>(classes);
+  Tensor wanted = widened(target);
+  if (smoothing > 0) wanted = wanted * (1 - smoothing) + smoothing / static_cast<double>(classes);
   if (options.weight.defined()) {
     Shape sizes = Shape::filled(logits.dim(), 1);
     sizes[dim] = classes;
     wanted = wanted * options.weight.detach().reshape(sizes);
   }
-  const Tensor loss = -(wanted * log_softmax(logits, dim)).sum({dim});
-  if (options.reduction == Reduction::none) return loss;
-  return options.reduction == Reduction::sum ? loss.sum() : loss.mean();
+  // A class of logit -infinity that is not asked for adds nothing.
+  const Tensor log_probs = log_softmax(widened(logits), dim);
+  const Tensor nothing = logical_and(wanted == 0, log_probs == -std::numeric_limits<double>::infinity());
+  Tensor loss = -(wanted * masked_fill(log_probs, nothing, 0)).sum({dim});
+  if (options.reduction != Reduction::none) loss = options.reduction == Reduction::sum ? loss.sum() : loss.mean();
+  return loss.to(logits.dtype());
 }
 
 }  // namespace
@@ -107,9 +113,10 @@ CrossEntropyBackward::Saved CrossEntropyBackward::save(const Args& args, const O
           args.label_smoothing};
 }
 Grads CrossEntropyBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor g = saved.grad.get(), logits = saved.logits.get(), target = saved.target.get(), weight = saved.weight.get();
+  const Tensor g = widened(saved.grad.get()), logits = widened(saved.logits.get()), target = saved.target.get();
+  const Tensor weight = widened(saved.weight.get());
   const Tensor peak = saved.peak.get(), log_sum = saved.log_sum.get(), total = saved.total.get();
-  const Tensor& gg = grads[0];
+  const Tensor gg = widened(grads[0]);
   const bool each = saved.reduction == Reduction::none, mean = saved.reduction == Reduction::mean;
   Grads out(7);
   if (need[0]) {  // linear in grad

@@ -4,6 +4,7 @@
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/pointwise/widen.h>
 
 namespace farro {
 
@@ -30,8 +31,10 @@ TensorSpec PairLoss<kKind>::infer(const Args& args) {
 
 template <PairLossKind kKind>
 Grads PairLoss<kKind>::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor a = saved.input.get(), b = saved.target.get();
-  const Tensor g = element_gradient(grads[0], saved.reduction, a.numel(), kKind == PairLossKind::squared ? 2 : 1);
+  // Differences are taken of the values as they are, and 1 / numel of many elements is no number of f16.
+  const Tensor a = widened(saved.input.get()), b = widened(saved.target.get());
+  const Tensor g =
+      element_gradient(widened(grads[0]), saved.reduction, a.numel(), kKind == PairLossKind::squared ? 2 : 1);
   Grads out(2);
   if constexpr (kKind == PairLossKind::logistic) {
     if (need[0]) out[0] = (a.sigmoid() - b) * g;
@@ -40,7 +43,7 @@ Grads PairLoss<kKind>::backward(const Saved& saved, const Grads& grads, Need nee
   }
   Tensor slope;
   if constexpr (kKind == PairLossKind::squared) slope = (a - b) * g;
-  else slope = where(gt(a, b), g, where(lt(a, b), -g, g * (a - b)));  // 0, or NaN where an operand is
+  else slope = where(gt(a, b), g, where(lt(a, b), -g, (a - b).detach()));  // 0, or NaN where an operand is
   if (need[1]) out[1] = -slope;
   if (need[0]) out[0] = std::move(slope);
   return out;

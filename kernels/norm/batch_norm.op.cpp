@@ -4,6 +4,7 @@
 #include <farro/kernels/norm/batch_norm.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/unary.h>
+#include <farro/kernels/pointwise/widen.h>
 
 namespace farro {
 
@@ -157,7 +158,7 @@ BatchNormBackward::Saved BatchNormBackward::save(const Args& args, const Outputs
 //     of x: -w r^2 (h M(X P(g)) + M(g h) P(X) + M(X h) P(g)) + W r P(g)
 // With constant statistics P is the identity, h depends on x by r alone, and the last line is W r g.
 Grads BatchNormBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor g = saved.grad.get(), x = saved.x.get();
+  const Tensor g = widened(saved.grad.get()), x = widened(saved.x.get());
   const Channels channels(x);
   // In training the statistics are functions of x, and are computed anew so that the graph knows.
   const Tensor mean = saved.batch_statistics ? channels.mean(x) : channels.spread(saved.mean.get()).to(x.dtype());
@@ -168,10 +169,10 @@ Grads BatchNormBackward::backward(const Saved& saved, const Grads& grads, Need n
   const auto project = [&](const Tensor& u) {
     return saved.batch_statistics ? u - channels.mean(u) - h * channels.mean(u * h) : u;
   };
-  const Tensor weight = saved.weight.get();
+  const Tensor weight = widened(saved.weight.get());
   const Tensor wr = weight.defined() ? channels.spread(weight) * r : r;
-  const Tensor cot_x = saved.need_x ? grads[0] : Tensor();
-  const Tensor cot_w = grads[1].defined() ? channels.spread(grads[1]) : Tensor();
+  const Tensor cot_x = saved.need_x ? widened(grads[0]) : Tensor();
+  const Tensor cot_w = grads[1].defined() ? channels.spread(widened(grads[1])) : Tensor();
   const Tensor pg = project(g), px = cot_x.defined() ? project(cot_x) : Tensor();
   Grads result(5);
   if (need[0]) {
@@ -203,9 +204,11 @@ void register_batch_norm() {
 }
 
 namespace {
+// A share of 0 leaves its side out, whatever that holds: not even NaN comes through. Half types are rounded once.
 void move_towards(Tensor running, const Tensor& statistic, double momentum, double factor) {
-  running.mul_(1 - momentum);
-  running.add_(statistic, momentum * factor);
+  if (momentum == 0) return;
+  const Tensor moved = statistic * (momentum * factor);
+  running.copy_(momentum == 1 ? moved : add(moved, widened(running), 1 - momentum));
 }
 }  // namespace
 
@@ -214,6 +217,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   FARRO_CHECK(running_mean.defined() == running_var.defined(), ValueError,
               "batch_norm: running_mean and running_var must be given together, got ", running_mean, " and ",
               running_var);
+  FARRO_CHECK(momentum >= 0 && momentum <= 1, ValueError, "batch_norm: momentum must be in [0, 1], got ", momentum);
   if (!training && running_mean.defined())
     return call<BatchNormEval>({x, weight, bias, running_mean, running_var, eps});
   if (running_mean.defined()) {

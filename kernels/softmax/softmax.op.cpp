@@ -2,6 +2,7 @@
 
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/widen.h>
 #include <farro/kernels/softmax/softmax.h>
 
 namespace farro {
@@ -35,7 +36,7 @@ Cost Softmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
 
 TensorSpec SoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
 Grads SoftmaxBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor g = saved.grad.get(), y = saved.output.get(), &gg = grads[0];
+  const Tensor g = widened(saved.grad.get()), y = widened(saved.output.get()), gg = widened(grads[0]);
   Grads out(2);
   if (need[0]) out[0] = call<SoftmaxBackward>({gg, y, saved.dim});
   if (need[1]) out[1] = gg * (g - sum_over(g * y, saved.dim)) - g * sum_over(gg * y, saved.dim);
@@ -51,10 +52,10 @@ Cost LogSoftmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
 
 TensorSpec LogSoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
 Grads LogSoftmaxBackward::backward(const Saved& saved, const Grads& grads, Need need) {
-  const Tensor p = saved.output.get().exp(), &gg = grads[0];
+  const Tensor p = widened(saved.output.get()).exp(), gg = widened(grads[0]);
   Grads out(2);
   if (need[0]) out[0] = gg - sum_over(gg * p, saved.dim);
-  if (need[1]) out[1] = -(gg * p * sum_over(saved.grad.get(), saved.dim));
+  if (need[1]) out[1] = -(gg * p * sum_over(widened(saved.grad.get()), saved.dim));
   return out;
 }
 Cost LogSoftmaxBackward::cost(const Args& args) { return cost_of(args.grad, 2, 4); }
