@@ -41,7 +41,7 @@ void scatter_add_kernel(const ScatterAdd::Args& args, Outputs<ScatterAdd>& out) 
   const int dim = static_cast<int>(args.dim);
   const int64_t slots = args.input.sizes()[dim];
   const Tensor index = checked_index("scatter_add", args.index, 0, slots, dim);
-  const Accumulator sum(out[0], args.input);
+  const Accumulator sum(out[0], args.input, index.sizes()[dim] > kMaxTerms);
   const Tensor src = sum.as_addend(args.src);
   const Surroundings around(index.sizes(), sum.tensor().strides(), dim, dim + 1);
   const int64_t stride = sum.tensor().strides()[dim], entries = index.sizes()[dim], inner = around.inner.count();

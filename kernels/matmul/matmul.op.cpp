@@ -3,6 +3,7 @@
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/matmul/matmul.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/widen.h>
 
 #include <cmath>
 
@@ -48,6 +49,9 @@ Tensor as_rows(const Tensor& t) {
 // The sum over all rows of a^T b: the gradient of one matrix that multiplied every row of a batch.
 Tensor rows_product(const Tensor& a, const Tensor& b) { return matmul(as_rows(a).t(), as_rows(b)); }
 
+// The sum over all batches of a b^T: the gradient of one matrix that multiplied every matrix of a batch.
+Tensor columns_product(const Tensor& a, const Tensor& b) { return matmul(as_rows(swap_last(a)).t(), as_rows(swap_last(b))); }
+
 Cost product_cost(double m, double n, double k, const Tensor& a, const Tensor& b) {
   return {2 * m * n * k, static_cast<double>(a.nbytes()) + static_cast<double>(b.nbytes()) +
                              m * n * static_cast<double>(item_size(a.dtype()))};
@@ -72,15 +76,25 @@ TensorSpec Matmul::infer(const Args& args) {
 }
 Matmul::Saved Matmul::save(const Args& args, const Outputs<Matmul>&, Need need) {
   return {need[1] ? SavedTensor(args.a) : SavedTensor(), need[0] ? SavedTensor(args.b) : SavedTensor(),
-          args.b.dim() == 2 && args.a.dim() > 2};
+          args.b.dim() == 2 && args.a.dim() > 2, args.a.dim() == 2 && args.b.dim() > 2,
+          without_last(args.a.sizes(), 2) != without_last(args.b.sizes(), 2)};
 }
 Grads Matmul::backward(const Saved& saved, const Grads& grads, Need need) {
   const Tensor& g = grads[0];
   Grads out(2);
-  if (need[0]) out[0] = matmul(g, swap_last(saved.b.get()));
+  // Where batches share a matrix, their gradients are summed: in one product over all of them, or by the engine, which
+  // then gets them in f32.
+  if (need[0]) {
+    const Tensor b = saved.b.get();
+    if (saved.shared_a) out[0] = columns_product(g, b);
+    else if (saved.broadcast && !saved.shared_b) out[0] = matmul(widened(g), swap_last(widened(b)));
+    else out[0] = matmul(g, swap_last(b));
+  }
   if (need[1]) {
     const Tensor a = saved.a.get();
-    out[1] = saved.shared_b ? rows_product(a, g) : matmul(swap_last(a), g);
+    if (saved.shared_b) out[1] = rows_product(a, g);
+    else if (saved.broadcast && !saved.shared_a) out[1] = matmul(swap_last(widened(a)), widened(g));
+    else out[1] = matmul(swap_last(a), g);
   }
   return out;
 }
@@ -157,11 +171,13 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
   check_dtypes("addmm", "input", input, "a", a);
   check_factor("addmm", "beta", beta, a);
   check_factor("addmm", "alpha", alpha, a);
-  const Tensor product = matmul(a, b);
+  const bool plain = beta == 0 && alpha == 1;
+  const Tensor product = plain ? matmul(a, b) : matmul(widened(a), widened(b));
   // input broadcasts, the product does not.
-  const Tensor base = input.expand(product.sizes());
-  if (beta == 0) return alpha == 1 ? product : product * factor_for(product, alpha);
-  return add(beta == 1 ? base : base * factor_for(base, beta), product, alpha);
+  const Tensor base = widened(input.expand(product.sizes()));
+  if (plain) return product;
+  if (beta == 0) return (product * factor_for(product, alpha)).to(a.dtype());
+  return add(beta == 1 ? base : base * factor_for(base, beta), product, alpha).to(a.dtype());
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) { return call<Linear>({x, weight, bias}); }

@@ -17,7 +17,9 @@ struct Matmul {
   };
   struct Saved {
     SavedTensor a, b;
-    bool shared_b;  // b is one matrix for all batches of a
+    bool shared_b;           // b is one matrix for all batches of a
+    bool shared_a = false;   // a is one matrix for all batches of b
+    bool broadcast = false;  // some batches of one are shared by several of the other
   };
   static TensorSpec infer(const Args& args);
   static Saved save(const Args& args, const Outputs<Matmul>&, Need need);
