@@ -244,11 +244,14 @@ void run_whole(Kind kind, const ConvShape& shape, const float* x, const float* w
 // added up must stay small beside the work.
 int64_t batch_parts(const ConvShape& s) {
   constexpr int64_t kMaxParts = 16, kMaxPartialBytes = 16 << 20;
+  // A part is one running f32 sum over the batch: of a long one there are more parts.
+  constexpr int64_t kMaxTerms = 16384, kMaxLongParts = 256;
+  const int64_t by_terms = std::min(kMaxLongParts, s.batch * s.out_pixels() / kMaxTerms);
   const int64_t weight_bytes = s.groups * s.out_channels * s.in_channels * s.taps() * 4;
   const int64_t by_memory = std::max<int64_t>(1, kMaxPartialBytes / weight_bytes);
   // 4 million multiply-adds take 80 us: less is not worth a part.
   const int64_t by_work = std::max<int64_t>(1, static_cast<int64_t>(s.flops() / 8e6));
-  return std::min({kMaxParts, by_memory, by_work, s.batch});
+  return std::min({std::max(by_terms, std::min(kMaxParts, by_work)), by_memory, s.batch});
 }
 
 void add_to(float* sum, const float* values, int64_t count) {
