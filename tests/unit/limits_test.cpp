@@ -225,6 +225,23 @@ TEST(Limits, OptionsAreCheckedByAllSisters) {
   EXPECT_THROW(softplus(x, kNan), ValueError);
   EXPECT_THROW(softplus(x, 1, kNan), ValueError);
   EXPECT_THROW(norm(x, kNan), ValueError);
+  for (const double bad : {-1.0, kNan, kInf}) {
+    const Tensor list[] = {zeros({2}), zeros({2}), zeros({2}), zeros({2})};
+    const TensorList all(list);
+    const auto sgd = [&](const SgdStepOptions& o) { sgd_step_(all.first(1), all.first(1), all.first(1), o); };
+    const auto adam = [&](const AdamStepOptions& o) {
+      adam_step_(all.first(1), all.subspan(1, 1), all.subspan(2, 1), all.subspan(3, 1), {}, o);
+    };
+    EXPECT_THROW(sgd({.lr = bad}), ValueError);
+    EXPECT_THROW(sgd({.momentum = bad}), ValueError);
+    EXPECT_THROW(sgd({.weight_decay = bad}), ValueError);
+    EXPECT_THROW(adam({.lr = bad}), ValueError);
+    EXPECT_THROW(adam({.beta1 = bad}), ValueError);
+    EXPECT_THROW(adam({.beta2 = bad}), ValueError);
+    EXPECT_THROW(adam({.eps = bad}), ValueError);
+    EXPECT_THROW(adam({.weight_decay = bad}), ValueError);
+  }
+  EXPECT_THROW(clip_by_norm_({}, scalar_tensor(1.0), kNan), ValueError);
 }
 
 TEST(Limits, RmsNormTakesTheEpsilonOfItsDtype) {
