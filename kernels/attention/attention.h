@@ -17,8 +17,9 @@ struct AttentionOptions {
 };
 
 // q [B, H, L, D], k [B, H, S, D], v [B, H, S, E]: [B, H, L, E]; without the heads [B, L, D] and so on. One floating dtype;
-// statistics are kept in f32 (f64 for f64). A query that may attend to no key gives 0, and no gradient.
-// Throws ShapeError and DTypeError naming the argument that does not fit.
+// statistics are kept in f32 (f64 for f64). A query that may attend to no key gives 0, and no gradient. Pairs that the mask
+// hides (false, -infinity, or later than the query) are left out altogether: what stands there may be NaN or infinite.
+// Throws ShapeError and DTypeError naming the argument that does not fit, ValueError for options out of range.
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options = {});
 
 }  // namespace farro

@@ -7,8 +7,10 @@
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/pointwise/widen.h>
 #include <farro/kernels/random/dropout.h>
 #include <farro/kernels/reduce/extremum.h>
+#include <farro/kernels/reduce/sum.h>
 #include <farro/kernels/softmax/softmax.h>
 #include <farro/kernels/softmax/softmax.op.h>
 
@@ -33,33 +35,70 @@ Cost cost_of(const Tensor& q, const Tensor& k, const Tensor& v, double products,
           inputs * static_cast<double>(q.nbytes() + k.nbytes() + v.nbytes()) + outputs * (out + lse)};
 }
 
-// The probabilities, of public ops; rows that attend to nothing are 0.
-Tensor probabilities(const Tensor& q, const Tensor& k, const Tensor& mask, bool causal, double scale) {
-  Tensor scores = matmul(q, k.transpose(-2, -1)) * scale;
-  if (mask.defined())
-    scores = mask.dtype() == DType::boolean ? masked_fill(scores, logical_not(mask), kMinusInfinity) : scores + mask;
-  if (causal) {
+// Attention of public ops. Pairs of query and key that the mask hides are left out, not weighted by 0: where all operands
+// are finite that makes no difference to a product, elsewhere all pairs are formed one by one.
+class Composed {
+ public:
+  Composed(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, bool causal, double scale)
+      : q_(widened(q)), k_(widened(k)), v_(widened(v)), scale_(scale) {
+    if (mask.defined() && mask.dtype() != DType::boolean) bias_ = widened(mask);
+    if (mask.defined()) hidden_ = bias_.defined() ? bias_.detach() == kMinusInfinity : logical_not(mask);
+    if (!causal) return;
     const TensorOptions options{.dtype = DType::i64, .device = q.device()};
     const Tensor query = arange(q.sizes()[2], options).unsqueeze(1), key = arange(k.sizes()[2], options);
-    scores = masked_fill(scores, gt(key, query), kMinusInfinity);
+    const Tensor later = gt(key, query);
+    hidden_ = hidden_.defined() ? logical_or(hidden_, later) : later;
   }
-  if (k.sizes()[2] == 0) return scores;  // no weights, so that the products with them are 0
-  const Tensor nothing = amax(scores.detach(), {-1}, /*keepdim=*/true) == kMinusInfinity;
-  return masked_fill(softmax(masked_fill(scores, nothing, 0), -1), nothing, 0);
-}
 
-// The gradients as public ops, for gradients of gradients and of a floating mask.
-Grads composed_backward(const Tensor& g, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, bool causal,
-                        double scale, Need need) {
-  const Tensor p = probabilities(q, k, mask, causal, scale);
-  const Tensor into_scores = call<SoftmaxBackward>({matmul(g, v.transpose(-2, -1)), p, 3});
-  Grads out(4);
-  if (need[0]) out[0] = matmul(into_scores, k) * scale;
-  if (need[1]) out[1] = matmul(into_scores.transpose(-2, -1), q) * scale;
-  if (need[2]) out[2] = matmul(p.transpose(-2, -1), g);
-  if (need[3]) out[3] = into_scores;
-  return out;
-}
+  // softmax of the scores; 0 for hidden pairs, and throughout for a query that sees nothing.
+  Tensor probabilities() const {
+    Tensor scores = dots(q_, k_) * scale_;
+    if (bias_.defined()) scores = scores + bias_;
+    if (hidden_.defined()) scores = masked_fill(scores, hidden_, kMinusInfinity);
+    if (k_.sizes()[2] == 0) return scores;  // no weights, so that the products with them are 0
+    const Tensor nothing = amax(scores.detach(), {-1}, /*keepdim=*/true) == kMinusInfinity;
+    return seen(masked_fill(softmax(masked_fill(scores, nothing, 0), -1), nothing, 0));
+  }
+  Tensor result(const Tensor& weights) const { return weighted(weights, v_); }
+
+  // The gradients of q, k, v and a floating mask.
+  Grads gradients(const Tensor& grad, Need need) const {
+    const Tensor p = probabilities(), g = widened(grad);
+    const Tensor into_scores = seen(call<SoftmaxBackward>({seen(dots(g, v_)), p, 3}));
+    Grads out(4);
+    if (need[0]) out[0] = weighted(into_scores, k_) * scale_;
+    if (need[1]) out[1] = weighted(into_scores, q_, /*by_key=*/true) * scale_;
+    if (need[2]) out[2] = weighted(p, g, /*by_key=*/true);
+    if (need[3]) out[3] = into_scores;
+    return out;
+  }
+
+ private:
+  Tensor seen(const Tensor& t) const { return hidden_.defined() ? masked_fill(t, hidden_, 0) : t; }
+  bool plain(const Tensor& t) const {
+    return !hidden_.defined() || t.is_meta() || isfinite(t.detach()).all().item<bool>();
+  }
+  // t [B, H, n, W] once for each of the queries (or keys), 0 where hidden: [B, H, L, S, W] (or [B, H, S, L, W]).
+  Tensor pairs(const Tensor& t, bool by_key) const {
+    Tensor hidden = hidden_.expand({q_.sizes()[0], q_.sizes()[1], q_.sizes()[2], k_.sizes()[2]});
+    if (by_key) hidden = hidden.transpose(-2, -1);
+    return masked_fill(t.unsqueeze(2), hidden.unsqueeze(-1), 0);
+  }
+  // The products of all queries' rows with all keys' rows, [B, H, L, S].
+  Tensor dots(const Tensor& of_query, const Tensor& of_key) const {
+    if (plain(of_query) && plain(of_key)) return matmul(of_query, of_key.transpose(-2, -1));
+    return sum(of_query.unsqueeze(3) * pairs(of_key, false), {-1});
+  }
+  // Sums of rows over the keys, or by_key over the queries, with weights [B, H, L, S].
+  Tensor weighted(const Tensor& weights, const Tensor& rows, bool by_key = false) const {
+    const Tensor w = by_key ? weights.transpose(-2, -1) : weights;
+    if (plain(rows)) return matmul(w, rows);
+    return sum(w.unsqueeze(-1) * pairs(rows, by_key), {3});
+  }
+
+  Tensor q_, k_, v_, bias_, hidden_;
+  double scale_;
+};
 
 }  // namespace
 
@@ -84,14 +123,15 @@ std::array<TensorSpec, 2> Attention::infer(const Args& args) {
   return {TensorSpec({sq[0], sq[1], sq[2], sv[3]}, q),
           TensorSpec({sq[0], sq[1], sq[2]}, statistics_dtype(q), q.device())};
 }
+
 Grads Attention::backward(const Back<Attention>& b) {
   const Tensor q = b.args.q, k = b.args.k, v = b.args.v, mask = b.args.mask;
-  if (grad_enabled()) return composed_backward(b.grad[0], q, k, v, mask, b.args.causal, b.args.scale, b.need);
+  if (grad_enabled()) return Composed(q, k, v, mask, b.args.causal, b.args.scale).gradients(b.grad[0], b.need);
   Grads wanted(4);
   if (b.need[3]) {  // the scores' gradient, which the kernel never stores
     Need mask_only;
     mask_only.set(3);
-    wanted = composed_backward(b.grad[0], q, k, v, mask, b.args.causal, b.args.scale, mask_only);
+    wanted = Composed(q, k, v, mask, b.args.causal, b.args.scale).gradients(b.grad[0], mask_only);
     if (!b.need[0] && !b.need[1] && !b.need[2]) return wanted;
   }
   auto out = call<AttentionBackward>({b.grad[0], q, k, v, mask, b.out[0], b.out[1], b.args.causal, b.args.scale});
@@ -124,13 +164,17 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   }
   const int64_t width = q.dim() ? q.sizes().back() : 1;
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(width)));
+  // A width of 0 has no scores to scale: its default is infinite.
+  FARRO_CHECK(!options.scale || std::isfinite(scale), ValueError, Attention::info.name, ": scale must be finite, got ",
+              scale);
   if (options.dropout_p == 0) return std::move(call<Attention>({q, k, v, options.mask, options.causal, scale})[0]);
   // The fused kernel never holds the weights that are dropped here.
   Attention::infer({q, k, v, options.mask, options.causal, scale});
   FARRO_CHECK(options.dropout_p > 0 && options.dropout_p <= 1, ValueError, Attention::info.name,
               ": dropout_p must be in [0, 1], got ", options.dropout_p);
-  const Tensor weights = probabilities(q, k, options.mask, options.causal, scale);
-  return matmul(dropout(weights, options.dropout_p, /*training=*/true, options.generator), v);
+  const Composed attention(q, k, v, options.mask, options.causal, scale);
+  const Tensor weights = attention.probabilities();
+  return attention.result(dropout(weights, options.dropout_p, /*training=*/true, options.generator)).to(q.dtype());
 }
 
 }  // namespace farro

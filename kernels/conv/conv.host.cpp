@@ -2,7 +2,10 @@
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/conv/conv.op.h>
 #include <farro/kernels/conv/conv_loops.h>
+#include <farro/core/util/parallel.h>
 #include <farro/kernels/conv/conv_onednn.h>
+
+#include <algorithm>
 
 namespace farro {
 
@@ -32,7 +35,10 @@ void backward_filter_generic(Ctx&, const ConvBackwardFilter::Args& args, Outputs
 
 // Empty tensors are left to the plain loops, and so is an x whose end no window reaches by a stride or more, which
 // oneDNN takes for a mistake: the transpose of an output padding that is larger than the stride.
+// So are kernels of very many elements, whose products oneDNN adds in one running f32 sum.
 bool has_fast_form(DType dtype, const ConvShape& shape) {
+  constexpr int64_t kMaxTaps = 16384;
+  if (shape.taps() > kMaxTaps) return false;
   for (int d = 0; d < 3; ++d) {
     const int64_t reach = (shape.out[d] - 1) * shape.stride[d] + (shape.kernel[d] - 1) * shape.dilation[d] + 1;
     if (shape.in[d] + shape.pad[d] - reach > shape.stride[d]) return false;
@@ -58,13 +64,36 @@ void backward_data_onednn(Ctx& ctx, const ConvBackwardData::Args& args, Outputs<
                             data_of<float>(grad_x));
 }
 
+// Sums of the columns of [rows, channels]. Not by oneDNN, which keeps one running f32 sum: of 2^20 values it loses a percent.
+void sum_columns(Ctx& ctx, const float* values, int64_t rows, int64_t channels, float* sums) {
+  constexpr int64_t kRows = 4096;  // a chunk; the sums of chunks are added up in order
+  const int64_t chunks = std::max<int64_t>((rows + kRows - 1) / kRows, 1);
+  double* const partial = ctx.scratch<double>(chunks * channels);
+  parallel_for(chunks, std::max<int64_t>(1, (1 << 16) / (kRows * channels + 1)), [&](int64_t begin, int64_t end) {
+    for (int64_t chunk = begin; chunk < end; ++chunk) {
+      double* to = partial + chunk * channels;
+      std::fill_n(to, channels, 0.0);
+      for (int64_t row = chunk * kRows; row < std::min(rows, (chunk + 1) * kRows); ++row)
+        for (int64_t c = 0; c < channels; ++c) to[c] += static_cast<double>(values[row * channels + c]);
+    }
+  });
+  for (int64_t c = 0; c < channels; ++c) {
+    double sum = 0;
+    for (int64_t chunk = 0; chunk < chunks; ++chunk) sum += partial[chunk * channels + c];
+    sums[c] = static_cast<float>(sum);
+  }
+}
+
 void backward_filter_onednn(Ctx& ctx, const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
   const Tensor grad = ctx.dense(args.grad, Layout::channels_last, DType::f32);
   const Tensor x = ctx.dense(args.x, Layout::channels_last, DType::f32);
   const Tensor weight = ctx.result(out[0], Layout::contiguous, DType::f32);
+  const ConvShape shape = ConvBackwardFilter::shape(args);
+  onednn_conv_backward_filter(ctx, shape, data_of<float>(grad), data_of<float>(x), data_of<float>(weight));
+  if (!args.bias) return;
   const Tensor bias = ctx.result(out[1], Layout::contiguous, DType::f32);
-  onednn_conv_backward_filter(ctx, ConvBackwardFilter::shape(args), data_of<float>(grad), data_of<float>(x),
-                              data_of<float>(weight), args.bias ? data_of<float>(bias) : nullptr);
+  sum_columns(ctx, data_of<float>(grad), shape.batch * shape.out_pixels(), shape.groups * shape.out_channels,
+              data_of<float>(bias));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/conv/conv.h>
 #include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/pointwise/widen.h>
 
 namespace farro {
 
@@ -215,11 +216,12 @@ Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Ten
     params.padding_end[i] -= extra[i] / params.stride[i] * params.stride[i];
   }
   if (bias.defined()) check_transpose_bias(op, bias, channels, x);
-  const Tensor out = call<ConvBackwardData>({x, weight, sizes, params});
-  if (!bias.defined()) return out;
+  if (!bias.defined()) return call<ConvBackwardData>({x, weight, sizes, params});
   Shape per_channel = Dims::filled(rank + 2, 1);
   per_channel[1] = channels;
-  return out + bias.reshape(per_channel);
+  // A half type is rounded once, with the bias.
+  const Tensor out = call<ConvBackwardData>({widened(x), widened(weight), sizes, params});
+  return (out + widened(bias).reshape(per_channel)).to(x.dtype());
 }
 
 }  // namespace

@@ -192,11 +192,14 @@ void run_whole(Ctx& ctx, Kind kind, const ConvShape& shape, const float* x, cons
 // added up must stay small beside the work.
 int64_t batch_parts(const ConvShape& s) {
   constexpr int64_t kMaxParts = 16, kMaxPartialBytes = 16 << 20;
+  // A part is one running f32 sum over the batch: of a long one there are more parts.
+  constexpr int64_t kMaxTerms = 16384, kMaxLongParts = 256;
+  const int64_t by_terms = std::min(kMaxLongParts, s.batch * s.out_pixels() / kMaxTerms);
   const int64_t weight_bytes = s.groups * s.out_channels * s.in_channels * s.taps() * 4;
   const int64_t by_memory = std::max<int64_t>(1, kMaxPartialBytes / weight_bytes);
   // 4 million multiply-adds take 80 us: less is not worth a part.
   const int64_t by_work = std::max<int64_t>(1, static_cast<int64_t>(s.flops() / 8e6));
-  return std::min({kMaxParts, by_memory, by_work, s.batch});
+  return std::min({std::max(by_terms, std::min(kMaxParts, by_work)), by_memory, s.batch});
 }
 
 void add_to(float* sum, const float* values, int64_t count) {
@@ -215,23 +218,21 @@ void onednn_conv_backward_data(Ctx& ctx, const ConvShape& shape, const float* gr
   run_whole(ctx, Kind::backward_data, shape, grad_x, weight, nullptr, grad);
 }
 
-void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, const float* grad, const float* x, float* grad_weight,
-                                 float* grad_bias) {
+void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, const float* grad, const float* x, float* grad_weight) {
   with_typed_errors([&] {
     const int64_t parts = batch_parts(shape), part_batch = (shape.batch + parts - 1) / parts;
     const int64_t used = (shape.batch + part_batch - 1) / part_batch;
-    const int64_t channels = shape.groups * shape.out_channels;
     const int64_t x_step = shape.groups * shape.in_channels * shape.in_pixels(),
-                  out_step = channels * shape.out_pixels();
+                  out_step = shape.groups * shape.out_channels * shape.out_pixels();
     // The last part may be smaller, and has a primitive of its own.
     const auto plan_of = [&](int64_t part) {
       ConvShape mine = shape;
       mine.batch = std::min(part_batch, shape.batch - part * part_batch);
-      return find_plan(ctx, Kind::backward_filter, mine, grad_bias != nullptr, 1);
+      return find_plan(ctx, Kind::backward_filter, mine, false, 1);
     };
     const auto plan = plan_of(0), last = plan_of(used - 1);
     FARRO_ASSERT(last->weight_format() == plan->weight_format());  // the parts are added up as they lie
-    const int64_t part_floats = static_cast<int64_t>(plan->weight_bytes() / 4) + channels;
+    const int64_t part_floats = static_cast<int64_t>(plan->weight_bytes() / 4);
     float* const partial = ctx.scratch<float>(used * part_floats);
     const Ctx::Parts contexts = ctx.parts();
     parallel_for(used, 1, [&](int64_t begin, int64_t end) {
@@ -241,13 +242,12 @@ void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, const float* 
         Ctx work(contexts);
         const int64_t first = part * part_batch;
         float* sums = partial + part * part_floats;
-        own.run(x + first * x_step, sums, grad_bias ? sums + part_floats - channels : nullptr, grad + first * out_step,
+        own.run(x + first * x_step, sums, nullptr, grad + first * out_step,
                 work.scratch<char>(static_cast<int64_t>(own.scratch_bytes())));
       }
     });
     for (int64_t part = 1; part < used; ++part) add_to(partial, partial + part * part_floats, part_floats);
     plan->reorder_weight(partial, grad_weight);
-    if (grad_bias) std::copy_n(partial + part_floats - channels, channels, grad_bias);
   });
 }
 

@@ -2,6 +2,7 @@
 #include <farro/core/util/parallel.h>
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/embedding/embedding.op.h>
+#include <farro/kernels/index/rows.h>
 #include <farro/kernels/pointwise/copy.op.h>
 
 #include <algorithm>
@@ -35,29 +36,19 @@ void forward_kernel(Ctx& ctx, const Embedding::Args& args, Outputs<Embedding>& o
   });
 }
 
-// Each thread owns a range of columns and walks all indices, so that sums keep the order of the indices.
-template <class T>
-void add_rows(const T* g, const int64_t* index, int64_t count, int64_t width, int64_t padding, T* out) {
-  const int64_t grain = std::max<int64_t>(65536 / std::max<int64_t>(count, 1), 16);
-  parallel_for(width, grain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = 0; i < count; ++i) {
-      if (index[i] == padding) continue;
-      for (int64_t j = begin; j < end; ++j) out[index[i] * width + j] += g[i * width + j];
-    }
-  });
-}
-
 void backward_kernel(Ctx& ctx, const EmbeddingBackward::Args& args, Outputs<EmbeddingBackward>& out) {
   const Tensor g = ctx.dense(args.grad), indices = ctx.dense(args.indices);
   check_indices(indices, args.rows);
-  const Tensor result = ctx.result(out[0]);
-  const Tensor& sums = result;
+  const Tensor sums = ctx.result(out[0]);
   if (sums.numel() > 0) std::memset(sums.raw_data(), 0, sums.nbytes());
-  const int64_t *index = data_of<int64_t>(indices), width = args.grad.sizes().back();
-  if (g.dtype() == DType::f64)
-    add_rows(data_of<double>(g), index, indices.numel(), width, args.padding_idx, data_of<double>(sums));
-  else
-    add_rows(data_of<float>(g), index, indices.numel(), width, args.padding_idx, data_of<float>(sums));
+  Tensor slots = indices;
+  if (args.padding_idx >= 0) {
+    slots = ctx.scratch_tensor(indices.sizes(), Layout::contiguous, DType::i64);
+    std::replace_copy(data_of<int64_t>(indices), data_of<int64_t>(indices) + indices.numel(), data_of<int64_t>(slots),
+                      args.padding_idx, int64_t{-1});
+  }
+  const Accumulator sum(ctx, sums, sums);
+  add_rows(sum, g, {Surroundings(sums.sizes(), sums.strides(), 0, 1), slots, args.grad.sizes().back(), args.rows});
 }
 
 }  // namespace

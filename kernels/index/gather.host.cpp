@@ -42,7 +42,7 @@ void scatter_add_kernel(Ctx& ctx, const ScatterAdd::Args& args, Outputs<ScatterA
   const int dim = static_cast<int>(args.dim);
   const int64_t slots = args.input.sizes()[dim];
   const Tensor index = checked_index(ctx, "scatter_add", args.index, 0, slots, dim);
-  const Accumulator sum(ctx, out[0], args.input);
+  const Accumulator sum(ctx, out[0], args.input, index.sizes()[dim] > kMaxTerms);
   const Tensor src = sum.as_addend(ctx, args.src);
   const Surroundings around(index.sizes(), sum.tensor().strides(), dim, dim + 1);
   const int64_t stride = sum.tensor().strides()[dim], entries = index.sizes()[dim], inner = around.inner.count();

@@ -4,14 +4,18 @@
 #include <farro/kernels/pointwise/driver.h>
 
 #include <cstring>
+#include <type_traits>
+#include <unordered_map>
+#include <vector>
 
 namespace farro {
 
 namespace {
 
-// Runs update(target element, value) for every value, each place in the order of the entries.
-template <class T, class Update>
-void update_rows(T* target, const T* values, const RowMap& rows, Update&& update) {
+// Runs update(target element, value) for every value, each place in the order of the entries; entries of a negative slot
+// are passed over.
+template <class T, class V, class Update>
+void update_rows(T* target, const V* values, const RowMap& rows, Update&& update) {
   const int64_t entries = rows.entries(), inner = rows.around.inner.count();
   const int64_t* slots = rows.slots.data<int64_t>();
   const Offsets &outer_places = rows.around.outer, &places = rows.around.inner;
@@ -20,7 +24,7 @@ void update_rows(T* target, const T* values, const RowMap& rows, Update&& update
                     for (int64_t j = 0; j < entries; ++j) {
                       if (slots[j] < slot_begin || slots[j] >= slot_end) continue;
                       T* row = target + outer_places[o] + slots[j] * rows.stride;
-                      const T* from = values + (o * entries + j) * inner;
+                      const V* from = values + (o * entries + j) * inner;
                       if (places.dense()) {
 #pragma GCC ivdep
                         for (int64_t i = begin; i < end; ++i) update(row[i], from[i]);
@@ -29,6 +33,65 @@ void update_rows(T* target, const T* values, const RowMap& rows, Update&& update
                       }
                     }
                   });
+}
+
+// The entries of places that get more than kMaxTerms of them, numbered apart: f32 sums of many terms are made in double.
+struct Crowded {
+  std::vector<int64_t> places;  // the slot of each
+  Tensor slots, other_slots;    // of every entry: its number here or -1, its slot or -1 where it is here
+};
+
+Crowded find_crowded(const RowMap& rows) {
+  Crowded crowded;
+  const int64_t entries = rows.entries(), *slots = rows.slots.data<int64_t>();
+  if (entries <= kMaxTerms) return crowded;
+  // Few entries of a large tensor are not worth a table of its places.
+  const bool dense = rows.num_slots <= 16 * entries;
+  std::vector<int32_t> table(dense ? static_cast<size_t>(rows.num_slots) : 0);
+  std::unordered_map<int64_t, int32_t> map;
+  const auto count_of = [&](int64_t slot) -> int32_t& { return dense ? table[static_cast<size_t>(slot)] : map[slot]; };
+  for (int64_t j = 0; j < entries; ++j)
+    if (slots[j] >= 0) {
+      int32_t& count = count_of(slots[j]);
+      if (count <= kMaxTerms && ++count > kMaxTerms) crowded.places.push_back(slots[j]);
+    }
+  if (crowded.places.empty()) return crowded;
+  for (size_t n = 0; n < crowded.places.size(); ++n) count_of(crowded.places[n]) = -1 - static_cast<int32_t>(n);
+  crowded.slots = empty({entries}, {.dtype = DType::i64, .device = Device::cpu()});
+  crowded.other_slots = empty({entries}, {.dtype = DType::i64, .device = Device::cpu()});
+  int64_t *own = crowded.slots.data<int64_t>(), *other = crowded.other_slots.data<int64_t>();
+  for (int64_t j = 0; j < entries; ++j) {
+    const int32_t count = slots[j] >= 0 ? count_of(slots[j]) : 0;
+    own[j] = count < 0 ? -1 - int64_t{count} : -1;
+    other[j] = count < 0 ? -1 : slots[j];
+  }
+  return crowded;
+}
+
+void add_floats(float* target, const float* values, const RowMap& rows) {
+  const auto add = [](auto& place, float value) { place += value; };
+  const Crowded crowded = find_crowded(rows);
+  if (crowded.places.empty()) return update_rows(target, values, rows, add);
+  const Offsets &outer_places = rows.around.outer, &inner_places = rows.around.inner;
+  const int64_t count = static_cast<int64_t>(crowded.places.size());
+  const int64_t outer = outer_places.count(), inner = inner_places.count();
+  const Tensor sums = empty({outer, count, inner}, {.dtype = DType::f64, .device = Device::cpu()});
+  double* sum = sums.data<double>();
+  // move(target element, its sum) for all of them.
+  const auto each = [&](auto&& move) {
+    for (int64_t o = 0; o < outer; ++o)
+      for (int64_t n = 0; n < count; ++n) {
+        float* row = target + outer_places[o] + crowded.places[static_cast<size_t>(n)] * rows.stride;
+        double* own = sum + (o * count + n) * inner;
+        for (int64_t i = 0; i < inner; ++i) move(row[inner_places[i]], own[i]);
+      }
+  };
+  each([](float value, double& own) { own = static_cast<double>(value); });
+  update_rows(sum, values,
+              {Surroundings(sums.sizes(), sums.strides(), 1, 2), crowded.slots, inner, count},
+              [](double& place, float value) { place += static_cast<double>(value); });
+  update_rows(target, values, {rows.around, crowded.other_slots, rows.stride, rows.num_slots}, add);
+  each([](float& value, double own) { value = static_cast<float>(own); });
 }
 
 template <class T>
@@ -85,16 +148,19 @@ void put_rows(const Tensor& target, const Tensor& values, const RowMap& rows) {
   });
 }
 
-Accumulator::Accumulator(Ctx& ctx, const Tensor& out, const Tensor& input)
-    : sum_(out.dtype() == compute_type(out.dtype()) ? out
-                                                    : ctx.result(out, Layout::contiguous, compute_type(out.dtype()))) {
+Accumulator::Accumulator(Ctx& ctx, const Tensor& out, const Tensor& input, bool many_terms) : sum_(out) {
+  const DType dtype = many_terms && is_floating(out.dtype()) ? DType::f64 : compute_type(out.dtype());
+  if (dtype != out.dtype()) sum_ = ctx.result(out, Layout::contiguous, dtype);
   if (!sum_.is_same(input)) copy_elements(sum_, input);
 }
 
 void add_rows(const Accumulator& sum, const Tensor& values, const RowMap& rows) {
   sum.visit([&](auto tag) {
     using T = typename decltype(tag)::type;
-    update_rows(sum.tensor().data<T>(), values.data<T>(), rows, [](T& place, T value) { place += value; });
+    if constexpr (std::is_same_v<T, float>)
+      add_floats(sum.tensor().data<T>(), values.data<T>(), rows);
+    else
+      update_rows(sum.tensor().data<T>(), values.data<T>(), rows, [](T& place, T value) { place += value; });
   });
 }
 

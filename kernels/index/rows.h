@@ -27,11 +27,15 @@ void take_rows(const Tensor& out, const Tensor& input, const RowMap& rows);
 // wins.
 void put_rows(const Tensor& target, const Tensor& values, const RowMap& rows);
 
+// So many terms may be added to one place in f32: a running sum of n terms is off by up to n units in the last place.
+inline constexpr int64_t kMaxTerms = 64;
+
 // A tensor to add to, in the type sums are made in: f32 for the half types, i64 for integers and bool.
 class Accumulator {
  public:
-  // `out` shall become `input` with something added, once the kernel has returned; out may be input.
-  Accumulator(Ctx& ctx, const Tensor& out, const Tensor& input);
+  // `out` shall become `input` with something added, once the kernel has returned; out may be input. With `many_terms` for a place that add_rows() does
+  // not see to, floating sums are made in f64.
+  Accumulator(Ctx& ctx, const Tensor& out, const Tensor& input, bool many_terms = false);
   const Tensor& tensor() const noexcept { return sum_; }
   // Dense, in the dtype of the sum.
   Tensor as_addend(Ctx& ctx, const Tensor& values) const { return ctx.dense(values, Layout::contiguous, sum_.dtype()); }
@@ -45,11 +49,11 @@ class Accumulator {
   }
 
  private:
-  Tensor out_;
   Tensor sum_;
 };
 
-// Adds `values` [outer, entries, inner], made by as_addend(), to the rows of sum.tensor().
+// Adds `values` [outer, entries, inner], made by as_addend(), to the rows of sum.tensor(); entries of a negative slot are
+// passed over. Places that get more than kMaxTerms values are summed in f64.
 void add_rows(const Accumulator& sum, const Tensor& values, const RowMap& rows);
 
 }  // namespace farro

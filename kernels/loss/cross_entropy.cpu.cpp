@@ -32,24 +32,31 @@ struct Targets {
         hit(1 - smoothing),
         everywhere(smoothing / static_cast<double>(classes_)),
         weight_sum(static_cast<double>(classes_)) {
-    if (weight) weight_sum = static_cast<double>(sum_lanes<T>(classes, [this](int64_t i) { return weight[i]; }));
+    if (weight) weight_sum = sum_blocks<T>(classes, [this](int64_t i) { return weight[i]; });
   }
   bool counts(int64_t row) const { return y[row] != ignore_index; }
+  // The row asks for no class at all: like one that does not count, it may hold anything.
+  bool asks_nothing(int64_t row) const {
+    return !counts(row) || (hit * weight_of(row) == 0 && everywhere * weight_sum == 0);
+  }
   double weight_of(int64_t row) const { return weight ? static_cast<double>(weight[y[row]]) : 1; }
   // Sum of the row's target distribution.
   double mass(int64_t row) const { return hit * weight_of(row) + everywhere * weight_sum; }
 };
 
+// Classes that the target does not ask for are left out: their logits may be -infinity.
 template <class T>
 double row_loss(const Targets<T>& targets, int64_t r, const T* x, T peak, T log_sum) {
-  if (!targets.counts(r)) return 0;
+  if (targets.asks_nothing(r)) return 0;
   const double below = static_cast<double>(peak) - static_cast<double>(x[targets.y[r]]);
-  double loss = targets.hit * targets.weight_of(r) * (below + static_cast<double>(log_sum));
+  const double share = targets.hit * targets.weight_of(r);
+  double loss = share == 0 ? 0 : share * (below + static_cast<double>(log_sum));
   if (targets.everywhere != 0) {
     const T* w = targets.weight;
-    const T sum = w ? sum_lanes<T>(targets.classes, [&](int64_t i) { return w[i] * (peak - x[i] + log_sum); })
-                    : sum_lanes<T>(targets.classes, [&](int64_t i) { return peak - x[i] + log_sum; });
-    loss += targets.everywhere * static_cast<double>(sum);
+    const auto of_class = [&](int64_t i) { return peak - x[i] + log_sum; };
+    loss += targets.everywhere *
+            (w ? sum_blocks<T>(targets.classes, [&](int64_t i) { return w[i] == 0 ? T{0} : w[i] * of_class(i); })
+               : sum_blocks<T>(targets.classes, of_class));
   }
   return loss;
 }
@@ -101,7 +108,7 @@ void backward(const Tensor& grad, const Tensor& logits, const Tensor& peak, cons
       exp_run(gx + begin * n, (end - begin) * n);
       for (int64_t r = begin; r < end; ++r) {
         T* row = gx + r * n;
-        if (!targets.counts(r)) {
+        if (targets.asks_nothing(r)) {
           std::fill_n(row, n, T{0});
           continue;
         }

@@ -3,7 +3,10 @@
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/loss/targets.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/pointwise/widen.h>
 #include <farro/kernels/softmax/softmax.h>
 #include <farro/kernels/softmax/softmax.op.h>
 
@@ -45,16 +48,19 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& target
   const int64_t classes = logits.sizes()[dim];
   check_class_weight("cross_entropy", options.weight, classes, logits.dtype());
   const double smoothing = options.label_smoothing;
-  Tensor wanted = target;
-  if (smoothing > 0) wanted = target * (1 - smoothing) + smoothing / static_cast<double>(classes);
+  Tensor wanted = widened(target);
+  if (smoothing > 0) wanted = wanted * (1 - smoothing) + smoothing / static_cast<double>(classes);
   if (options.weight.defined()) {
     Shape sizes = Shape::filled(logits.dim(), 1);
     sizes[dim] = classes;
     wanted = wanted * options.weight.detach().reshape(sizes);
   }
-  const Tensor loss = -(wanted * log_softmax(logits, dim)).sum({dim});
-  if (options.reduction == Reduction::none) return loss;
-  return options.reduction == Reduction::sum ? loss.sum() : loss.mean();
+  // A class of logit -infinity that is not asked for adds nothing.
+  const Tensor log_probs = log_softmax(widened(logits), dim);
+  const Tensor nothing = logical_and(wanted == 0, log_probs == -std::numeric_limits<double>::infinity());
+  Tensor loss = -(wanted * masked_fill(log_probs, nothing, 0)).sum({dim});
+  if (options.reduction != Reduction::none) loss = options.reduction == Reduction::sum ? loss.sum() : loss.mean();
+  return loss.to(logits.dtype());
 }
 
 }  // namespace
@@ -83,10 +89,12 @@ TensorSpec CrossEntropyBackward::infer(const Args& args) {
               "cross_entropy_backward: grad must have the loss's shape ", sizes, " and dtype, got ", args.grad);
   return TensorSpec(args.logits.sizes(), args.logits);
 }
+
 Grads CrossEntropyBackward::backward(const Back<CrossEntropyBackward>& b) {
-  const Tensor g = b.args.grad, logits = b.args.logits, target = b.args.target, weight = b.args.weight;
+  const Tensor g = widened(b.args.grad), logits = widened(b.args.logits), target = b.args.target;
+  const Tensor weight = widened(b.args.weight);
   const Tensor peak = b.args.peak, log_sum = b.args.log_sum, total = b.args.total;
-  const Tensor& gg = b.grad[0];
+  const Tensor gg = widened(b.grad[0]);
   const bool each = b.args.reduction == Reduction::none, mean = b.args.reduction == Reduction::mean;
   Grads out(7);
   if (b.need[0]) {  // linear in grad

@@ -24,7 +24,8 @@ void forward(const Tensor& scores, const Tensor& target, const T* weight, const 
   for (int64_t r = 0; r < target.numel(); ++r) {
     const bool counts = y[r] != args.ignore_index;
     const double w = counts ? (weight ? static_cast<double>(weight[y[r]]) : 1) : 0;
-    const double value = counts ? -w * static_cast<double>(x[r * classes + y[r]]) : 0;
+    // A weight of 0 leaves the row out: -infinity or NaN times it would not.
+    const double value = w == 0 ? 0 : -w * static_cast<double>(x[r * classes + y[r]]);
     weights += w;
     sum += value;
     if (each) out[r] = static_cast<T>(value);
@@ -44,6 +45,7 @@ void backward(const Tensor& grad, const Tensor& target, const T* weight, const N
     for (int64_t r = begin; r < end; ++r) {
       if (y[r] == args.ignore_index) continue;
       const double w = weight ? static_cast<double>(weight[y[r]]) : 1;
+      if (w == 0) continue;
       out[r * args.classes + y[r]] = static_cast<T>(-w * factor * static_cast<double>(each ? g[r] : *g));
     }
   });

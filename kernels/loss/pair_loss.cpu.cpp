@@ -18,7 +18,11 @@ template <PairLossKind kKind, class T>
 inline T element_loss(T a, T b) {
   if constexpr (kKind == PairLossKind::squared) return (a - b) * (a - b);
   else if constexpr (kKind == PairLossKind::absolute) return std::abs(a - b);
-  else return (a < 0 ? T{0} : a) - a * b + vmath::log1p(vmath::exp(-std::abs(a)));
+  else {
+    // max(a, 0) - a b as one product, which is 0 where the target says so, however far out the logit is.
+    const T part = a < 0 ? b : 1 - b, size = std::abs(a);
+    return (part == 0 ? T{0} : size * part) + vmath::log1p(vmath::exp(-size));
+  }
 }
 
 template <PairLossKind kKind, class T>

@@ -4,6 +4,7 @@
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/pointwise/widen.h>
 
 namespace farro {
 
@@ -30,8 +31,10 @@ TensorSpec PairLoss<kKind>::infer(const Args& args) {
 
 template <PairLossKind kKind>
 Grads PairLoss<kKind>::backward(const Back<PairLoss<kKind>>& b) {
-  const Tensor &x = b.args.input, &t = b.args.target;
-  const Tensor g = element_gradient(b.grad[0], b.args.reduction, x.numel(), kKind == PairLossKind::squared ? 2 : 1);
+  // Differences are taken of the values as they are, and 1 / numel of many elements is no number of f16.
+  const Tensor a = widened(b.args.input), b = widened(b.args.target);
+  const Tensor g =
+      element_gradient(widened(b.grad[0]), b.args.reduction, a.numel(), kKind == PairLossKind::squared ? 2 : 1);
   Grads out(2);
   if constexpr (kKind == PairLossKind::logistic) {
     if (b.need[0]) out[0] = (x.sigmoid() - t) * g;
@@ -39,8 +42,8 @@ Grads PairLoss<kKind>::backward(const Back<PairLoss<kKind>>& b) {
     return out;
   }
   Tensor slope;
-  if constexpr (kKind == PairLossKind::squared) slope = (x - t) * g;
-  else slope = where(gt(x, t), g, where(lt(x, t), -g, g * (x - t)));  // 0, or NaN where an operand is
+  if constexpr (kKind == PairLossKind::squared) slope = (a - b) * g;
+  else slope = where(gt(a, b), g, where(lt(a, b), -g, (a - b).detach()));  // 0, or NaN where an operand is
   if (b.need[1]) out[1] = -slope;
   if (b.need[0]) out[0] = std::move(slope);
   return out;

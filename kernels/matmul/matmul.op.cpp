@@ -3,6 +3,7 @@
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/matmul/matmul.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/widen.h>
 
 #include <cmath>
 
@@ -48,6 +49,9 @@ Tensor as_rows(const Tensor& t) {
 // The sum over all rows of a^T b: the gradient of one matrix that multiplied every row of a batch.
 Tensor rows_product(const Tensor& a, const Tensor& b) { return matmul(as_rows(a).t(), as_rows(b)); }
 
+// The sum over all batches of a b^T: the gradient of one matrix that multiplied every matrix of a batch.
+Tensor columns_product(const Tensor& a, const Tensor& b) { return matmul(as_rows(swap_last(a)).t(), as_rows(swap_last(b))); }
+
 Cost product_cost(double m, double n, double k, const Tensor& a, const Tensor& b) {
   return {2 * m * n * k, static_cast<double>(a.nbytes()) + static_cast<double>(b.nbytes()) +
                              m * n * static_cast<double>(item_size(a.dtype()))};
@@ -70,13 +74,24 @@ TensorSpec Matmul::infer(const Args& args) {
   sizes.push_back(sb.back());
   return TensorSpec(sizes, a);
 }
+
 Grads Matmul::backward(const Back<Matmul>& b) {
-  const Tensor& g = b.grad[0];
+  const Tensor &x = b.args.a, &y = b.args.b, &g = b.grad[0];
+  const bool shared_x = x.dim() == 2 && y.dim() > 2;  // one matrix for all batches of y
+  const bool shared_y = y.dim() == 2 && x.dim() > 2;
+  const bool broadcast = without_last(x.sizes(), 2) != without_last(y.sizes(), 2);  // some batches are shared by several
   Grads out(2);
-  if (b.need[0]) out[0] = matmul(g, swap_last(b.args.b));
+  // Where batches share a matrix, their gradients are summed: in one product over all of them, or by the engine, which
+  // then gets them in f32.
+  if (b.need[0]) {
+    if (shared_x) out[0] = columns_product(g, y);
+    else if (broadcast && !shared_y) out[0] = matmul(widened(g), swap_last(widened(y)));
+    else out[0] = matmul(g, swap_last(y));
+  }
   if (b.need[1]) {
-    const Tensor a = b.args.a;
-    out[1] = b.args.b.dim() == 2 && a.dim() > 2 ? rows_product(a, g) : matmul(swap_last(a), g);
+    if (shared_y) out[1] = rows_product(x, g);
+    else if (broadcast && !shared_x) out[1] = matmul(swap_last(widened(x)), widened(g));
+    else out[1] = matmul(swap_last(x), g);
   }
   return out;
 }
@@ -147,11 +162,13 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
   check_dtypes("addmm", "input", input, "a", a);
   check_factor("addmm", "beta", beta, a);
   check_factor("addmm", "alpha", alpha, a);
-  const Tensor product = matmul(a, b);
+  const bool plain = beta == 0 && alpha == 1;
+  const Tensor product = plain ? matmul(a, b) : matmul(widened(a), widened(b));
   // input broadcasts, the product does not.
-  const Tensor base = input.expand(product.sizes());
-  if (beta == 0) return alpha == 1 ? product : product * factor_for(product, alpha);
-  return add(beta == 1 ? base : base * factor_for(base, beta), product, alpha);
+  const Tensor base = widened(input.expand(product.sizes()));
+  if (plain) return product;
+  if (beta == 0) return (product * factor_for(product, alpha)).to(a.dtype());
+  return add(beta == 1 ? base : base * factor_for(base, beta), product, alpha).to(a.dtype());
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) { return call<Linear>({x, weight, bias}); }

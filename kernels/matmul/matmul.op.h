@@ -13,10 +13,10 @@ struct Matmul {
     const Tensor& b;
     static constexpr std::array names{"a", "b"};
   };
-  static constexpr Keep kKeep = Keep::inputs<Args>("a", "b") | Keep::sizes<Args>("b");
+  // Of what is not needed, the sizes: they say which matrices are shared by batches.
+  static constexpr Keep kKeep = Keep::inputs<Args>("a", "b") | Keep::sizes<Args>("a", "b");
   static Keep keep(const Args&, Need need) {
-    return Keep::inputs<Args>("a").when(need[1]) | Keep::inputs<Args>("b").when(need[0]) |
-           Keep::sizes<Args>("b").when(need[1]);
+    return Keep::sizes<Args>("a", "b") | Keep::inputs<Args>("a").when(need[1]) | Keep::inputs<Args>("b").when(need[0]);
   }
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<Matmul>& b);

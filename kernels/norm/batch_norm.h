@@ -11,7 +11,7 @@ namespace farro {
 //     running = (1 - momentum) * running + momentum * statistic      (the variance unbiased)
 // Otherwise the running statistics are used. The result has x's dtype and memory format; sums are accumulated in f64.
 // Throws ShapeError where sizes do not fit or training has fewer than two values per channel, DTypeError for dtypes
-// that are not floating or differ from x's, ValueError unless eps >= 0.
+// that are not floating or differ from x's, ValueError unless eps >= 0 and momentum in [0, 1].
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean,
                   const Tensor& running_var, bool training, double momentum = 0.1, double eps = 1e-5);
 

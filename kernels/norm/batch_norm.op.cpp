@@ -4,6 +4,7 @@
 #include <farro/kernels/norm/batch_norm.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/unary.h>
+#include <farro/kernels/pointwise/widen.h>
 
 namespace farro {
 
@@ -139,7 +140,7 @@ std::array<TensorSpec, 3> BatchNormBackward::infer(const Args& args) {
 //     of x: -w r^2 (h M(X P(g)) + M(g h) P(X) + M(X h) P(g)) + W r P(g)
 // With constant statistics P is the identity, h depends on x by r alone, and the last line is W r g.
 Grads BatchNormBackward::backward(const Back<BatchNormBackward>& b) {
-  const Tensor g = b.args.grad, x = b.args.x;
+  const Tensor g = widened(b.args.grad), x = widened(b.args.x);
   const Channels channels(x);
   // In training the statistics are functions of x, and are computed anew so that the graph knows.
   const Tensor mean = b.args.batch_statistics ? channels.mean(x) : channels.spread(b.args.mean).to(x.dtype());
@@ -150,10 +151,10 @@ Grads BatchNormBackward::backward(const Back<BatchNormBackward>& b) {
   const auto project = [&](const Tensor& u) {
     return b.args.batch_statistics ? u - channels.mean(u) - h * channels.mean(u * h) : u;
   };
-  const Tensor weight = b.args.weight;
+  const Tensor weight = widened(b.args.weight);
   const Tensor wr = weight.defined() ? channels.spread(weight) * r : r;
-  const Tensor cot_x = b.args.need_x ? b.grad[0] : Tensor();
-  const Tensor cot_w = b.grad[1].defined() ? channels.spread(b.grad[1]) : Tensor();
+  const Tensor cot_x = b.args.need_x ? widened(b.grad[0]) : Tensor();
+  const Tensor cot_w = b.grad[1].defined() ? channels.spread(widened(b.grad[1])) : Tensor();
   const Tensor pg = project(g), px = cot_x.defined() ? project(cot_x) : Tensor();
   Grads result(5);
   if (b.need[0]) {
@@ -181,9 +182,11 @@ void register_batch_norm() {
 }
 
 namespace {
+// A share of 0 leaves its side out, whatever that holds: not even NaN comes through. Half types are rounded once.
 void move_towards(Tensor running, const Tensor& statistic, double momentum, double factor) {
-  running.mul_(1 - momentum);
-  running.add_(statistic, momentum * factor);
+  if (momentum == 0) return;
+  const Tensor moved = statistic * (momentum * factor);
+  running.copy_(momentum == 1 ? moved : add(moved, widened(running), 1 - momentum));
 }
 }  // namespace
 
@@ -192,6 +195,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   FARRO_CHECK(running_mean.defined() == running_var.defined(), ValueError,
               "batch_norm: running_mean and running_var must be given together, got ", running_mean, " and ",
               running_var);
+  FARRO_CHECK(momentum >= 0 && momentum <= 1, ValueError, "batch_norm: momentum must be in [0, 1], got ", momentum);
   if (!training && running_mean.defined())
     return call<BatchNormEval>({x, weight, bias, running_mean, running_var, eps});
   if (running_mean.defined()) {

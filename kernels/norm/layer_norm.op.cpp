@@ -3,7 +3,10 @@
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/norm/layer_norm.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/widen.h>
 #include <farro/kernels/reduce/sum.h>
+
+#include <limits>
 
 namespace farro {
 
@@ -43,9 +46,10 @@ void check_scale(const char* op, const char* name, const Tensor& scale, const Te
               scale.dtype(), " (", name, ": ", scale, ")");
 }
 
-void check_input(const char* op, const Tensor& x, int64_t dims) {
+void check_input(const char* op, const Tensor& x, int64_t dims, double eps) {
   FARRO_CHECK(is_floating(x.dtype()), DTypeError, op, ": x must be floating, got ", x.dtype(), " (x: ", x, ")");
   FARRO_CHECK(dims >= 1 && dims <= x.dim(), ShapeError, op, ": dims must be in [1, ", x.dim(), "], got ", dims);
+  FARRO_CHECK(eps >= 0, ValueError, op, ": eps must not be negative, got ", eps);
 }
 
 // Number of trailing dimensions that `normalized_shape` covers.
@@ -92,8 +96,10 @@ Tensor project(const Tensor& c, const Normalized& n, const Dims& rows, bool cent
 struct DoubleBackward {
   Tensor grad, x, weight;
 };
-DoubleBackward double_backward(const Tensor& g, const Tensor& x, const Tensor& weight, const Tensor& into_x,
-                               const Tensor& into_weight, const Tensor& into_bias, int64_t dims, double eps, bool center) {
+DoubleBackward double_backward(const Tensor& grad, const Tensor& input, const Tensor& scale, const Tensor& into_input,
+                               const Tensor& into_scale, const Tensor& into_bias, int64_t dims, double eps, bool center) {
+  const Tensor g = widened(grad), x = widened(input), weight = widened(scale);
+  const Tensor into_x = widened(into_input), into_weight = widened(into_scale);
   const Dims rows = row_dims(x, dims), lead = lead_dims(x, dims);
   const Normalized n = normalize(x, rows, eps, center);
   DoubleBackward out;
@@ -120,7 +126,7 @@ DoubleBackward double_backward(const Tensor& g, const Tensor& x, const Tensor& w
 }  // namespace
 
 std::array<TensorSpec, 3> LayerNorm::infer(const Args& args) {
-  check_input(info.name, args.x, args.dims);
+  check_input(info.name, args.x, args.dims, args.eps);
   check_scale(info.name, "weight", args.weight, args.x, args.dims);
   check_scale(info.name, "bias", args.bias, args.x, args.dims);
   const TensorSpec statistics = statistics_spec(args.x, args.dims);
@@ -138,7 +144,7 @@ Cost LayerNorm::cost(const Args& args) {
 }
 
 std::array<TensorSpec, 3> LayerNormBackward::infer(const Args& args) {
-  check_input(info.name, args.x, args.dims);
+  check_input(info.name, args.x, args.dims, args.eps);
   check_scale(info.name, "weight", args.weight, args.x, args.dims);
   FARRO_CHECK(args.grad.sizes() == args.x.sizes() && args.grad.dtype() == args.x.dtype(), ShapeError,
               "layer_norm_backward: grad must have x's shape and dtype, got ", args.grad, " (x: ", args.x, ")");
@@ -162,7 +168,7 @@ Cost LayerNormBackward::cost(const Args& args) {
 }
 
 std::array<TensorSpec, 2> RmsNorm::infer(const Args& args) {
-  check_input(info.name, args.x, args.dims);
+  check_input(info.name, args.x, args.dims, args.eps);
   check_scale(info.name, "weight", args.weight, args.x, args.dims);
   return {TensorSpec(args.x.sizes(), args.x), statistics_spec(args.x, args.dims)};
 }
@@ -174,7 +180,7 @@ Grads RmsNorm::backward(const Back<RmsNorm>& b) {
 Cost RmsNorm::cost(const Args& args) { return cost_of(args.x, args.dims, 5, 2, 1, args.weight.defined()); }
 
 std::array<TensorSpec, 2> RmsNormBackward::infer(const Args& args) {
-  check_input(info.name, args.x, args.dims);
+  check_input(info.name, args.x, args.dims, args.eps);
   check_scale(info.name, "weight", args.weight, args.x, args.dims);
   FARRO_CHECK(args.grad.sizes() == args.x.sizes() && args.grad.dtype() == args.x.dtype(), ShapeError,
               "rms_norm_backward: grad must have x's shape and dtype, got ", args.grad, " (x: ", args.x, ")");
@@ -204,9 +210,11 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& w
   return std::move(call<LayerNorm>({x, weight, bias, dims, eps})[0]);
 }
 
-Tensor rms_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight, double eps) {
+Tensor rms_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight, std::optional<double> eps) {
   const int64_t dims = covered_dims("rms_norm", x, normalized_shape);
-  return std::move(call<RmsNorm>({x, weight, dims, eps})[0]);
+  const double epsilon = x.dtype() == DType::f64 ? std::numeric_limits<double>::epsilon()
+                                                 : static_cast<double>(std::numeric_limits<float>::epsilon());
+  return std::move(call<RmsNorm>({x, weight, dims, eps.value_or(epsilon)})[0]);
 }
 
 }  // namespace farro

@@ -21,6 +21,14 @@ Cost list_cost(TensorList params, double flops, double reads, double writes) {
   return {flops * elements, (reads + writes) * bytes};
 }
 
+// The classes in farro/optim check these, too, where they are set.
+void check_option(const char* op, const char* name, double value) {
+  FARRO_CHECK(std::isfinite(value) && value >= 0, ValueError, op, ": ", name, " must be finite and at least 0, got ", value);
+}
+void check_beta(const char* op, const char* name, double value) {
+  FARRO_CHECK(value >= 0 && value < 1, ValueError, op, ": ", name, " must be in [0, 1), got ", value);
+}
+
 }  // namespace
 
 void SgdStep::check(const Args& args) {
@@ -30,6 +38,10 @@ void SgdStep::check(const Args& args) {
   check_lists("sgd_step_", {lists, count}, {list_names, count});
   FARRO_CHECK(args.momentum == 0 || count == 3 || args.params.empty(), ValueError,
               "sgd_step_: momentum_buffers must be given with momentum ", args.momentum, ", got none");
+  check_option("sgd_step_", "lr", args.lr);
+  check_option("sgd_step_", "momentum", args.momentum);
+  check_option("sgd_step_", "weight_decay", args.weight_decay);
+  FARRO_CHECK(std::isfinite(args.dampening), ValueError, "sgd_step_: dampening must be finite, got ", args.dampening);
 }
 Cost SgdStep::cost(const Args& args) {
   return args.momentum_buffers.empty() ? list_cost(args.params, 4, 2, 1) : list_cost(args.params, 7, 3, 2);
@@ -41,6 +53,11 @@ void AdamStep::check(const Args& args) {
   const size_t count = args.max_exp_avg_sqs.empty() ? 4 : 5;
   check_lists("adam_step_", {lists, count}, {list_names, count});
   FARRO_CHECK(args.step >= 1, ValueError, "adam_step_: step must be at least 1, got ", args.step);
+  check_option("adam_step_", "lr", args.lr);
+  check_option("adam_step_", "eps", args.eps);
+  check_option("adam_step_", "weight_decay", args.weight_decay);
+  check_beta("adam_step_", "beta1", args.beta1);
+  check_beta("adam_step_", "beta2", args.beta2);
 }
 Cost AdamStep::cost(const Args& args) {
   return args.max_exp_avg_sqs.empty() ? list_cost(args.params, 14, 4, 3) : list_cost(args.params, 15, 5, 4);
@@ -73,6 +90,7 @@ void ClipByNorm::check(const Args& args) {
   check_lists("clip_by_norm_", {&args.tensors, 1}, list_names);
   FARRO_CHECK(args.norm.numel() == 1 && is_floating(args.norm.dtype()), ShapeError,
               "clip_by_norm_: norm must be one floating number, got ", args.norm);
+  FARRO_CHECK(args.max_norm >= 0, ValueError, "clip_by_norm_: max_norm must be at least 0, got ", args.max_norm);
 }
 Cost ClipByNorm::cost(const Args& args) { return list_cost(args.tensors, 1, 1, 1); }
 

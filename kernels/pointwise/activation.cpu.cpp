@@ -7,6 +7,18 @@ namespace farro::FARRO_ISA {
 
 namespace {
 
+// Arguments are cut off where the sigmoid is exactly 0 or 1 in f64 already: far out a power of a would overflow, or a
+// itself be infinite, and meet that 0. NaN stays.
+constexpr double kSigmoidEnd = 800, kTanhEnd = 30;
+template <class T>
+inline T not_below(T a, double end) {
+  return a < T(-end) ? T(-end) : a;
+}
+template <class T>
+inline T within(T a, double end) {
+  return a > T(end) ? T(end) : not_below(a, end);
+}
+
 // The tanh form of gelu is a * sigmoid(2u), with u = sqrt(2/pi) (a + 0.044715 a^3): no cancellation on the left.
 template <class T>
 inline T twice_u(T a) {
@@ -14,17 +26,28 @@ inline T twice_u(T a) {
 }
 template <class T>
 inline T gelu_tanh(T a) {
-  return a * vmath::sigmoid(twice_u(a));
+  const T x = not_below(a, kTanhEnd);
+  return x * vmath::sigmoid(twice_u(x));
 }
 template <class T>
 inline T gelu_tanh_derivative(T a) {
-  const T s = vmath::sigmoid(twice_u(a));
-  return s + a * s * (1 - s) * (T(1.5957691216057307) * (1 + T(3 * 0.044715) * a * a));
+  const T x = within(a, kTanhEnd), s = vmath::sigmoid(twice_u(x));
+  return s + x * s * (1 - s) * (T(1.5957691216057307) * (1 + T(3 * 0.044715) * x * x));
+}
+template <class T>
+inline T silu(T a) {
+  const T x = not_below(a, kSigmoidEnd);
+  return x * vmath::sigmoid(x);
 }
 template <class T>
 inline T silu_derivative(T a) {
-  const T s = vmath::sigmoid(a);
-  return s * (1 + a * (1 - s));
+  const T x = within(a, kSigmoidEnd), s = vmath::sigmoid(x);
+  return s * (1 + x * (1 - s));
+}
+// A slope of 0 leaves nothing of what is infinite, as in relu; NaN stays in the forward direction.
+template <class T>
+inline T sloped(T a, T slope) {
+  return (slope == 0) & (a == a) ? T(-0.0) : a * slope;
 }
 
 // One loop for each form, chosen once a call.
@@ -48,10 +71,13 @@ void register_activation_cpu() {
     return [](auto grad, auto out) { return out <= 0 ? decltype(grad){0} : grad; };
   });
   register_pointwise<LeakyRelu>([](const LeakyRelu::Args& args) {
-    return [slope = args.slope](auto a) { return a > 0 ? a : a * static_cast<decltype(a)>(slope); };
+    return [slope = args.slope](auto a) { return a > 0 ? a : sloped(a, static_cast<decltype(a)>(slope)); };
   });
   register_pointwise<LeakyReluBackward>([](const LeakyReluBackward::Args& args) {
-    return [slope = args.slope](auto grad, auto a) { return a > 0 ? grad : grad * static_cast<decltype(a)>(slope); };
+    return [slope = args.slope](auto grad, auto a) {
+      const auto s = static_cast<decltype(a)>(slope);
+      return a > 0 ? grad : s == 0 ? decltype(grad){0} : grad * s;
+    };
   });
   register_pointwise<Tanh>([](const UnaryArgs&) { return [](auto a) { return vmath::tanh(a); }; });
   register_pointwise<TanhBackward>(
@@ -59,7 +85,7 @@ void register_activation_cpu() {
   register_pointwise<Sigmoid>([](const UnaryArgs&) { return [](auto a) { return vmath::sigmoid(a); }; });
   register_pointwise<SigmoidBackward>(
       [](const SigmoidBackward::Args&) { return [](auto grad, auto out) { return grad * (out * (1 - out)); }; });
-  register_pointwise<Silu>([](const UnaryArgs&) { return [](auto a) { return a * vmath::sigmoid(a); }; });
+  register_pointwise<Silu>([](const UnaryArgs&) { return [](auto a) { return silu(a); }; });
   register_pointwise<SiluBackward>(
       [](const SiluBackward::Args&) { return [](auto grad, auto a) { return grad * silu_derivative(a); }; });
   register_kernel<Gelu>(DeviceType::cpu, &gelu_kernel);

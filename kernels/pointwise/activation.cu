@@ -19,18 +19,21 @@ struct ReluBackwardFn {
     return out <= C(0) ? C(0) : grad;
   }
 };
+// A slope of 0 leaves nothing of what is infinite, as in relu; NaN stays in the forward direction.
 struct LeakyReluFn {
   double slope;
   template <class C>
   __device__ C operator()(C a) const {
-    return a > C(0) ? a : a * static_cast<C>(slope);
+    const C s = static_cast<C>(slope);
+    return a > C(0) ? a : s == C(0) && a == a ? C(-0.0) : a * s;
   }
 };
 struct LeakyReluBackwardFn {
   double slope;
   template <class C>
   __device__ C operator()(C grad, C a) const {
-    return a > C(0) ? grad : grad * static_cast<C>(slope);
+    const C s = static_cast<C>(slope);
+    return a > C(0) ? grad : s == C(0) ? C(0) : grad * s;
   }
 };
 struct TanhFn {
@@ -57,17 +60,31 @@ struct SigmoidBackwardFn {
     return grad * (out * (C(1) - out));
   }
 };
+
+// Arguments are cut off where the sigmoid is exactly 0 or 1 in f64 already: far out a power of a would overflow, or a
+// itself be infinite, and meet that 0. NaN stays.
+constexpr double kSigmoidEnd = 800, kTanhEnd = 30;
+template <class C>
+__device__ C not_below(C a, C end) {
+  return a < -end ? -end : a;
+}
+template <class C>
+__device__ C within(C a, C end) {
+  return a > end ? end : not_below(a, end);
+}
+
 struct SiluFn {
   template <class C>
   __device__ C operator()(C a) const {
-    return a * simt::sigmoid(a);
+    const C x = not_below(a, C(kSigmoidEnd));
+    return x * simt::sigmoid(x);
   }
 };
 struct SiluBackwardFn {
   template <class C>
   __device__ C operator()(C grad, C a) const {
-    const C s = simt::sigmoid(a);
-    return grad * (s * (C(1) + a * (C(1) - s)));
+    const C x = within(a, C(kSigmoidEnd)), s = simt::sigmoid(x);
+    return grad * (s * (C(1) + x * (C(1) - s)));
   }
 };
 
@@ -103,15 +120,16 @@ __device__ C gelu_twice_u(C a) {
 struct GeluTanhFn {
   template <class C>
   __device__ C operator()(C a) const {
-    return a * simt::sigmoid(gelu_twice_u(a));
+    const C x = not_below(a, C(kTanhEnd));
+    return x * simt::sigmoid(gelu_twice_u(x));
   }
 };
 struct GeluTanhBackwardFn {
   template <class C>
   __device__ C operator()(C grad, C a) const {
-    const C s = simt::sigmoid(gelu_twice_u(a));
-    const C slope = C(1.5957691216057307) * (C(1) + C(3 * 0.044715) * a * a);
-    return grad * (s + a * s * (C(1) - s) * slope);
+    const C x = within(a, C(kTanhEnd)), s = simt::sigmoid(gelu_twice_u(x));
+    const C slope = C(1.5957691216057307) * (C(1) + C(3 * 0.044715) * x * x);
+    return grad * (s + x * s * (C(1) - s) * slope);
   }
 };
 

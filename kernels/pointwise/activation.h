@@ -7,7 +7,7 @@
 namespace farro {
 
 Tensor relu(const Tensor& a);                             // gradient 0 at 0
-Tensor leaky_relu(const Tensor& a, double slope = 0.01);  // a where a > 0, slope * a elsewhere
+Tensor leaky_relu(const Tensor& a, double slope = 0.01);  // a where a > 0, slope * a elsewhere; slope is finite
 Tensor tanh(const Tensor& a);
 Tensor sigmoid(const Tensor& a);
 Tensor silu(const Tensor& a);  // a * sigmoid(a)

@@ -2,11 +2,16 @@
 
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
+#include <farro/kernels/pointwise/widen.h>
+
+#include <cmath>
 
 namespace farro {
 
-// In the backwards of backwards, `gg` is the gradient of the gradient.
+// In the backwards of backwards, `gg` is the gradient of the gradient. It is multiplied last: the product of two
+// gradients may overflow where the second derivative is 0.
 
 Grads Relu::backward(const Back<Relu>& b) {
   return {relu_backward(b.grad[0], b.out[0])};
@@ -32,7 +37,7 @@ Grads Tanh::backward(const Back<Tanh>& b) {
 }
 Grads TanhBackward::backward(const Back<TanhBackward>& b) {
   const Tensor &gg = b.grad[0], out = b.args.from;
-  return {b.need[0] ? tanh_backward(gg, out) : Tensor(), b.need[1] ? gg * b.args.grad * out * -2 : Tensor()};
+  return {b.need[0] ? tanh_backward(gg, out) : Tensor(), b.need[1] ? gg * (widened(b.args.grad) * out * -2) : Tensor()};
 }
 
 // y' = y (1 - y).
@@ -41,7 +46,7 @@ Grads Sigmoid::backward(const Back<Sigmoid>& b) {
 }
 Grads SigmoidBackward::backward(const Back<SigmoidBackward>& b) {
   const Tensor &gg = b.grad[0], out = b.args.from;
-  return {b.need[0] ? sigmoid_backward(gg, out) : Tensor(), b.need[1] ? gg * b.args.grad * (1 - out * 2) : Tensor()};
+  return {b.need[0] ? sigmoid_backward(gg, out) : Tensor(), b.need[1] ? gg * (b.args.grad * (1 - widened(out) * 2)) : Tensor()};
 }
 
 // With s = sigmoid(a): y' = s (1 + a (1 - s)) and y'' = s (1 - s) (2 + a (1 - 2 s)).
@@ -50,8 +55,9 @@ Grads SiluBackward::backward(const Back<SiluBackward>& b) {
   const Tensor &gg = b.grad[0], a = b.args.from;
   Tensor second;
   if (b.need[1]) {
-    const Tensor s = sigmoid(a);
-    second = gg * b.args.grad * (s * (1 - s) * (a * (1 - s * 2) + 2));
+    const Tensor x = clamp(widened(a), -800, 800);  // beyond, s (1 - s) is 0
+    const Tensor s = sigmoid(x);
+    second = gg * (b.args.grad * (s * sigmoid(-x) * (x * (1 - s * 2) + 2)));
   }
   return {b.need[0] ? silu_backward(gg, a) : Tensor(), second};
 }
@@ -63,16 +69,17 @@ Grads Gelu::backward(const Back<Gelu>& b) {
 
 namespace {
 
-// y'' = phi(a) (2 - a^2).
+// y'' = phi(a) (2 - a^2); phi(40) is 0.
 Tensor gelu_second(const Tensor& a) {
   constexpr double kInverseRoot2Pi = 0.39894228040143267794;
-  const Tensor a2 = square(a);
+  const Tensor a2 = square(clamp(widened(a), -40, 40));
   return exp(a2 * -0.5) * (2 - a2) * kInverseRoot2Pi;
 }
 
-// With u = c (a + k a^3) and t = tanh(u): y'' = (1 - t^2) (u' + a/2 (u'' - 2 t u'^2)).
-Tensor gelu_tanh_second(const Tensor& a) {
+// With u = c (a + k a^3) and t = tanh(u): y'' = (1 - t^2) (u' + a/2 (u'' - 2 t u'^2)). At 30, 1 - t^2 is 0.
+Tensor gelu_tanh_second(const Tensor& input) {
   constexpr double c = 0.79788456080286535588, k = 0.044715;
+  const Tensor a = clamp(widened(input), -30, 30);
   const Tensor a2 = square(a);
   const Tensor t = tanh(a * (a2 * k + 1) * c);
   const Tensor u1 = (a2 * (3 * k) + 1) * c;
@@ -86,8 +93,8 @@ Grads GeluBackward::backward(const Back<GeluBackward>& b) {
   const Tensor &gg = b.grad[0], a = b.args.a;
   Tensor second;
   if (b.need[1]) {
-    second =
-        gg * b.args.grad * (b.args.approximation == GeluApproximation::none ? gelu_second(a) : gelu_tanh_second(a));
+    const Tensor rate = b.args.approximation == GeluApproximation::none ? gelu_second(a) : gelu_tanh_second(a);
+    second = gg * (b.args.grad * rate);
   }
   return {b.need[0] ? gelu_backward(gg, a, b.args.approximation) : Tensor(), second};
 }
@@ -102,7 +109,10 @@ void register_activation() {
 }
 
 Tensor relu(const Tensor& a) { return call<Relu>({a}); }
-Tensor leaky_relu(const Tensor& a, double slope) { return call<LeakyRelu>({a, slope}); }
+Tensor leaky_relu(const Tensor& a, double slope) {
+  FARRO_CHECK(std::isfinite(slope), ValueError, "leaky_relu: slope must be finite, got ", slope);
+  return call<LeakyRelu>({a, slope});
+}
 Tensor tanh(const Tensor& a) { return call<Tanh>({a}); }
 Tensor sigmoid(const Tensor& a) { return call<Sigmoid>({a}); }
 Tensor silu(const Tensor& a) { return call<Silu>({a}); }

@@ -2,6 +2,7 @@
 
 #include <farro/autograd/call/inplace.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/widen.h>
 
 #include <cmath>
 
@@ -36,10 +37,11 @@ Cost Mul::cost(const Args& args) {
 }
 
 TensorSpec Div::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
+
 Grads Div::backward(const Back<Div>& b) {
-  const Tensor& divisor = b.args.b;
-  const Tensor quotient = div(b.grad[0], divisor);
-  return {b.need[0] ? quotient : Tensor(), b.need[1] ? neg(mul(quotient, div(b.args.a, divisor))) : Tensor()};
+  const Tensor b = b.args.b;
+  const Tensor by_b = div(b.need[1] ? widened(b.grad[0]) : b.grad[0], b);
+  return {b.need[0] ? by_b : Tensor(), b.need[1] ? neg(mul(by_b, div(widened(b.args.a), b))) : Tensor()};
 }
 Cost Div::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};

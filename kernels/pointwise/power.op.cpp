@@ -6,6 +6,7 @@
 #include <farro/kernels/pointwise/power.h>
 #include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
+#include <farro/kernels/pointwise/widen.h>
 
 namespace farro {
 
@@ -17,16 +18,22 @@ TensorSpec PowScalar::infer(const Args& args) {
 Grads PowScalar::backward(const Back<PowScalar>& b) {
   const double exponent = b.args.exponent.to_double();
   if (exponent == 0) return {zeros_like(b.grad[0])};
-  return {b.grad[0] * (pow(b.args.base, exponent - 1) * exponent)};
+  return {b.grad[0] * (pow(widened(b.args.base), exponent - 1) * exponent)};
 }
 
 Grads Pow::backward(const Back<Pow>& b) {
-  const Tensor base = b.args.base, exponent = b.args.exponent;
+  const Tensor base = widened(b.args.base), exponent = widened(b.args.exponent);
   Tensor of_base, of_exponent;
-  if (b.need[0]) of_base = b.grad[0] * masked_fill(exponent * pow(base, exponent - 1), exponent == 0, 0);
+  if (b.need[0]) {
+    // A power that vanishes outweighs an infinite exponent.
+    const Tensor power = pow(base, exponent - 1);
+    of_base = b.grad[0] * masked_fill(exponent * power, logical_or(exponent == 0, power == 0), 0);
+  }
   if (b.need[1]) {
-    const Tensor rate = b.out[0] * log(base);
-    of_exponent = b.grad[0] * masked_fill(rate, logical_and(base == 0, exponent >= 0), 0);
+    // A power that vanishes outweighs the logarithm, be it of 0 or of infinity.
+    const Tensor out = b.out[0], at_zero = logical_and(base == 0, exponent >= 0);
+    const Tensor vanishes = logical_and(out == 0, base > 0);
+    of_exponent = b.grad[0] * masked_fill(out * log(base), logical_or(at_zero, vanishes), 0);
   }
   return {of_base, of_exponent};
 }
@@ -41,8 +48,10 @@ void register_power() {
 }
 
 Tensor pow(const Tensor& base, Scalar exponent) {
+  // The dtype that the form of two tensors gives.
   const bool to_real = exponent.is_floating() && !is_floating(base.dtype());
-  const Tensor input = to_real ? base.to(default_dtype()) : base;
+  const bool to_int = base.dtype() == DType::boolean && !to_real && !exponent.is_bool();
+  const Tensor input = to_real ? base.to(default_dtype()) : to_int ? base.to(DType::i64) : base;
   // Powers with a loop of their own; the results are at least as accurate.
   const double e = exponent.to_double();
   if (e == 2) return square(input);

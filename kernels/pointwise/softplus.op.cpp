@@ -5,6 +5,8 @@
 #include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/softplus.h>
 
+#include <cmath>
+
 namespace farro {
 
 TensorSpec Softplus::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.x); }
@@ -23,7 +25,7 @@ Grads SoftplusBackward::backward(const Back<SoftplusBackward>& b) {
     const Tensor z = x.to(compute_type(x.dtype())) * b.args.beta;
     // sigmoid(z) * (1 - sigmoid(z)) without its cancellation.
     const Tensor curvature = where(z > b.args.threshold, 0.0, sigmoid(z) * sigmoid(-z) * b.args.beta);
-    result[1] = curvature * b.args.grad * b.grad[0];
+    result[1] = curvature * b.args.grad * b.grad[0];  // in this order: the product of the gradients may overflow
   }
   return result;
 }
@@ -37,7 +39,11 @@ void register_softplus() {
   register_ops<Softplus, SoftplusBackward>();
 }
 
-Tensor softplus(const Tensor& x, double beta, double threshold) { return call<Softplus>({x, beta, threshold}); }
+Tensor softplus(const Tensor& x, double beta, double threshold) {
+  FARRO_CHECK(std::isfinite(beta) && beta != 0, ValueError, "softplus: beta must be finite and not 0, got ", beta);
+  FARRO_CHECK(!std::isnan(threshold), ValueError, "softplus: threshold must be a number, got ", threshold);
+  return call<Softplus>({x, beta, threshold});
+}
 Tensor softplus_backward(const Tensor& grad, const Tensor& x, double beta, double threshold) {
   return call<SoftplusBackward>({grad, x, beta, threshold});
 }

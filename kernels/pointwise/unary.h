@@ -18,7 +18,7 @@ Tensor cos(const Tensor& a);
 Tensor erf(const Tensor& a);
 
 Tensor abs(const Tensor& a);  // gradient 0 at 0
-Tensor square(const Tensor& a);
+Tensor square(const Tensor& a);  // bool gives i64
 // These have gradient 0 everywhere.
 Tensor sign(const Tensor& a);  // -1, 0 or 1; NaN stays NaN
 Tensor floor(const Tensor& a);

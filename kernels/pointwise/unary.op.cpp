@@ -1,31 +1,47 @@
 #include <farro/kernels/pointwise/unary.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
+#include <farro/kernels/pointwise/widen.h>
 
 namespace farro {
 
+// Factors are multiplied to the gradient one by one: a power of them may overflow where the gradient is small or 0.
+
 Grads Exp::backward(const Back<Exp>& b) { return {b.grad[0] * b.out[0]}; }
-Grads Expm1::backward(const Back<Expm1>& b) { return {b.grad[0] * (b.out[0] + 1)}; }
+Grads Expm1::backward(const Back<Expm1>& b) {
+  return {b.grad[0] * (widened(b.out[0]) + 1)};
+}
 Grads Log::backward(const Back<Log>& b) { return {b.grad[0] / b.args.a}; }
-Grads Log1p::backward(const Back<Log1p>& b) { return {b.grad[0] / (b.args.a + 1)}; }
+Grads Log1p::backward(const Back<Log1p>& b) {
+  return {b.grad[0] / (widened(b.args.a) + 1)};
+}
 Grads Sqrt::backward(const Back<Sqrt>& b) { return {b.grad[0] / (b.out[0] * 2)}; }
 Grads Rsqrt::backward(const Back<Rsqrt>& b) {
-  const Tensor out = b.out[0];
-  return {b.grad[0] * (out * square(out) * -0.5)};
+  const Tensor out = widened(b.out[0]);
+  return {b.grad[0] * out * out * out * -0.5};
 }
 Grads Reciprocal::backward(const Back<Reciprocal>& b) {
-  return {-(b.grad[0] * square(b.out[0]))};
+  const Tensor out = widened(b.out[0]);
+  return {-(b.grad[0] * out * out)};
 }
 Grads Sin::backward(const Back<Sin>& b) { return {b.grad[0] * cos(b.args.a)}; }
 Grads Cos::backward(const Back<Cos>& b) { return {-(b.grad[0] * sin(b.args.a))}; }
 Grads Erf::backward(const Back<Erf>& b) {
   constexpr double kTwoOverRootPi = 1.12837916709551257390;
-  return {b.grad[0] * (exp(-square(b.args.a)) * kTwoOverRootPi)};
+  return {b.grad[0] * (exp(-square(widened(b.args.a))) * kTwoOverRootPi)};
 }
-Grads Abs::backward(const Back<Abs>& b) { return {b.grad[0] * sign(b.args.a)}; }
-Grads Square::backward(const Back<Square>& b) { return {b.grad[0] * (b.args.a * 2)}; }
+Grads Abs::backward(const Back<Abs>& b) {
+  const Tensor a = b.args.a.detach();
+  // Whatever the gradient, 0 at 0; NaN where a is.
+  return {where(a > 0, b.grad[0], where(a < 0, -b.grad[0], a * 0))};
+}
+Grads Square::backward(const Back<Square>& b) {
+  return {widened(b.grad[0]) * b.args.a * 2};
+}
 
 template <class Op>
 Grads StepOp<Op>::backward(const Back<Op>& b) {
@@ -48,7 +64,11 @@ Tensor sin(const Tensor& a) { return call<Sin>({a}); }
 Tensor cos(const Tensor& a) { return call<Cos>({a}); }
 Tensor erf(const Tensor& a) { return call<Erf>({a}); }
 Tensor abs(const Tensor& a) { return call<Abs>({a}); }
-Tensor square(const Tensor& a) { return call<Square>({a}); }
+// Of bool as m * m would be of numbers: i64, as pow(m, 2).
+Tensor square(const Tensor& a) {
+  const bool is_bool = a.defined() && a.dtype() == DType::boolean;
+  return call<Square>({is_bool ? a.to(DType::i64) : a});
+}
 Tensor sign(const Tensor& a) { return call<Sign>({a}); }
 Tensor floor(const Tensor& a) { return call<Floor>({a}); }
 Tensor ceil(const Tensor& a) { return call<Ceil>({a}); }

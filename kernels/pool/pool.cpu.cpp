@@ -49,6 +49,11 @@ inline void for_window(const PoolAxis* axis, int64_t o0, int64_t o1, int64_t o2,
   }
 }
 
+int64_t window_taps(const PoolAxis* axis, int64_t o0, int64_t o1, int64_t o2) {
+  const auto taps = [](const PoolAxis& a, int64_t o) { return int64_t{a.end[o] - a.begin[o]}; };
+  return taps(axis[0], o0) * taps(axis[1], o1) * taps(axis[2], o2);
+}
+
 // The windows that hold the inputs of one row (i0, i1, *). It keeps what is the same along the row in registers: looked
 // up for each input, the tables took most of the time of a backward pass.
 class RowCover {
@@ -61,6 +66,11 @@ class RowCover {
         end0_(a0_.cover_at[i0 + 1]),
         begin1_(a1_.cover_at[i1]),
         end1_(a1_.cover_at[i1 + 1]) {}
+
+  // Number of windows that hold input i2 of the row.
+  int64_t count(int64_t i2) const {
+    return int64_t{end0_ - begin0_} * (end1_ - begin1_) * (a2_.cover_at[i2 + 1] - a2_.cover_at[i2]);
+  }
 
   // Calls fn(output position, tap number, o0, o1, o2) for every window that holds input i2 of the row.
   template <class Fn>
@@ -90,6 +100,56 @@ Number divisor_of(const PoolAxis* axis, int64_t o0, int64_t o1, int64_t o2) {
   const Number product = static_cast<Number>(axis[0].divisor[o0]) * static_cast<Number>(axis[1].divisor[o1]) *
                          static_cast<Number>(axis[2].divisor[o2]);
   return product > 0 ? product : Number{1};
+}
+
+// Sums of kCount packs side by side. A long sum is made in runs of kRun terms that are added up in double: one running
+// f32 sum of 2^20 terms loses a percent.
+constexpr int64_t kRun = 64;
+
+template <class P, int kCount, bool kLong>
+class Sums {
+ public:
+  // term(j) is the next term of pack j.
+  template <class Term>
+  void add(Term&& term) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kCount; ++j) run_[j] += term(j);
+    if constexpr (kLong)
+      if (++terms_ % kRun == 0) carry();
+  }
+  // Writes result(sum), which is asked for packs or for doubles.
+  template <class T, class Result>
+  void store(T* to, Result&& result) {
+    if constexpr (kLong) {
+      using Number = typename Pack<T, 1>::Value;
+      carry();
+      for (int i = 0; i < kCount * P::kWidth; ++i) to[i] = static_cast<T>(static_cast<Number>(result(total_[i])));
+    } else {
+#pragma GCC unroll 4
+      for (int j = 0; j < kCount; ++j) P::store(to + j * P::kWidth, result(run_[j]));
+    }
+  }
+
+ private:
+  void carry() {
+    for (int j = 0; j < kCount; ++j) {
+      for (int l = 0; l < P::kWidth; ++l) total_[j * P::kWidth + l] += static_cast<double>(P::lane(run_[j], l));
+      run_[j] = typename P::Value{};
+    }
+  }
+
+  typename P::Value run_[kCount] = {};
+  double total_[kLong ? kCount * P::kWidth : 1] = {};
+  int64_t terms_ = 0;
+};
+
+// fn.operator()<whether so many terms make a long sum>().
+template <class Fn>
+inline void for_terms(int64_t terms, Fn&& fn) {
+  if (terms > kRun)
+    fn.template operator()<true>();
+  else
+    fn.template operator()<false>();
 }
 
 int64_t in_volume(const PoolAxis* axis) { return axis[0].in * axis[1].in * axis[2].in; }
@@ -145,18 +205,17 @@ void max_backward(const PoolCall& call, const T* grad, const I* indices, T* grad
     for (int64_t i2 = 0, in2 = axis[2].in; i2 < in2; ++i2) {
       T* to = grad_x + (((n * axis[0].in + i0) * axis[1].in + i1) * axis[2].in + i2) * inner;
       for_inner<T, kRowMajor>(inner, [&]<class P, int kCount>(int64_t at) {
-        using Value = typename P::Value;
-        Value sum[kCount] = {};
-        cover.each(i2, [&](int64_t from, int32_t tap, int64_t, int64_t, int64_t) {
-          const int64_t source = plane + from * inner + at;
-#pragma GCC unroll 4
-          for (int j = 0; j < kCount; ++j) {
-            const auto here = P::load_integers(indices + source + j * P::kWidth) == static_cast<typename P::Lane>(tap);
-            sum[j] += here ? P::load(grad + source + j * P::kWidth) : Value{};
-          }
+        for_terms(cover.count(i2), [&]<bool kLong>() {
+          Sums<P, kCount, kLong> sums;
+          cover.each(i2, [&](int64_t from, int32_t tap, int64_t, int64_t, int64_t) {
+            const int64_t source = plane + from * inner + at;
+            sums.add([&](int j) {
+              const auto here = P::load_integers(indices + source + j * P::kWidth) == static_cast<typename P::Lane>(tap);
+              return here ? P::load(grad + source + j * P::kWidth) : typename P::Value{};
+            });
+          });
+          sums.store(to + at, [](auto sum) { return sum; });
         });
-#pragma GCC unroll 4
-        for (int j = 0; j < kCount; ++j) P::store(to + at + j * P::kWidth, sum[j]);
       });
     }
   });
@@ -190,14 +249,14 @@ void avg_forward(const PoolCall& call, const T* x, T* out) {
       T* to = out + (((n * axis[0].out + o0) * axis[1].out + o1) * axis[2].out + o2) * inner;
       const Number divisor = divisor_of<Number>(axis, o0, o1, o2);
       for_inner<T, kRowMajor>(inner, [&]<class P, int kCount>(int64_t at) {
-        typename P::Value sum[kCount] = {};
-        for_window(axis, o0, o1, o2, [&](int64_t from, int32_t) {
-          const T* source = plane + from * inner + at;
-#pragma GCC unroll 4
-          for (int j = 0; j < kCount; ++j) sum[j] += P::load(source + j * P::kWidth);
+        for_terms(window_taps(axis, o0, o1, o2), [&]<bool kLong>() {
+          Sums<P, kCount, kLong> sums;
+          for_window(axis, o0, o1, o2, [&](int64_t from, int32_t) {
+            const T* source = plane + from * inner + at;
+            sums.add([&](int j) { return P::load(source + j * P::kWidth); });
+          });
+          sums.store(to + at, [divisor](auto sum) { return sum / divisor; });
         });
-#pragma GCC unroll 4
-        for (int j = 0; j < kCount; ++j) P::store(to + at + j * P::kWidth, sum[j] / divisor);
       });
     }
   });
@@ -214,15 +273,15 @@ void avg_backward(const PoolCall& call, const T* grad, T* grad_x) {
     for (int64_t i2 = 0, in2 = axis[2].in; i2 < in2; ++i2) {
       T* to = grad_x + (((n * axis[0].in + i0) * axis[1].in + i1) * axis[2].in + i2) * inner;
       for_inner<T, kRowMajor>(inner, [&]<class P, int kCount>(int64_t at) {
-        typename P::Value sum[kCount] = {};
-        cover.each(i2, [&](int64_t from, int32_t, int64_t o0, int64_t o1, int64_t o2) {
-          const T* source = plane + from * inner + at;
-          const Number divisor = divisor_of<Number>(axis, o0, o1, o2);
-#pragma GCC unroll 4
-          for (int j = 0; j < kCount; ++j) sum[j] += P::load(source + j * P::kWidth) / divisor;
+        for_terms(cover.count(i2), [&]<bool kLong>() {
+          Sums<P, kCount, kLong> sums;
+          cover.each(i2, [&](int64_t from, int32_t, int64_t o0, int64_t o1, int64_t o2) {
+            const T* source = plane + from * inner + at;
+            const Number divisor = divisor_of<Number>(axis, o0, o1, o2);
+            sums.add([&](int j) { return P::load(source + j * P::kWidth) / divisor; });
+          });
+          sums.store(to + at, [](auto sum) { return sum; });
         });
-#pragma GCC unroll 4
-        for (int j = 0; j < kCount; ++j) P::store(to + at + j * P::kWidth, sum[j]);
       });
     }
   });

@@ -23,7 +23,7 @@ Tensor max_pool1d(const Tensor& x, const PoolOptions& options);
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
 Tensor max_pool3d(const Tensor& x, const PoolOptions& options);
 
-// The mean of each window; the padding is 0. Sums are accumulated in f32 (f64 for f64).
+// The mean of each window; the padding is 0. Sums are accumulated in f32 (f64 for f64), long ones of runs in f64.
 Tensor avg_pool1d(const Tensor& x, const PoolOptions& options);
 Tensor avg_pool2d(const Tensor& x, const PoolOptions& options);
 Tensor avg_pool3d(const Tensor& x, const PoolOptions& options);

@@ -5,6 +5,7 @@
 #include <farro/kernels/pointwise/power.h>
 #include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
+#include <farro/kernels/pointwise/widen.h>
 #include <farro/kernels/reduce/extremum.h>
 #include <farro/kernels/reduce/moments.h>
 #include <farro/kernels/reduce/sum.h>
@@ -25,8 +26,8 @@ TensorSpec floating_spec(const char* op, const Tensor& input, const Dims& dims, 
 
 TensorSpec Var::infer(const Args& args) { return floating_spec(info.name, args.input, args.dims, args.keepdim); }
 Grads Var::backward(const Back<Var>& b) {
-  const Tensor& input = b.args.input;
-  const ReducedFrom from(info.name, input, b.args.dims);
+  const ReducedFrom from(info.name, b.args.input, b.args.dims);
+  const Tensor input = widened(b.args.input);
   const double divisor = static_cast<double>(from.count() - b.args.unbiased);
   const Tensor center = from.keep(mean(input, from.dims()));
   return {from.keep(b.grad[0]) * (2 / divisor) * (input - center)};
@@ -34,24 +35,35 @@ Grads Var::backward(const Back<Var>& b) {
 
 TensorSpec Norm::infer(const Args& args) { return floating_spec(info.name, args.input, args.dims, args.keepdim); }
 Grads Norm::backward(const Back<Norm>& b) {
-  const Tensor& input = b.args.input;
-  const ReducedFrom from(info.name, input, b.args.dims);
-  const Tensor grad = from.keep(b.grad[0]);
-  if (b.args.p == 1) return {grad * sign(input)};
-  // d/dx = x |x|^(p-2) / norm^(p-1), 0 where that is 0/0.
-  const Tensor out = from.keep(b.out[0]);
-  if (b.args.p == 2) return {input * masked_fill(grad / out, out == 0, 0)};
-  const Tensor scaled = masked_fill(grad / pow(out, b.args.p - 1), out == 0, 0);
-  return {scaled * masked_fill(input * pow(abs(input), b.args.p - 2), input == 0, 0)};
+  const ReducedFrom from(info.name, b.args.input, b.args.dims);
+  const Tensor input = widened(b.args.input), grad = from.keep(b.grad[0]);
+  if (b.args.p == 1) {
+    const Tensor x = input.detach();
+    return {where(x > 0, grad, where(x < 0, -grad, x * 0))};  // 0 at 0 whatever the gradient; NaN where x is
+  }
+  // d/dx = sign(x) (|x| / norm)^(p-1), 0 where that is 0/0. The ratio is at most 1; powers of x or of the norm could
+  // overflow, and meet 0.
+  const Tensor out = widened(from.keep(b.out[0]));
+  const Tensor ratio = input / masked_fill(out, out == 0, 1);
+  if (b.args.p == 2) return {grad * ratio};
+  const Tensor size = abs(masked_fill(ratio, input == 0, 1));  // 1: a power of 0 has no gradient
+  return {grad * masked_fill(pow(size, b.args.p - 1) * sign(input), input == 0, 0)};
 }
 
 TensorSpec LogSumExp::infer(const Args& args) { return floating_spec(info.name, args.input, args.dims, args.keepdim); }
 Grads LogSumExp::backward(const Back<LogSumExp>& b) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
   const ReducedFrom from(info.name, b.args.input, b.args.dims);
-  const Tensor out = from.keep(b.out[0]);
+  const Tensor input = widened(b.args.input);
+  // A result that was rounded to a half type is too coarse for an exponent.
+  const bool rounded = is_half(b.args.input.dtype());
+  const Tensor out = rounded ? logsumexp(input, from.dims(), true) : from.keep(b.out[0]);
   // All of them -infinity: their part is 0, not NaN.
-  const Tensor shift = masked_fill(out, out == -std::numeric_limits<double>::infinity(), 0);
-  return {from.keep(b.grad[0]) * exp(b.args.input - shift)};
+  const Tensor part = exp(input - masked_fill(out, out == -infinity, 0));
+  // What is +infinity shares the whole gradient.
+  const Tensor top = input == infinity;
+  const Tensor ties = sum(top, from.dims(), true);
+  return {from.keep(b.grad[0]) * (masked_fill(part, top, 1) / masked_fill(ties, ties == 0, 1))};
 }
 
 void register_moments();
@@ -65,9 +77,10 @@ Tensor var(const Tensor& input, const Dims& dims, bool unbiased, bool keepdim) {
 Tensor norm(const Tensor& input, double p, const Dims& dims, bool keepdim) {
   const double infinity = std::numeric_limits<double>::infinity();
   FARRO_CHECK(p >= 0 || p == -infinity, ValueError, "norm: p must be -infinity or at least 0, got ", p);
+  if (input.defined()) floating_spec("norm", input, dims, keepdim);  // also for the forms below
   if (p == infinity) return amax(abs(input), dims, keepdim);
   if (p == -infinity) return amin(abs(input), dims, keepdim);
-  if (p == 0) return sum((input != 0).to(floating_spec("norm", input, dims, keepdim).dtype), dims, keepdim);
+  if (p == 0) return sum((input != 0).to(input.dtype()), dims, keepdim);
   return call<Norm>({input, p, dims, keepdim});
 }
 Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {

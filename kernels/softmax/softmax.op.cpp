@@ -2,6 +2,7 @@
 
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/widen.h>
 #include <farro/kernels/softmax/softmax.h>
 
 namespace farro {
@@ -35,7 +36,7 @@ Cost Softmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
 
 TensorSpec SoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
 Grads SoftmaxBackward::backward(const Back<SoftmaxBackward>& b) {
-  const Tensor &g = b.args.grad, &y = b.args.output, &gg = b.grad[0];
+  const Tensor g = widened(b.args.grad), y = widened(b.args.output), gg = widened(b.grad[0]);
   Grads out(2);
   if (b.need[0]) out[0] = call<SoftmaxBackward>({gg, y, b.args.dim});
   if (b.need[1]) out[1] = gg * (g - sum_over(g * y, b.args.dim)) - g * sum_over(gg * y, b.args.dim);
@@ -51,10 +52,10 @@ Cost LogSoftmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
 
 TensorSpec LogSoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
 Grads LogSoftmaxBackward::backward(const Back<LogSoftmaxBackward>& b) {
-  const Tensor p = b.args.output.exp(), &gg = b.grad[0];
+  const Tensor p = widened(b.args.output).exp(), gg = widened(b.grad[0]);
   Grads out(2);
   if (b.need[0]) out[0] = gg - sum_over(gg * p, b.args.dim);
-  if (b.need[1]) out[1] = -(gg * p * sum_over(b.args.grad, b.args.dim));
+  if (b.need[1]) out[1] = -(gg * p * sum_over(widened(b.args.grad), b.args.dim));
   return out;
 }
 Cost LogSoftmaxBackward::cost(const Args& args) { return cost_of(args.grad, 2, 4); }

@@ -5,6 +5,8 @@
 #include <farro/kernels/softmax/softmax.h>
 #include <farro/nn/module/module.h>
 
+#include <cmath>
+
 namespace farro::nn {
 
 // A module around a function of one tensor.
@@ -35,8 +37,12 @@ struct LeakyReLUOptions {
 class LeakyReLU final : public Module {
  public:
   using Options = LeakyReLUOptions;
+  // ValueError unless negative_slope is finite.
   LeakyReLU(Parent parent, std::string_view name, const LeakyReLUOptions& options = {})
-      : Module(parent, name), negative_slope(options.negative_slope) {}
+      : Module(parent, name), negative_slope(options.negative_slope) {
+    FARRO_CHECK(std::isfinite(negative_slope), ValueError, "LeakyReLU: negative_slope must be finite, got ",
+                negative_slope);
+  }
   Tensor forward(const Tensor& x) override { return leaky_relu(x, negative_slope); }
 
   const double negative_slope;

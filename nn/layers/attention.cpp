@@ -13,6 +13,8 @@ const MultiheadAttentionOptions& checked(const MultiheadAttentionOptions& o) {
   FARRO_CHECK(o.num_heads > 0 && o.embed_dim > 0 && o.embed_dim % o.num_heads == 0, ValueError,
               "MultiheadAttention: embed_dim must be a positive multiple of num_heads, got ", o.embed_dim, " and ",
               o.num_heads);
+  FARRO_CHECK(o.dropout >= 0 && o.dropout <= 1, ValueError, "MultiheadAttention: dropout must be in [0, 1], got ",
+              o.dropout);
   return o;
 }
 

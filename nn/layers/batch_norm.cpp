@@ -11,6 +11,9 @@ Tensor filled(bool wanted, const Shape& sizes, double value) { return wanted ? f
 
 const BatchNormOptions& checked(const BatchNormOptions& o) {
   FARRO_CHECK(o.num_features > 0, ValueError, "BatchNorm: num_features must be positive, got ", o.num_features);
+  FARRO_CHECK(o.eps >= 0, ValueError, "BatchNorm: eps must not be negative, got ", o.eps);
+  const double momentum = o.momentum.value_or(0);
+  FARRO_CHECK(momentum >= 0 && momentum <= 1, ValueError, "BatchNorm: momentum must be in [0, 1], got ", momentum);
   return o;
 }
 

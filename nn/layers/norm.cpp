@@ -10,9 +10,11 @@ namespace {
 Tensor filled(bool wanted, const Shape& sizes, double value) { return wanted ? full(sizes, value) : Tensor(); }
 
 template <class Options>
-const Options& checked_shape(const char* layer, const Options& o) {
+const Options& checked(const char* layer, const Options& o) {
   FARRO_CHECK(!o.normalized_shape.empty(), ValueError, layer,
               ": normalized_shape must have at least one size, got none");
+  const double eps = std::optional<double>(o.eps).value_or(0);
+  FARRO_CHECK(eps >= 0, ValueError, layer, ": eps must not be negative, got ", eps);
   return o;
 }
 
@@ -20,7 +22,7 @@ const Options& checked_shape(const char* layer, const Options& o) {
 
 LayerNorm::LayerNorm(Parent parent, std::string_view name, const LayerNormOptions& options_)
     : Module(parent, name),
-      options(checked_shape("LayerNorm", options_)),
+      options(checked("LayerNorm", options_)),
       weight(*this, "weight", filled(options.affine, options.normalized_shape, 1)),
       bias(*this, "bias", filled(options.affine && options.bias, options.normalized_shape, 0)) {}
 
@@ -30,7 +32,7 @@ Tensor LayerNorm::forward(const Tensor& x) {
 
 RMSNorm::RMSNorm(Parent parent, std::string_view name, const RMSNormOptions& options_)
     : Module(parent, name),
-      options(checked_shape("RMSNorm", options_)),
+      options(checked("RMSNorm", options_)),
       weight(*this, "weight", filled(options.affine, options.normalized_shape, 1)) {}
 
 Tensor RMSNorm::forward(const Tensor& x) { return rms_norm(x, options.normalized_shape, weight, options.eps); }

@@ -4,6 +4,8 @@
 #include <farro/nn/layers/extents.h>
 #include <farro/nn/module/module.h>
 
+#include <optional>
+
 namespace farro::nn {
 
 struct LayerNormOptions {
@@ -16,7 +18,7 @@ struct LayerNormOptions {
 class LayerNorm final : public Module {
  public:
   using Options = LayerNormOptions;
-  // ValueError where normalized_shape is empty.
+  // ValueError where normalized_shape is empty or eps negative.
   LayerNorm(Parent parent, std::string_view name, const LayerNormOptions& options);
   Tensor forward(const Tensor& x) override;
 
@@ -27,13 +29,14 @@ class LayerNorm final : public Module {
 
 struct RMSNormOptions {
   Extents normalized_shape = {};
-  double eps = 1e-5;
-  bool affine = true;  // weight
+  std::optional<double> eps = {};  // absent: the machine epsilon of the type computed in, see rms_norm()
+  bool affine = true;              // weight
 };
 
 class RMSNorm final : public Module {
  public:
   using Options = RMSNormOptions;
+  // ValueError as LayerNorm.
   RMSNorm(Parent parent, std::string_view name, const RMSNormOptions& options);
   Tensor forward(const Tensor& x) override;
 

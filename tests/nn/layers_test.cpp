@@ -3,6 +3,7 @@
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 #include <farro/nn/layers/activation.h>
+#include <farro/nn/layers/attention.h>
 #include <farro/nn/layers/batch_norm.h>
 #include <farro/nn/layers/conv.h>
 #include <farro/nn/layers/dropout.h>
@@ -14,6 +15,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <limits>
 
 namespace farro::nn {
 namespace {
@@ -147,6 +149,23 @@ TEST(Layers, ErrorsCarryThePath) {
   } catch (const ShapeError& error) {
     EXPECT_THAT(error.what(), HasSubstr("in Sequential.fc"));
   }
+}
+
+TEST(Layers, OptionsAreCheckedWhereTheyAreGiven) {
+  for (const double bad : {-1.0, std::numeric_limits<double>::quiet_NaN()}) {
+    EXPECT_THROW(LayerNorm(root, "a", {.normalized_shape = 2, .eps = bad}), ValueError);
+    EXPECT_THROW(RMSNorm(root, "b", {.normalized_shape = 2, .eps = bad}), ValueError);
+    EXPECT_THROW(BatchNorm1d(root, "c", {.num_features = 2, .eps = bad}), ValueError);
+    EXPECT_THROW(BatchNorm1d(root, "d", {.num_features = 2, .momentum = bad}), ValueError);
+    EXPECT_THROW(Dropout(root, "e", {.p = bad}), ValueError);
+    EXPECT_THROW(MultiheadAttention(root, "f", {.embed_dim = 2, .num_heads = 1, .dropout = bad}), ValueError);
+  }
+  EXPECT_THROW(LeakyReLU(root, "g", {.negative_slope = std::numeric_limits<double>::infinity()}), ValueError);
+}
+
+TEST(Layers, RmsNormTakesTheEpsilonOfTheDtype) {
+  RMSNorm norm(root, "norm", {.normalized_shape = 1});
+  EXPECT_NEAR(norm(full({1}, std::sqrt(0x1p-23))).item(), std::sqrt(0.5), 1e-6);
 }
 
 }  // namespace

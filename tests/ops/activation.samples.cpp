@@ -46,8 +46,8 @@ void samples_activation(SampleSink& sink) {
   sink.binary("tanh_backward", tanh_backward, [](auto g, auto y) { return g * (1 - y * y); }, {.special = false});
   sink.unary("sigmoid", sigmoid, [](auto x) { return sigmoid_of(x); });
   sink.binary("sigmoid_backward", sigmoid_backward, [](auto g, auto y) { return g * y * (1 - y); }, {.special = false});
-  // Infinity times 0 at -infinity, as in PyTorch.
-  sink.unary("silu", silu, [](auto x) { return x * sigmoid_of(x); });
+  // The limit at -infinity, where PyTorch has infinity times 0.
+  sink.unary("silu", silu, []<class T>(T x) { return x == -std::numeric_limits<T>::infinity() ? T(-0.0) : x * sigmoid_of(x); });
   sink.binary("silu_backward", silu_backward, [](auto g, auto x) {
     const auto s = sigmoid_of(x);
     return g * s * (1 + x * (1 - s));

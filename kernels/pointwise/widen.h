@@ -1,0 +1,12 @@
+// For what is made of public ops: half types in f32, so that only the result is rounded. A gradient may be returned in
+// f32: the engine sums it and then converts it.
+#pragma once
+
+#include <farro/core/tensor/tensor.h>
+
+namespace farro {
+
+inline bool is_half(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
+inline Tensor widened(const Tensor& t) { return t.defined() && is_half(t.dtype()) ? t.to(DType::f32) : t; }
+
+}  // namespace farro
