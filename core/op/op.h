@@ -12,6 +12,7 @@
 //       static Cost cost(const Args&);
 //       static constexpr uint64_t kOptional = 0;      // bit i: input i may be undefined
 //       static constexpr bool kMixedDevices = false;  // inputs may live on different devices
+//       static constexpr bool kHostNumbers = false;   // 0-dim CPU tensors may stand beside device tensors, as numbers
 //     };
 //
 // An op without gradient says so: `static constexpr const char* no_backward = "the reason";` instead of Saved, save and

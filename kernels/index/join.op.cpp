@@ -3,6 +3,7 @@
 
 #include <farro/autograd/call/call.h>
 #include <farro/core/op/promotion.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/index/join.h>
 #include <farro/kernels/pointwise/copy.op.h>
 
@@ -96,6 +97,9 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) { return cat(TensorL
 
 Tensor stack(TensorList tensors, int64_t dim) {
   FARRO_CHECK(!tensors.empty(), ValueError, "stack: tensors must not be empty, got an empty list");
+  check_defined("stack", "tensors", tensors);
+  FARRO_CHECK(tensors[0].dim() < kMaxDims, ShapeError, "stack: tensors must have at most ", kMaxDims - 1,
+              " dimensions, got ", tensors[0]);
   const int at = normalize_dim("stack", dim, tensors[0].dim() + 1);
   std::vector<Tensor> parts;
   parts.reserve(tensors.size());
@@ -109,6 +113,7 @@ Tensor stack(TensorList tensors, int64_t dim) {
 Tensor stack(const std::vector<Tensor>& tensors, int64_t dim) { return stack(TensorList(tensors), dim); }
 
 Tensor repeat(const Tensor& input, const Dims& repeats) {
+  check_defined("repeat", "input", input);
   const int lead = repeats.size() - input.dim();
   FARRO_CHECK(lead >= 0, ShapeError, "repeat: repeats must have an entry for each of the ", input.dim(),
               " dimensions, got ", repeats);

@@ -1,6 +1,7 @@
 #include <farro/kernels/matmul/matmul.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/matmul/matmul.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 
@@ -146,6 +147,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor bmm(const Tensor& a, const Tensor& b) {
+  check_defined("bmm", "a", a);
+  check_defined("bmm", "b", b);
   FARRO_CHECK(a.dim() == 3 && b.dim() == 3, ShapeError, "bmm: a and b must have 3 dimensions, got a: ", a, ", b: ", b);
   FARRO_CHECK(a.sizes()[0] == b.sizes()[0], ShapeError, "bmm: a and b must have one batch size, got ", a.sizes()[0], " and ",
               b.sizes()[0], " (a: ", a, ", b: ", b, ")");
@@ -153,6 +156,9 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
 }
 
 Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
+  check_defined("addmm", "input", input);
+  check_defined("addmm", "a", a);
+  check_defined("addmm", "b", b);
   FARRO_CHECK(a.dim() == 2 && b.dim() == 2, ShapeError, "addmm: a and b must have 2 dimensions, got a: ", a, ", b: ", b);
   check_dtypes("addmm", "input", input, "a", a);
   check_factor("addmm", "beta", beta, a);

@@ -8,16 +8,17 @@ namespace farro {
 
 struct Add {
   static constexpr OpInfo info{.name = "add"};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   struct Args {
     const Tensor& a;
     const Tensor& b;
-    double alpha;
+    Scalar alpha;
     static constexpr std::array names{"a", "b", "alpha"};
     auto fields() const { return std::tie(a, b, alpha); }
   };
   struct Saved {
-    double alpha;
+    Scalar alpha = 1;
   };
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.a, &args.b}; }
   static TensorSpec infer(const Args& args);
@@ -28,6 +29,7 @@ struct Add {
 
 struct Sub {
   static constexpr OpInfo info{.name = "sub"};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   struct Args {
     const Tensor& a;
@@ -45,6 +47,7 @@ struct Sub {
 
 struct Mul {
   static constexpr OpInfo info{.name = "mul"};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   using Args = Sub::Args;
   struct Saved {
@@ -59,6 +62,7 @@ struct Mul {
 
 struct Div {
   static constexpr OpInfo info{.name = "div"};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   using Args = Sub::Args;
   struct Saved {

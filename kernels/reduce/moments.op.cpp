@@ -1,6 +1,7 @@
 #include <farro/kernels/reduce/moments.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/power.h>
 #include <farro/kernels/pointwise/select.h>
@@ -62,6 +63,7 @@ Tensor var(const Tensor& input, const Dims& dims, bool unbiased, bool keepdim) {
   return call<Var>({input, dims, unbiased, keepdim});
 }
 Tensor norm(const Tensor& input, double p, const Dims& dims, bool keepdim) {
+  check_defined("norm", "input", input);
   const double infinity = std::numeric_limits<double>::infinity();
   FARRO_CHECK(p >= 0 || p == -infinity, ValueError, "norm: p must be -infinity or at least 0, got ", p);
   if (p == infinity) return amax(abs(input), dims, keepdim);
