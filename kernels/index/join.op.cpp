@@ -106,6 +106,8 @@ Tensor stack(TensorList tensors, int64_t dim) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     FARRO_CHECK(tensors[i].sizes() == tensors[0].sizes(), ShapeError, "stack: shapes must be equal, got ",
                 tensors[0].sizes(), " and ", tensors[i].sizes(), " (tensor ", i, ": ", tensors[i], ")");
+    FARRO_CHECK(tensors[i].device() == tensors[0].device(), DeviceError, "stack: tensors must be on one device, got ",
+                tensors[0].device(), " and ", tensors[i].device(), " (tensor ", i, ": ", tensors[i], ")");
     parts.push_back(tensors[i].unsqueeze(at));
   }
   return cat(parts, at);
@@ -119,11 +121,17 @@ Tensor repeat(const Tensor& input, const Dims& repeats) {
               " dimensions, got ", repeats);
   Shape sizes = Dims::filled(lead, 1);
   for (int64_t size : input.sizes()) sizes.push_back(size);
+  Shape result = sizes;
+  for (int d = 0; d < repeats.size(); ++d) {
+    FARRO_CHECK(repeats[d] >= 0, ValueError, "repeat: repeats must not be negative, got ", repeats);
+    FARRO_CHECK(!__builtin_mul_overflow(sizes[d], repeats[d], &result[d]), ShapeError,
+                "repeat: sizes must stay below 2^63, got repeats ", repeats, " (input: ", input, ")");
+  }
+  checked_numel("repeat", result);
   Tensor out = input.reshape(sizes);
   // One dimension at a time, from the last on, as [outer, repeats, size * inner]: no new dimension beyond the limit.
   int64_t inner = 1;
   for (int d = repeats.size() - 1; d >= 0; --d) {
-    FARRO_CHECK(repeats[d] >= 0, ValueError, "repeat: repeats must not be negative, got ", repeats);
     inner *= sizes[d];
     if (repeats[d] == 1) continue;
     const int64_t outer = inner ? out.numel() / inner : 0;

@@ -163,6 +163,12 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
   check_dtypes("addmm", "input", input, "a", a);
   check_factor("addmm", "beta", beta, a);
   check_factor("addmm", "alpha", alpha, a);
+  FARRO_CHECK(a.sizes()[1] == b.sizes()[0], ShapeError, "addmm: the last size of a must equal the first of b, got ",
+              a.sizes()[1], " and ", b.sizes()[0], " (a: ", a, ", b: ", b, ")");
+  check_dtypes("addmm", "a", a, "b", b);
+  const Shape sizes{a.sizes()[0], b.sizes()[1]};
+  FARRO_CHECK(input.dim() <= 2 && broadcast_shapes("addmm", sizes, input.sizes()) == sizes, ShapeError,
+              "addmm: input must broadcast to the product's shape ", sizes, ", got ", input);
   const Tensor product = matmul(a, b);
   // input broadcasts, the product does not.
   const Tensor base = input.expand(product.sizes());

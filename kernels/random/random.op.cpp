@@ -113,10 +113,15 @@ Tensor& fill_normal(Tensor& target, double mean, double std, Generator* generato
   return draw<Normal>(target, {target, mean, std, {}}, generator, words_of(target));
 }
 
+void check_draws_floating(const char* op, DType dtype) {
+  FARRO_CHECK(is_floating(dtype), DTypeError, op, ": dtype must be floating, got ", dtype);
+}
+
 // Makes a tensor, fills it, and only then lets it require a gradient: the leaf never sees the fill.
 template <class Fill>
-Tensor make(const char* op, const Shape& sizes, TensorOptions options, Fill&& fill) {
+Tensor make(const char* op, const Shape& sizes, TensorOptions options, bool floating, Fill&& fill) {
   checked_numel(op, sizes);
+  if (floating) check_draws_floating(op, options.dtype.value_or(default_dtype()));
   const bool requires_grad = std::exchange(options.requires_grad, false);
   Tensor out = empty(sizes, options);
   fill(out);
@@ -127,18 +132,20 @@ Tensor make(const char* op, const Shape& sizes, TensorOptions options, Fill&& fi
 }  // namespace
 
 Tensor rand(const Shape& sizes, const TensorOptions& options, Generator* generator) {
-  return make("rand", sizes, options, [&](Tensor& out) { fill_uniform(out, 0, 1, generator); });
+  return make("rand", sizes, options, /*floating=*/true, [&](Tensor& out) { fill_uniform(out, 0, 1, generator); });
 }
 Tensor rand_like(const Tensor& like, Generator* generator) {
   check_defined("rand_like", "like", like);
+  check_draws_floating("rand_like", like.dtype());
   Tensor out = empty_like(like);
   return fill_uniform(out, 0, 1, generator);
 }
 Tensor randn(const Shape& sizes, const TensorOptions& options, Generator* generator) {
-  return make("randn", sizes, options, [&](Tensor& out) { fill_normal(out, 0, 1, generator); });
+  return make("randn", sizes, options, /*floating=*/true, [&](Tensor& out) { fill_normal(out, 0, 1, generator); });
 }
 Tensor randn_like(const Tensor& like, Generator* generator) {
   check_defined("randn_like", "like", like);
+  check_draws_floating("randn_like", like.dtype());
   Tensor out = empty_like(like);
   return fill_normal(out, 0, 1, generator);
 }
@@ -147,7 +154,7 @@ Tensor randint(int64_t low, int64_t high, const Shape& sizes, const TensorOption
   TensorOptions typed = options;
   if (!typed.dtype) typed.dtype = DType::i64;
   const bool one_word = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) <= kOneWordRange;
-  return make("randint", sizes, typed, [&](Tensor& out) {
+  return make("randint", sizes, typed, /*floating=*/false, [&](Tensor& out) {
     draw<RandInt>(out, {out, low, high, {}}, generator, one_word ? 1 : 2);
   });
 }

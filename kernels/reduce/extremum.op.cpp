@@ -81,10 +81,12 @@ Tensor amax(const Tensor& input, const Dims& dims, bool keepdim) { return call<A
 Tensor amin(const Tensor& input, const Dims& dims, bool keepdim) { return call<AMin>({input, dims, keepdim}); }
 Tensor max(const Tensor& input) {
   check_defined("max", "input", input);
+  check_not_empty("max", input, {});
   return amax(input);
 }
 Tensor min(const Tensor& input) {
   check_defined("min", "input", input);
+  check_not_empty("min", input, {});
   return amin(input);
 }
 std::pair<Tensor, Tensor> max(const Tensor& input, int64_t dim, bool keepdim) {

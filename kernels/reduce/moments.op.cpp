@@ -10,6 +10,7 @@
 #include <farro/kernels/reduce/moments.h>
 #include <farro/kernels/reduce/sum.h>
 
+#include <cmath>
 #include <limits>
 
 namespace farro {
@@ -66,9 +67,13 @@ Tensor norm(const Tensor& input, double p, const Dims& dims, bool keepdim) {
   check_defined("norm", "input", input);
   const double infinity = std::numeric_limits<double>::infinity();
   FARRO_CHECK(p >= 0 || p == -infinity, ValueError, "norm: p must be -infinity or at least 0, got ", p);
+  const TensorSpec spec = floating_spec("norm", input, dims, keepdim);
+  if (std::isinf(p))
+    FARRO_CHECK(reduced_count(input.sizes(), reduced_dims("norm", input, dims)) > 0, ShapeError,
+                "norm: input must have elements to choose from, got ", input, " with p ", p);
   if (p == infinity) return amax(abs(input), dims, keepdim);
   if (p == -infinity) return amin(abs(input), dims, keepdim);
-  if (p == 0) return sum((input != 0).to(floating_spec("norm", input, dims, keepdim).dtype), dims, keepdim);
+  if (p == 0) return sum((input != 0).to(spec.dtype), dims, keepdim);
   return call<Norm>({input, p, dims, keepdim});
 }
 Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
