@@ -46,6 +46,7 @@ Tensor& Tensor::operator=(Scalar value) && {
 
 template <ElementType T>
 T* Tensor::data() const {
+  check_defined("data", "tensor", *this);
   FARRO_CHECK(dtype() == dtype_of<T>, DTypeError, "data: T must be the tensor's element type, got ", dtype_of<T>,
               " (tensor: ", *this, ")");
   return static_cast<T*>(raw_data());

@@ -33,6 +33,7 @@ class Expression {
     int mentioned = 0, ellipses = 0;
     for (const TensorIndex& index : indices) {
       if (const Tensor* tensor = std::get_if<Tensor>(&index.value)) {
+        check_defined(op_, "index", *tensor);
         mentioned += tensor->dtype() == DType::boolean ? tensor->dim() : 1;
       } else if (std::holds_alternative<int64_t>(index.value) || std::holds_alternative<Slice>(index.value)) {
         ++mentioned;

@@ -54,6 +54,7 @@ std::pair<Tensor, Tensor> sort(const Tensor& input, int64_t dim, bool descending
 
 Tensor argsort(const Tensor& input, int64_t dim, bool descending) {
   check_defined("argsort", "input", input);
+  normalize_dim("argsort", dim, input.dim());  // in the name of this function
   return sort(input, dim, descending).second;
 }
 

@@ -152,6 +152,9 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
   FARRO_CHECK(a.dim() == 3 && b.dim() == 3, ShapeError, "bmm: a and b must have 3 dimensions, got a: ", a, ", b: ", b);
   FARRO_CHECK(a.sizes()[0] == b.sizes()[0], ShapeError, "bmm: a and b must have one batch size, got ", a.sizes()[0], " and ",
               b.sizes()[0], " (a: ", a, ", b: ", b, ")");
+  FARRO_CHECK(a.sizes()[2] == b.sizes()[1], ShapeError, "bmm: the last size of a must equal the last but one of b, got ",
+              a.sizes()[2], " and ", b.sizes()[1], " (a: ", a, ", b: ", b, ")");
+  check_dtypes("bmm", "a", a, "b", b);
   return call<Matmul>({a, b});
 }
 

@@ -186,6 +186,9 @@ Tensor tensor(const std::vector<T>& values, TensorOptions options) {
 }
 
 Tensor tensor(std::initializer_list<Scalar> values, TensorOptions options) {
+  return detail::tensor_of_numbers({values.begin(), values.size()}, options);
+}
+Tensor detail::tensor_of_numbers(std::span<const Scalar> values, TensorOptions options) {
   const DType dtype = options.dtype.value_or(default_dtype());
   for (const Scalar& value : values) check_holds("tensor", "each value", value, dtype);
   Tensor host = host_empty("tensor", {static_cast<int64_t>(values.size())}, compute_type(dtype));

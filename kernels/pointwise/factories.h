@@ -1,9 +1,12 @@
 // Tensors with given contents. dtype and device default to default_dtype() and default_device().
 #pragma once
 
+#include <farro/core/dtype/half.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <initializer_list>
+#include <span>
+#include <type_traits>
 #include <vector>
 
 namespace farro {
@@ -26,6 +29,9 @@ Tensor linspace(Scalar start, Scalar end, int64_t count, const TensorOptions& op
 // n x m with ones on the diagonal; m = -1 means n.
 Tensor eye(int64_t n, int64_t m = -1, const TensorOptions& options = {});
 
+namespace detail {
+Tensor tensor_of_numbers(std::span<const Scalar> values, TensorOptions options);
+}
 // Copies of host values: tensor({1.f, 2.f}), tensor(values, {2, 3}). The dtype is that of T; of a list the default one.
 // ValueError where options.dtype cannot hold a value.
 template <ElementType T>
@@ -33,6 +39,11 @@ Tensor tensor(const std::vector<T>& values, TensorOptions options = {});
 template <ElementType T>
 Tensor tensor(const std::vector<T>& values, const Shape& sizes, TensorOptions options = {});
 Tensor tensor(std::initializer_list<Scalar> values, TensorOptions options = {});
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor tensor(std::initializer_list<T> values, TensorOptions options = {}) {
+  return detail::tensor_of_numbers(std::vector<Scalar>(values.begin(), values.end()), options);
+}
 Tensor scalar_tensor(Scalar value, TensorOptions options = {});
 
 }  // namespace farro

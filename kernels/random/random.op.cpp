@@ -186,17 +186,25 @@ Tensor bernoulli(const Tensor& p, Generator* generator) {
 }
 
 Tensor& uniform_(Tensor& target, double low, double high, Generator& generator) {
+  check_defined("uniform_", "target", target);
   return fill_uniform(target, low, high, &generator);
 }
 Tensor& normal_(Tensor& target, double mean, double std, Generator& generator) {
+  check_defined("normal_", "target", target);
   return fill_normal(target, mean, std, &generator);
 }
 Tensor& bernoulli_(Tensor& target, double p, Generator& generator) {
   return draw<BernoulliFill>(target, {target, p, {}}, &generator, 1, "bernoulli_");
 }
 
-Tensor& Tensor::uniform_(double low, double high) { return fill_uniform(*this, low, high, nullptr); }
-Tensor& Tensor::normal_(double mean, double std) { return fill_normal(*this, mean, std, nullptr); }
+Tensor& Tensor::uniform_(double low, double high) {
+  check_defined("uniform_", "tensor", *this);
+  return fill_uniform(*this, low, high, nullptr);
+}
+Tensor& Tensor::normal_(double mean, double std) {
+  check_defined("normal_", "tensor", *this);
+  return fill_normal(*this, mean, std, nullptr);
+}
 Tensor& Tensor::bernoulli_(double p) { return draw<BernoulliFill>(*this, {*this, p, {}}, nullptr, 1, "bernoulli_"); }
 
 }  // namespace farro

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 
 namespace farro {
@@ -191,10 +192,11 @@ TEST(Undefined, Factories) {
 TEST(Undefined, MethodsThatLook) {
   check({METHOD(sizes), METHOD(strides), METHOD(size, 0), METHOD(stride, 0), METHOD(dim), METHOD(numel), METHOD(dtype),
          METHOD(device), METHOD(is_cpu), METHOD(is_cuda), METHOD(is_meta), METHOD(storage_offset), METHOD(storage),
-         METHOD(nbytes), METHOD(is_contiguous), METHOD(raw_data), METHOD(data<float>), METHOD(item), METHOD(to_vector<float>),
+         METHOD(nbytes), METHOD(is_contiguous), METHOD(raw_data), METHOD(item),
          METHOD(requires_grad), METHOD(is_leaf), METHOD(set_requires_grad), METHOD(grad_fn), METHOD(grad),
          METHOD(set_grad, ones({2})), METHOD(retain_grad), METHOD(backward), METHOD(version),
          METHOD(register_hook, [](const Tensor& g) { return g; }), METHOD(remove_hook, 1), METHOD(detach)});
+  check({{"data", "tensor", [] { Tensor().data<float>(); }}, {"to_vector", "tensor", [] { Tensor().to_vector<float>(); }}});
 }
 
 TEST(Undefined, MethodsThatMakeViewsAndCopies) {
@@ -219,8 +221,8 @@ TEST(Undefined, MethodsThatChange) {
          {"div_", "b", [=] { ones({2}).div_(none); }},
          {"copy_", "source", [=] { ones({2}).copy_(none); }},
          {"masked_fill_", "mask", [=] { ones({2}).masked_fill_(none, 1); }},
-         {"uniform_", "target", [=] { Tensor().uniform_(); }},
-         {"normal_", "target", [=] { Tensor().normal_(); }},
+         {"uniform_", "tensor", [=] { Tensor().uniform_(); }},
+         {"normal_", "tensor", [=] { Tensor().normal_(); }},
          {"bernoulli_", "target", [=] { Tensor().bernoulli_(); }}});
 }
 
