@@ -44,7 +44,7 @@ Range range_of(DType integer) noexcept {
 std::string what_it_holds(DType dtype) {
   if (is_floating(dtype)) return str("a number that ", dtype, " holds");
   const Range range = range_of(dtype);
-  return str("a whole number that ", dtype, " holds, ", range.low, " to ", range.high);
+  return str("a number that ", dtype, " holds, ", range.low, " to ", range.high);
 }
 
 }  // namespace
@@ -58,7 +58,7 @@ bool holds(DType dtype, Scalar value) noexcept {
   if (value.is_floating()) {
     const double real = value.to_double();
     // Outside, to_int() saturates; NaN fails both comparisons.
-    if (!(real >= -0x1p63 && real < 0x1p63) || real != std::trunc(real)) return false;
+    if (!(real >= -0x1p63 && real < 0x1p63)) return false;
   }
   const Range range = range_of(dtype);
   return value.to_int() >= range.low && value.to_int() <= range.high;

@@ -1,8 +1,9 @@
 // The one rule for a C++ number on its way into a tensor, in every function that takes one. A dtype holds
 //   - bool: every number; all but zero are true, NaN too;
-//   - integers: whole numbers of their range. Not 1.5, -1 in u8, NaN or an infinity;
+//   - integers: numbers whose whole part lies in their range; the fraction is cut off, as in C++ and PyTorch. Not 256 or -1
+//     in u8, NaN or an infinity;
 //   - floating: NaN, the infinities, and every finite number that does not round to an infinity.
-// A number that is not held is a ValueError; nothing wraps, saturates or is cut off. (Converting a tensor, as by to() and
+// A number that is not held is a ValueError; nothing wraps or saturates. (Converting a tensor, as by to() and
 // copy_(), is another matter: that is C++'s conversion of each element.)
 #pragma once
 

@@ -87,7 +87,7 @@ class Tensor {
   }
   template <ElementType T>
   T* data() const;
-  // The only element as a number; throws ShapeError unless numel() == 1, ValueError where T cannot hold it: a fraction or
+  // The only element as a number; throws ShapeError unless numel() == 1, ValueError where T cannot hold it: NaN or
   // 300 in uint8_t (core/tensor/number.h). Waits for the device.
   template <ElementType T = double>
   T item() const;

@@ -94,8 +94,6 @@ Tensor arange(Scalar start, Scalar end, Scalar step, TensorOptions options) {
   const int64_t count = real ? real_count(start, end, step) : integer_count(start, end, step);
   if (count) check_holds("arange", "start", start, dtype);
   if (real) {
-    // Of integers each value must be whole: step as well as start.
-    if (count > 1 && is_integral(dtype)) check_holds("arange", "step", step, DType::i64);
     if (count > 1)
       check_holds("arange", "the last value", start.to_double() + static_cast<double>(count - 1) * step.to_double(), dtype);
   } else if (count > 1) {

@@ -35,11 +35,11 @@ inline void number_errors(SampleSink& sink, const char* op, Tensor (*run)(const 
     sink.error<ValueError>(op, [run, dtype, number] { return run(ones({2}, {.dtype = dtype}), number); },
                            str(op, ": b must be a ", holds, ", got ", printed, " (a: ", dtype, " [2] cpu)"));
   };
-  add(DType::u8, 256, "whole number that u8 holds, 0 to 255", "256");
-  add(DType::u8, -1, "whole number that u8 holds, 0 to 255", "-1");
-  add(DType::i8, 128, "whole number that i8 holds, -128 to 127", "128");
-  add(DType::i16, -32769, "whole number that i16 holds, -32768 to 32767", "-32769");
-  add(DType::i32, int64_t{1} << 31, "whole number that i32 holds, -2147483648 to 2147483647", "2147483648");
+  add(DType::u8, 256, "number that u8 holds, 0 to 255", "256");
+  add(DType::u8, -1, "number that u8 holds, 0 to 255", "-1");
+  add(DType::i8, 128, "number that i8 holds, -128 to 127", "128");
+  add(DType::i16, -32769, "number that i16 holds, -32768 to 32767", "-32769");
+  add(DType::i32, int64_t{1} << 31, "number that i32 holds, -2147483648 to 2147483647", "2147483648");
   add(DType::f32, 1e39, "number that f32 holds", "1e+39");
   add(DType::f16, -1e39, "number that f32 holds", "-1e+39");
   sink.error<ValueError>(op, [run] { return run(Tensor(), 1); }, str(op, ": a must be a defined tensor, got an undefined one"));
@@ -52,12 +52,12 @@ struct Unheld {
   const char* holds;
 };
 inline constexpr Unheld kUnheld[] = {
-    {DType::u8, 256, "whole number that u8 holds, 0 to 255"},
-    {DType::u8, -1, "whole number that u8 holds, 0 to 255"},
-    {DType::i8, 128, "whole number that i8 holds, -128 to 127"},
-    {DType::i8, -129, "whole number that i8 holds, -128 to 127"},
-    {DType::i16, 32768, "whole number that i16 holds, -32768 to 32767"},
-    {DType::i32, int64_t{1} << 31, "whole number that i32 holds, -2147483648 to 2147483647"},
+    {DType::u8, 256, "number that u8 holds, 0 to 255"},
+    {DType::u8, -1, "number that u8 holds, 0 to 255"},
+    {DType::i8, 128, "number that i8 holds, -128 to 127"},
+    {DType::i8, -129, "number that i8 holds, -128 to 127"},
+    {DType::i16, 32768, "number that i16 holds, -32768 to 32767"},
+    {DType::i32, int64_t{1} << 31, "number that i32 holds, -2147483648 to 2147483647"},
     {DType::f16, 65520.0, "number that f16 holds"},
     {DType::bf16, 3.4e38, "number that bf16 holds"},
     {DType::f32, -1e39, "number that f32 holds"},
