@@ -21,8 +21,14 @@ inline constexpr bool kMixedDevices = [] {
   if constexpr (requires { Op::kMixedDevices; }) return bool{Op::kMixedDevices};
   else return false;
 }();
+// Of the ops whose kernels read a 0-dim CPU tensor as a number: the elementwise ones.
+template <class Op>
+inline constexpr bool kHostNumbers = [] {
+  if constexpr (requires { Op::kHostNumbers; }) return bool{Op::kHostNumbers};
+  else return false;
+}();
 
-// Every input is defined unless optional, and all live on one device (0-dim CPU tensors may join any).
+// Every input is defined unless optional, and all live on one device (0-dim CPU tensors may join any, for kHostNumbers).
 // Returns which inputs require a gradient. Errors call the op `name`.
 template <class Op>
 Need check_inputs(const typename Op::Args& args, const char* name = Op::info.name) {
@@ -35,9 +41,10 @@ Need check_inputs(const typename Op::Args& args, const char* name = Op::info.nam
     }
     const TensorImpl& impl = *input.impl();
     if constexpr (!kMixedDevices<Op>) {
-      if (!first || (first->impl()->sizes.empty() && first->impl()->device.is_cpu())) {
+      if (!first || (kHostNumbers<Op> && first->impl()->sizes.empty() && first->impl()->device.is_cpu())) {
         first = &input;
-      } else if (impl.device != first->impl()->device && !(impl.sizes.empty() && impl.device.is_cpu())) [[unlikely]] {
+      } else if (impl.device != first->impl()->device &&
+                 !(kHostNumbers<Op> && impl.sizes.empty() && impl.device.is_cpu())) [[unlikely]] {
         throw_device_mismatch(name, *first, input);
       }
     }

@@ -11,10 +11,11 @@
 
 namespace farro {
 
+// Errors about undefined tensors and devices call the op `name`.
 template <class Op>
-void call_mutating(const typename Op::Args& args) {
+void call_mutating(const typename Op::Args& args, const char* name = Op::info.name) {
   static_assert(kOutputs<Op> == 0 && !kDifferentiable<Op>);
-  detail::check_inputs<Op>(args);
+  detail::check_inputs<Op>(args, name);
   Op::check(args);
   Device device;
   for_each_input(args, [&](int i, const Tensor& input) {

@@ -1,6 +1,7 @@
 #include <farro/autograd/call/view.h>
 
 #include <farro/autograd/node/retain_grad.h>
+#include <farro/core/tensor/number.h>
 
 namespace farro {
 
@@ -107,6 +108,7 @@ void refresh_view_history(TensorImpl& view) {
 }
 
 Tensor Tensor::as_strided(const Shape& sizes, const Strides& strides, int64_t offset) const {
+  check_defined("as_strided", "tensor", *this);
   const int64_t length = checked_reach("as_strided", sizes, strides);
   FARRO_CHECK(offset >= 0, IndexError, "as_strided: offset must not be negative, got ", offset);
   const int64_t held = static_cast<int64_t>(storage()->bytes() / item_size(dtype()));
@@ -123,6 +125,9 @@ Tensor Tensor::as_strided(const Shape& sizes, const Strides& strides, int64_t of
   return out;
 }
 
-Tensor Tensor::detach() const { return make_view(*this, sizes(), strides(), storage_offset()); }
+Tensor Tensor::detach() const {
+  check_defined("detach", "tensor", *this);
+  return make_view(*this, sizes(), strides(), storage_offset());
+}
 
 }  // namespace farro

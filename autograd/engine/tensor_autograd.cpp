@@ -3,16 +3,18 @@
 #include <farro/autograd/engine/hooks.h>
 #include <farro/autograd/node/accumulate_grad.h>
 #include <farro/autograd/node/grad_mode.h>
+#include <farro/core/tensor/number.h>
 
 namespace farro {
 
 const Ref<GraphNode>& Tensor::grad_fn() const {
-  if (record().has_history()) gradient_edge(*this);  // brings a stale view's history up to date
-  return record().grad_fn;
+  const TensorImpl& impl = record("grad_fn");
+  if (impl.has_history()) gradient_edge(*this);  // brings a stale view's history up to date
+  return impl.grad_fn;
 }
 
 Tensor& Tensor::set_requires_grad(bool value) {
-  TensorImpl& impl = record();
+  TensorImpl& impl = record("set_requires_grad");
   FARRO_CHECK(is_leaf(), AutogradError, "set_requires_grad: tensor must be a leaf, got the result of ",
               grad_fn()->name(), " (tensor: ", *this, ")");
   FARRO_CHECK(!value || is_floating(dtype()), DTypeError, "set_requires_grad: tensor must have a floating dtype, got ",
@@ -28,7 +30,7 @@ Tensor& Tensor::set_requires_grad(bool value) {
 }
 
 void Tensor::set_grad(const Tensor& grad) {
-  TensorImpl& impl = record();
+  TensorImpl& impl = record("set_grad");
   if (!grad.defined()) {
     if (impl.meta) impl.meta->grad().reset();
     return;
@@ -43,11 +45,13 @@ void Tensor::set_grad(const Tensor& grad) {
 }
 
 void Tensor::backward(const Tensor& gradient, BackwardOptions options) const {
+  check_defined("backward", "tensor", *this);
   if (!gradient.defined()) return farro::backward({this, 1}, {}, options);
   farro::backward({this, 1}, {&gradient, 1}, options);
 }
 
 uint64_t Tensor::register_hook(Hook hook) {
+  check_defined("register_hook", "tensor", *this);
   FARRO_CHECK(requires_grad(), AutogradError, "register_hook: tensor must require a gradient, got ", *this);
   const Edge edge = gradient_edge(*this);
   const uint64_t id = NodeHooks::new_id();
@@ -56,6 +60,7 @@ uint64_t Tensor::register_hook(Hook hook) {
 }
 
 void Tensor::remove_hook(uint64_t id) {
+  check_defined("remove_hook", "tensor", *this);
   if (!requires_grad()) return;
   const Edge edge = gradient_edge(*this);
   if (edge.node && edge.node->hooks())
@@ -63,6 +68,7 @@ void Tensor::remove_hook(uint64_t id) {
 }
 
 uint64_t register_post_accumulate_hook(const Tensor& leaf, std::function<void()> hook) {
+  check_defined("register_post_accumulate_hook", "leaf", leaf);
   FARRO_CHECK(leaf.is_leaf() && leaf.requires_grad(), AutogradError,
               "register_post_accumulate_hook: tensor must be a leaf that requires a gradient, got ", leaf);
   const uint64_t id = NodeHooks::new_id();

@@ -1,4 +1,5 @@
 #include <farro/autograd/node/retain_grad.h>
+#include <farro/core/tensor/number.h>
 
 #include <utility>
 
@@ -19,8 +20,9 @@ void attach_retain_hook(TensorImpl& tensor) {
 }
 
 Tensor& Tensor::retain_grad() {
+  check_defined("retain_grad", "tensor", *this);
   FARRO_CHECK(requires_grad(), AutogradError, "retain_grad: tensor must require a gradient, got ", *this);
-  TensorImpl& impl = record();
+  TensorImpl& impl = record("retain_grad");
   if (is_leaf() || impl.retains_grad) return *this;
   gradient_edge(*this);  // brings a stale view's history up to date
   impl.retains_grad = true;

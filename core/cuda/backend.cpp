@@ -3,8 +3,14 @@
 #include <farro/core/cuda/allocator.h>
 #include <farro/core/cuda/status.h>
 #include <farro/core/device/backend.h>
+#include <farro/core/device/cuda_reason.h>
 #include <farro/core/error/error.h>
 
+#if !defined(FARRO_DEVICE_SIMT)
+#include <dlfcn.h>
+#endif
+
+#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -160,18 +166,49 @@ class CudaBackend final : public Backend {
   std::vector<std::unique_ptr<CachingAllocator>> allocators_;
 };
 
+#if defined(FARRO_DEVICE_SIMT)
+std::string why_no_device(cudaError_t status) {
+  return str(cudaGetErrorName(status), ": ", cudaGetErrorString(status));
+}
+std::string why_no_code(int) { return {}; }
+#else
+std::string why_no_device(cudaError_t status) {
+  CudaFacts facts{.visible = std::getenv("CUDA_VISIBLE_DEVICES")};
+  if (status != cudaSuccess && status != cudaErrorNoDevice)
+    facts.status = str(cudaGetErrorName(status), ": ", cudaGetErrorString(status));
+  if (void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL)) {
+    facts.driver_library = true;
+    dlclose(driver);
+  }
+  // A failure leaves 0, which counts as unknown.
+  (void)cudaDriverGetVersion(&facts.driver_version);
+  (void)cudaRuntimeGetVersion(&facts.needed_version);
+  return why_no_cuda_device(facts);
+}
+
+// Empty where every device can run what was built; else its kernels would fail one by one.
+std::string why_no_code(int devices) {
+  for (int device = 0; device < devices; ++device) {
+    int major = 0, minor = 0;
+    check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
+    check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device), "cudaDeviceGetAttribute");
+    if (!runs_on(FARRO_CUDA_ARCHITECTURES, major, minor))
+      return str("cuda:", device, " has compute capability ", major, ".", minor, ", this build of farro is for ",
+                 FARRO_CUDA_ARCHITECTURES, " (CMAKE_CUDA_ARCHITECTURES)");
+  }
+  return {};
+}
+#endif
+
 Backend* create(std::string& why_not) {
   int devices = 0;
   const cudaError_t status = cudaGetDeviceCount(&devices);
-  if (status != cudaSuccess) {
-    why_not = str(cudaGetErrorName(status), ": ", cudaGetErrorString(status));
+  if (status != cudaSuccess || devices == 0) {
+    why_not = why_no_device(status);
     return nullptr;
   }
-  if (devices == 0) {
-    why_not = "no CUDA device was found";
-    return nullptr;
-  }
-  return new CudaBackend(devices);
+  why_not = why_no_code(devices);
+  return why_not.empty() ? new CudaBackend(devices) : nullptr;
 }
 
 }  // namespace

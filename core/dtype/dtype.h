@@ -1,6 +1,7 @@
 // Element types, their sizes and names, and PyTorch's promotion rules.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -18,6 +19,15 @@ constexpr size_t item_size(DType dtype) noexcept {
 
 constexpr bool is_floating(DType dtype) noexcept { return dtype <= DType::bf16; }
 constexpr bool is_integral(DType dtype) noexcept { return dtype >= DType::i64 && dtype <= DType::u8; }
+
+struct half;
+struct bfloat16;
+// The C++ types of elements: templates over them exist for each of these, and do not compile for any other.
+template <class T>
+concept ElementType =
+    std::same_as<T, double> || std::same_as<T, float> || std::same_as<T, half> || std::same_as<T, bfloat16> ||
+    std::same_as<T, int64_t> || std::same_as<T, long long> || std::same_as<T, int32_t> || std::same_as<T, int16_t> ||
+    std::same_as<T, int8_t> || std::same_as<T, uint8_t> || std::same_as<T, bool>;
 
 // "f32", "bool", ...
 const char* name(DType dtype) noexcept;

@@ -11,6 +11,7 @@
 //       static Grads backward(const Back<Mul>&);                  // made of public ops; one entry per input
 //       static Cost cost(const Args&);
 //       static constexpr bool kMixedDevices = false;  // inputs may live on different devices
+//       static constexpr bool kHostNumbers = false;   // 0-dim CPU tensors may stand beside device tensors, as numbers
 //     };
 //
 // An op without gradient says so: `static constexpr const char* no_backward = "the reason";` instead of kKeep and

@@ -29,6 +29,7 @@ class Storage : public RefCounted {
   void* data() const noexcept { return data_; }
   size_t bytes() const noexcept { return bytes_; }
   Device device() const noexcept { return device_; }
+  bool is_external() const noexcept { return external_; }  // memory of the caller
   uint32_t version() const noexcept { return version_; }
   void bump_version() noexcept { ++version_; }
 

@@ -4,6 +4,9 @@
 #include <farro/core/dtype/dtype.h>
 
 #include <concepts>
+#include <cstdint>
+#include <limits>
+#include <utility>
 #include <string>
 
 namespace farro {
@@ -14,11 +17,21 @@ class Scalar {
   constexpr Scalar(bool value) noexcept : kind_(Kind::boolean), integer_(value) {}
   template <std::integral T>
     requires(!std::same_as<T, bool>)
-  constexpr Scalar(T value) noexcept : kind_(Kind::integer), integer_(static_cast<int64_t>(value)) {}
+  constexpr Scalar(T value) noexcept(std::in_range<int64_t>(std::numeric_limits<T>::max()))
+      : kind_(Kind::integer), integer_(static_cast<int64_t>(value)) {
+    // A literal of 2^63 would otherwise become negative, and no dtype holds it.
+    if constexpr (!std::in_range<int64_t>(std::numeric_limits<T>::max()))
+      if (!std::in_range<int64_t>(value)) [[unlikely]] throw_too_large(value);
+  }
 
   constexpr bool is_floating() const noexcept { return kind_ == Kind::floating; }
   constexpr bool is_bool() const noexcept { return kind_ == Kind::boolean; }
   constexpr double to_double() const noexcept { return is_floating() ? real_ : static_cast<double>(integer_); }
+  // In T, rounded once: an integer does not go through double.
+  template <std::floating_point T>
+  constexpr T to_real() const noexcept {
+    return is_floating() ? static_cast<T>(real_) : static_cast<T>(integer_);
+  }
   // Truncates a floating value toward zero; saturates outside int64.
   constexpr int64_t to_int() const noexcept {
     if (!is_floating()) return integer_;
@@ -31,6 +44,7 @@ class Scalar {
   }
 
  private:
+  [[noreturn]] static void throw_too_large(uint64_t value);
   enum class Kind : uint8_t { floating, integer, boolean };
   Kind kind_;
   double real_ = 0;

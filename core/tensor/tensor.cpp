@@ -1,6 +1,7 @@
 #include <farro/core/tensor/tensor.h>
 
 #include <farro/core/dtype/visit.h>
+#include <farro/core/tensor/number.h>
 
 #include <algorithm>
 
@@ -17,10 +18,35 @@ TensorImpl::TensorImpl(Ref<Storage> storage_, int64_t offset_, const Shape& size
       sizes(sizes_),
       strides(strides_) {}
 
-void Tensor::throw_undefined() { fail<ValueError>("tensor: must be defined, got an undefined tensor"); }
+void Tensor::throw_undefined(const char* method) { farro::throw_undefined(method, "tensor"); }
 
-template <class T>
+void Scalar::throw_too_large(uint64_t value) {
+  fail<ValueError>("Scalar: value must be below 2^63, got ", value);
+}
+
+namespace {
+// The sole owner of its memory: what is written there is gone with it.
+void check_outlives(const Tensor& target) {
+  check_defined("operator=", "tensor", target);
+  const Storage& storage = *target.storage();
+  FARRO_CHECK(target.impl()->use_count() > 1 || storage.use_count() > 1 || storage.is_external(), ValueError,
+              "operator=: tensor must be a view or a handle of another tensor, got a temporary copy, where the new values "
+              "would be lost; index_put_ writes to masks and lists of places (tensor: ", target, ")");
+}
+}  // namespace
+
+Tensor& Tensor::operator=(const Tensor& source) && {
+  check_outlives(*this);
+  return copy_(source);
+}
+Tensor& Tensor::operator=(Scalar value) && {
+  check_outlives(*this);
+  return fill_(value);
+}
+
+template <ElementType T>
 T* Tensor::data() const {
+  check_defined("data", "tensor", *this);
   FARRO_CHECK(dtype() == dtype_of<T>, DTypeError, "data: T must be the tensor's element type, got ", dtype_of<T>,
               " (tensor: ", *this, ")");
   return static_cast<T*>(raw_data());
@@ -30,6 +56,7 @@ template float* Tensor::data() const;
 template half* Tensor::data() const;
 template bfloat16* Tensor::data() const;
 template int64_t* Tensor::data() const;
+template long long* Tensor::data() const;
 template int32_t* Tensor::data() const;
 template int16_t* Tensor::data() const;
 template int8_t* Tensor::data() const;
@@ -72,6 +99,7 @@ Tensor empty_strided(const Shape& sizes, const Strides& strides, const TensorOpt
 }
 
 Tensor empty_like(const Tensor& like) {
+  check_defined("empty_like", "like", like);
   const TensorOptions options{.dtype = like.dtype(), .device = like.device()};
   // Dense in some order of dimensions: keep that order.
   if (!like.is_contiguous() && is_dense(like.sizes(), like.strides()))
@@ -106,8 +134,10 @@ Tensor wrapped(Scalar value, DType dtype) {
     using T = typename decltype(tag)::type;
     if constexpr (std::is_integral_v<T>) {
       *static_cast<T*>(out.raw_data()) = static_cast<T>(value.to_int());
+    } else if constexpr (std::is_floating_point_v<T>) {
+      *static_cast<T*>(out.raw_data()) = value.to_real<T>();
     } else {
-      *static_cast<T*>(out.raw_data()) = static_cast<T>(value.to_double());
+      *static_cast<T*>(out.raw_data()) = T(value.to_real<float>());
     }
   });
   return out;

@@ -35,6 +35,17 @@ class Tensor {
  public:
   Tensor() noexcept = default;  // undefined: holds nothing
   explicit Tensor(Ref<TensorImpl> impl) noexcept : impl_(std::move(impl)) {}
+  Tensor(const Tensor&) noexcept = default;
+  Tensor(Tensor&&) noexcept = default;
+  ~Tensor() = default;
+
+  // A named handle is made to refer to the other's array. A temporary on the left is written through, as by copy_ and
+  // fill_: z[1] = t, z.index({Slice(), 0}) = 7. ValueError where that would be lost, since the temporary is a copy (as
+  // z.index({mask}) is: index_put_ writes there).
+  Tensor& operator=(const Tensor&) & noexcept = default;
+  Tensor& operator=(Tensor&&) & noexcept = default;
+  Tensor& operator=(const Tensor& source) &&;
+  Tensor& operator=(Scalar value) &&;
 
   // --- the handle
   bool defined() const noexcept { return static_cast<bool>(impl_); }
@@ -43,36 +54,45 @@ class Tensor {
   void reset() noexcept { impl_.reset(); }
 
   // --- what it is; all of these throw ValueError on an undefined tensor
-  const Shape& sizes() const { return record().sizes; }
-  const Strides& strides() const { return record().strides; }
-  int64_t size(int64_t dim) const { return record().sizes[normalize_dim("size", dim, record().sizes.size())]; }
-  int64_t stride(int64_t dim) const { return record().strides[normalize_dim("stride", dim, record().sizes.size())]; }
-  int dim() const { return record().sizes.size(); }
-  int64_t numel() const { return record().numel; }
-  DType dtype() const { return record().dtype; }
-  Device device() const { return record().device; }
-  bool is_cpu() const { return record().device.is_cpu(); }
-  bool is_cuda() const { return record().device.is_cuda(); }
-  bool is_meta() const { return record().device.is_meta(); }
-  int64_t storage_offset() const { return record().offset; }
-  const Ref<Storage>& storage() const { return record().storage; }
-  size_t nbytes() const { return size_t(record().numel) * item_size(record().dtype); }
+  const Shape& sizes() const { return record("sizes").sizes; }
+  const Strides& strides() const { return record("strides").strides; }
+  int64_t size(int64_t dim) const {
+    const Shape& sizes = record("size").sizes;
+    return sizes[normalize_dim("size", dim, sizes.size())];
+  }
+  int64_t stride(int64_t dim) const {
+    const Strides& strides = record("stride").strides;
+    return strides[normalize_dim("stride", dim, strides.size())];
+  }
+  int dim() const { return record("dim").sizes.size(); }
+  int64_t numel() const { return record("numel").numel; }
+  DType dtype() const { return record("dtype").dtype; }
+  Device device() const { return record("device").device; }
+  bool is_cpu() const { return record("is_cpu").device.is_cpu(); }
+  bool is_cuda() const { return record("is_cuda").device.is_cuda(); }
+  bool is_meta() const { return record("is_meta").device.is_meta(); }
+  int64_t storage_offset() const { return record("storage_offset").offset; }
+  const Ref<Storage>& storage() const { return record("storage").storage; }
+  size_t nbytes() const { return size_t(record("nbytes").numel) * item_size(impl_->dtype); }
   bool is_contiguous(MemoryFormat format = MemoryFormat::contiguous) const {
-    return format == MemoryFormat::contiguous ? record().contiguous : is_channels_last(record().sizes, record().strides);
+    const TensorImpl& impl = record("is_contiguous");
+    return format == MemoryFormat::contiguous ? impl.contiguous : is_channels_last(impl.sizes, impl.strides);
   }
 
   // --- the data
   // First element, on the tensor's device. data<T>() throws DTypeError unless T is the tensor's element type.
   void* raw_data() const {
-    return static_cast<char*>(record().storage->data()) + size_t(record().offset) * item_size(record().dtype);
+    const TensorImpl& impl = record("raw_data");
+    return static_cast<char*>(impl.storage->data()) + size_t(impl.offset) * item_size(impl.dtype);
   }
-  template <class T>
+  template <ElementType T>
   T* data() const;
-  // The only element as a number; throws ShapeError unless numel() == 1. Waits for the device.
-  template <class T = double>
+  // The only element as a number; throws ShapeError unless numel() == 1, ValueError where T cannot hold it: NaN or
+  // 300 in uint8_t (core/tensor/number.h). Waits for the device.
+  template <ElementType T = double>
   T item() const;
   // All elements in row-major order, converted to T, on the host.
-  template <class T>
+  template <ElementType T>
   std::vector<T> to_vector() const;
 
   // --- views: share storage
@@ -109,7 +129,7 @@ class Tensor {
 
   // --- arithmetic; shapes broadcast, dtypes promote
   Tensor operator-() const;
-  Tensor& add_(const Tensor& other, double alpha = 1);
+  Tensor& add_(const Tensor& other, Scalar alpha = 1);
   Tensor& sub_(const Tensor& other);
   Tensor& mul_(const Tensor& other);
   Tensor& div_(const Tensor& other);
@@ -158,13 +178,13 @@ class Tensor {
   Tensor relu() const;
 
   // --- autograd
-  bool requires_grad() const { return record().needs_grad(); }
-  bool is_leaf() const { return !record().has_history(); }
+  bool requires_grad() const { return record("requires_grad").needs_grad(); }
+  bool is_leaf() const { return !record("is_leaf").has_history(); }
   // Leaves of a floating dtype only (AutogradError, DTypeError).
   Tensor& set_requires_grad(bool value = true);
   const Ref<GraphNode>& grad_fn() const;
   // The accumulated gradient; undefined where there is none.
-  Tensor grad() const { return record().meta ? Tensor(record().meta->grad()) : Tensor(); }
+  Tensor grad() const { return record("grad").meta ? Tensor(impl_->meta->grad()) : Tensor(); }
   void set_grad(const Tensor& grad);
   // Keeps the gradient of a tensor that is no leaf in grad().
   Tensor& retain_grad();
@@ -175,14 +195,14 @@ class Tensor {
   using Hook = std::function<Tensor(const Tensor& grad)>;
   uint64_t register_hook(Hook hook);
   void remove_hook(uint64_t id);
-  uint32_t version() const { return record().storage->version(); }
+  uint32_t version() const { return record("version").storage->version(); }
 
  private:
-  TensorImpl& record() const {
-    if (!impl_) [[unlikely]] throw_undefined();
+  TensorImpl& record(const char* method) const {
+    if (!impl_) [[unlikely]] throw_undefined(method);
     return *impl_;
   }
-  [[noreturn]] static void throw_undefined();
+  [[noreturn]] static void throw_undefined(const char* method);
 
   Ref<TensorImpl> impl_;
 };

@@ -1,6 +1,7 @@
 #include <farro/kernels/attention/attention.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/attention/attention.h>
 #include <farro/kernels/matmul/matmul.h>
 #include <farro/kernels/pointwise/arithmetic.h>
@@ -157,6 +158,9 @@ void register_attention() {
 }
 
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+  check_defined("scaled_dot_product_attention", "q", q);
+  check_defined("scaled_dot_product_attention", "k", k);
+  check_defined("scaled_dot_product_attention", "v", v);
   if (q.dim() == 3 && k.dim() == 3 && v.dim() == 3) {
     AttentionOptions with_heads = options;
     if (options.mask.defined() && options.mask.dim() == 3) with_heads.mask = options.mask.unsqueeze(1);

@@ -1,6 +1,7 @@
 #include <farro/kernels/conv/conv.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/conv/conv.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/widen.h>
@@ -155,13 +156,14 @@ ConvParams resolve(const char* op, int rank, const Shape& weight, const ConvOpti
 }
 
 void check_ranks(const char* op, int rank, const Tensor& x, const Tensor& weight, const char* weight_layout) {
+  check_defined(op, "x", x);
+  check_defined(op, "weight", weight);
   FARRO_CHECK(x.dim() == rank + 2 || x.dim() == rank + 1, ShapeError, op, ": x must have ", rank + 2, " dimensions ",
               kLayoutOf[rank], " (or ", rank + 1, " without N), got ", x.dim(), " (x: ", x, ")");
   FARRO_CHECK(weight.dim() == rank + 2, ShapeError, op, ": weight must have ", rank + 2, " dimensions ", weight_layout,
               ", got ", weight.dim(), " (weight: ", weight, ")");
 }
 
-// Absent tensors are reported by call<Op>(), under the op's name.
 Tensor conv(int rank, const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
   constexpr const char* weights[] = {"", "[O, C / groups, K]", "[O, C / groups, KH, KW]",
                                      "[O, C / groups, KD, KH, KW]"};
@@ -250,6 +252,8 @@ Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bia
 }
 
 Tensor conv_backward_data(const Tensor& grad, const Tensor& weight, const Shape& x_sizes, const ConvOptions& options) {
+  check_defined("conv_backward_data", "grad", grad);
+  check_defined("conv_backward_data", "weight", weight);
   constexpr const char* op = ConvBackwardData::info.name;
   check_rank(op, "grad", grad);
   FARRO_CHECK(weight.dim() == grad.dim() && x_sizes.size() == grad.dim(), ShapeError, op,
@@ -260,6 +264,8 @@ Tensor conv_backward_data(const Tensor& grad, const Tensor& weight, const Shape&
 
 std::pair<Tensor, Tensor> conv_backward_filter(const Tensor& grad, const Tensor& x, const Shape& weight_sizes,
                                                bool with_bias, const ConvOptions& options) {
+  check_defined("conv_backward_filter", "grad", grad);
+  check_defined("conv_backward_filter", "x", x);
   constexpr const char* op = ConvBackwardFilter::info.name;
   check_rank(op, "grad", grad);
   FARRO_CHECK(x.dim() == grad.dim() && weight_sizes.size() == grad.dim(), ShapeError, op,

@@ -31,13 +31,13 @@ inline T wrap_mul(T a, T b) {
     return a * b;
 }
 
-// A number in a compute type; saturates.
+// A number in a compute type. Integers saturate: bounds of clamp may lie outside.
 template <class T>
 inline T number_as(const Scalar& value) {
   if constexpr (std::is_integral_v<T>)
     return value.to_int();
   else
-    return static_cast<T>(value.to_double());
+    return value.to_real<T>();
 }
 
 }  // namespace farro::FARRO_ISA

@@ -1,6 +1,7 @@
 // Takes an index expression apart: numbers, slices, None and Ellipsis make a view; index tensors and masks are left
 // over for the ops Index and IndexPut.
 #include <farro/autograd/call/inplace.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/index/gather.h>
 #include <farro/kernels/index/indexing.h>
 #include <farro/kernels/index/indexing.op.h>
@@ -32,6 +33,7 @@ class Expression {
     int mentioned = 0, ellipses = 0;
     for (const TensorIndex& index : indices) {
       if (const Tensor* tensor = std::get_if<Tensor>(&index.value)) {
+        check_defined(op_, "index", *tensor);
         mentioned += tensor->dtype() == DType::boolean ? tensor->dim() : 1;
       } else if (std::holds_alternative<int64_t>(index.value) || std::holds_alternative<Slice>(index.value)) {
         ++mentioned;
@@ -105,6 +107,7 @@ class Expression {
 }  // namespace
 
 Tensor index(const Tensor& input, std::span<const TensorIndex> indices) {
+  check_defined("index", "input", input);
   const Expression expression("index", input, indices);
   if (expression.indices().empty()) return expression.view();
   return call<Index>({expression.view(), expression.indices(), expression.dims()});
@@ -123,7 +126,10 @@ bool fill_masked(const Tensor& target, std::span<const TensorIndex> indices, con
     if (d >= sizes.size()) sizes.push_back(1);
   }
   if (sizes.size() != target.dim()) return false;
-  const Scalar number = is_floating(value.dtype()) ? Scalar(value.item<double>()) : Scalar(value.item<int64_t>());
+  // Converted as every other value is.
+  const Tensor converted = value.to(target.dtype());
+  const Scalar number =
+      is_floating(target.dtype()) ? Scalar(converted.item<double>()) : Scalar(converted.item<int64_t>());
   Tensor(target).masked_fill_(mask->reshape(sizes), number);
   return true;
 }
@@ -131,6 +137,13 @@ bool fill_masked(const Tensor& target, std::span<const TensorIndex> indices, con
 }  // namespace
 
 Tensor& index_put_(Tensor& target, std::span<const TensorIndex> indices, const Tensor& values, bool accumulate) {
+  check_defined("index_put_", "target", target);
+  check_defined("index_put_", "values", values);
+  // The form in which a C++ number comes here.
+  if (values.dim() == 0 && values.is_cpu() && values.dtype() != target.dtype()) {
+    const Scalar number = is_floating(values.dtype()) ? Scalar(values.item<double>()) : Scalar(values.item<int64_t>());
+    check_holds("index_put_", "values", number, "target", target);
+  }
   if (!accumulate && fill_masked(target, indices, values)) return target;
   const Expression expression("index_put_", target, indices);
   Tensor part = expression.view();
@@ -151,6 +164,8 @@ Tensor& Tensor::index_put_(std::initializer_list<TensorIndex> indices, const Ten
 }
 
 Tensor masked_select(const Tensor& input, const Tensor& mask) {
+  check_defined("masked_select", "input", input);
+  check_defined("masked_select", "mask", mask);
   FARRO_CHECK(mask.dtype() == DType::boolean, DTypeError, "masked_select: mask must be bool, got ", mask.dtype(),
               " (mask: ", mask, ")");
   const Shape sizes = broadcast_shapes("masked_select", input.sizes(), mask.sizes());
@@ -159,6 +174,7 @@ Tensor masked_select(const Tensor& input, const Tensor& mask) {
 }
 
 Tensor nonzero(const Tensor& input) {
+  check_defined("nonzero", "input", input);
   const Tensor mask = input.detach().to(DType::boolean);
   return call<Nonzero>({mask, sum(mask).item<int64_t>()});
 }

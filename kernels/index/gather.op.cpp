@@ -1,6 +1,7 @@
 #include <farro/kernels/index/gather.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/index/gather.h>
 #include <farro/kernels/pointwise/factories.h>
 
@@ -107,11 +108,16 @@ void register_gather() {
 }
 
 Tensor gather(const Tensor& input, int64_t dim, const Tensor& index) {
+  check_defined("gather", "input", input);
+  check_defined("gather", "index", index);
   const int d = normalize_dim("gather", dim, input.dim());
   return call<Gather>({lifted(input), d, lifted(index)}).reshape(index.sizes());
 }
 
 Tensor scatter_add(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& src) {
+  check_defined("scatter_add", "input", input);
+  check_defined("scatter_add", "index", index);
+  check_defined("scatter_add", "src", src);
   const int d = normalize_dim("scatter_add", dim, input.dim());
   const Tensor at = lifted(index);
   Tensor used = lifted(src);
@@ -123,12 +129,17 @@ Tensor scatter_add(const Tensor& input, int64_t dim, const Tensor& index, const 
 }
 
 Tensor index_select(const Tensor& input, int64_t dim, const Tensor& index) {
+  check_defined("index_select", "input", input);
+  check_defined("index_select", "index", index);
   const int d = normalize_dim("index_select", dim, input.dim());
   const Tensor out = call<IndexSelect>({lifted(input), d, lifted(index)});
   return input.dim() ? out : out.reshape({});
 }
 
 Tensor index_add(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& src) {
+  check_defined("index_add", "input", input);
+  check_defined("index_add", "index", index);
+  check_defined("index_add", "src", src);
   const int d = normalize_dim("index_add", dim, input.dim());
   return call<IndexAdd>({lifted(input), d, lifted(index), lifted(src)}).reshape(input.sizes());
 }

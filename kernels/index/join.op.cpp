@@ -2,6 +2,7 @@
 
 #include <farro/autograd/call/call.h>
 #include <farro/core/op/promotion.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/index/join.h>
 
 #include <algorithm>
@@ -73,12 +74,17 @@ Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) { return cat(TensorL
 
 Tensor stack(TensorList tensors, int64_t dim) {
   FARRO_CHECK(!tensors.empty(), ValueError, "stack: tensors must not be empty, got an empty list");
+  check_defined("stack", "tensors", tensors);
+  FARRO_CHECK(tensors[0].dim() < kMaxDims, ShapeError, "stack: tensors must have at most ", kMaxDims - 1,
+              " dimensions, got ", tensors[0]);
   const int at = normalize_dim("stack", dim, tensors[0].dim() + 1);
   std::vector<Tensor> parts;
   parts.reserve(tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
     FARRO_CHECK(tensors[i].sizes() == tensors[0].sizes(), ShapeError, "stack: shapes must be equal, got ",
                 tensors[0].sizes(), " and ", tensors[i].sizes(), " (tensor ", i, ": ", tensors[i], ")");
+    FARRO_CHECK(tensors[i].device() == tensors[0].device(), DeviceError, "stack: tensors must be on one device, got ",
+                tensors[0].device(), " and ", tensors[i].device(), " (tensor ", i, ": ", tensors[i], ")");
     parts.push_back(tensors[i].unsqueeze(at));
   }
   return cat(parts, at);
@@ -86,16 +92,23 @@ Tensor stack(TensorList tensors, int64_t dim) {
 Tensor stack(const std::vector<Tensor>& tensors, int64_t dim) { return stack(TensorList(tensors), dim); }
 
 Tensor repeat(const Tensor& input, const Dims& repeats) {
+  check_defined("repeat", "input", input);
   const int lead = repeats.size() - input.dim();
   FARRO_CHECK(lead >= 0, ShapeError, "repeat: repeats must have an entry for each of the ", input.dim(),
               " dimensions, got ", repeats);
   Shape sizes = Dims::filled(lead, 1);
   for (int64_t size : input.sizes()) sizes.push_back(size);
+  Shape result = sizes;
+  for (int d = 0; d < repeats.size(); ++d) {
+    FARRO_CHECK(repeats[d] >= 0, ValueError, "repeat: repeats must not be negative, got ", repeats);
+    FARRO_CHECK(!__builtin_mul_overflow(sizes[d], repeats[d], &result[d]), ShapeError,
+                "repeat: sizes must stay below 2^63, got repeats ", repeats, " (input: ", input, ")");
+  }
+  checked_numel("repeat", result);
   Tensor out = input.reshape(sizes);
   // One dimension at a time, from the last on, as [outer, repeats, size * inner]: no new dimension beyond the limit.
   int64_t inner = 1;
   for (int d = repeats.size() - 1; d >= 0; --d) {
-    FARRO_CHECK(repeats[d] >= 0, ValueError, "repeat: repeats must not be negative, got ", repeats);
     inner *= sizes[d];
     if (repeats[d] == 1) continue;
     const int64_t outer = inner ? out.numel() / inner : 0;

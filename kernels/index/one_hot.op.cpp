@@ -1,6 +1,7 @@
 #include <farro/kernels/index/one_hot.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/index/one_hot.h>
 #include <farro/kernels/index/sort.h>
 
@@ -25,6 +26,7 @@ void register_one_hot() {
 }
 
 Tensor one_hot(const Tensor& index, int64_t num_classes) {
+  check_defined("one_hot", "index", index);
   if (num_classes >= 0) return call<OneHot>({index, num_classes});
   FARRO_CHECK(index.numel() > 0, ValueError, "one_hot: num_classes must be given for an empty index, got ", index);
   return call<OneHot>({index, topk(index.reshape({-1}), 1).first.item<int64_t>() + 1});

@@ -1,6 +1,7 @@
 #include <farro/kernels/index/rearrange.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/index/join.h>
 #include <farro/kernels/index/rearrange.h>
 
@@ -44,6 +45,7 @@ Tensor tril(const Tensor& input, int64_t diagonal) { return call<Tril>({input, d
 Tensor triu(const Tensor& input, int64_t diagonal) { return call<Triu>({input, diagonal}); }
 
 Tensor flip(const Tensor& input, const Dims& dims) {
+  check_defined("flip", "input", input);
   Dims order = dims;
   unsigned seen = 0;
   for (int64_t& d : order) {
@@ -55,6 +57,7 @@ Tensor flip(const Tensor& input, const Dims& dims) {
 }
 
 Tensor roll(const Tensor& input, const Dims& shifts, const Dims& dims) {
+  check_defined("roll", "input", input);
   if (dims.empty()) {
     FARRO_CHECK(shifts.size() == 1, ValueError, "roll: shifts must be one number without dims, got ", shifts);
     return roll(input.reshape({-1}), shifts, {0}).reshape(input.sizes());

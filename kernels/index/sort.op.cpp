@@ -1,6 +1,7 @@
 #include <farro/kernels/index/sort.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/index/gather.h>
 #include <farro/kernels/index/sort.h>
 #include <farro/kernels/pointwise/factories.h>
@@ -33,6 +34,7 @@ void register_sort() {
 }
 
 std::pair<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest) {
+  check_defined("topk", "input", input);
   const int d = normalize_dim("topk", dim, input.dim());
   auto out = call<Sort>({input.dim() ? input : input.reshape({1}), k, d, largest});
   if (input.dim() == 0 && k == 1) return {out[0].reshape({}), out[1].reshape({})};
@@ -40,10 +42,15 @@ std::pair<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool
 }
 
 std::pair<Tensor, Tensor> sort(const Tensor& input, int64_t dim, bool descending) {
+  check_defined("sort", "input", input);
   const int d = normalize_dim("sort", dim, input.dim());
   return topk(input, input.dim() ? input.sizes()[d] : 1, d, descending);
 }
 
-Tensor argsort(const Tensor& input, int64_t dim, bool descending) { return sort(input, dim, descending).second; }
+Tensor argsort(const Tensor& input, int64_t dim, bool descending) {
+  check_defined("argsort", "input", input);
+  normalize_dim("argsort", dim, input.dim());  // in the name of this function
+  return sort(input, dim, descending).second;
+}
 
 }  // namespace farro

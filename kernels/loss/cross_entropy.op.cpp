@@ -1,6 +1,7 @@
 #include <farro/kernels/loss/cross_entropy.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/loss/targets.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/compare.h>
@@ -121,6 +122,8 @@ void register_cross_entropy() {
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options) {
+  check_defined("cross_entropy", "logits", logits);
+  check_defined("cross_entropy", "target", target);
   if (is_floating(target.dtype())) return cross_entropy_of_probabilities(logits, target, options);
   const auto run = [&](const Tensor& rows, const Tensor& classes) {
     const Tensor weight = options.weight.defined() ? options.weight.detach() : Tensor();

@@ -1,6 +1,7 @@
 #include <farro/kernels/loss/nll_loss.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/loss/targets.h>
 
 namespace farro {
@@ -48,6 +49,8 @@ void register_nll_loss() {
 }
 
 Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllLossOptions& options) {
+  check_defined("nll_loss", "log_probs", log_probs);
+  check_defined("nll_loss", "target", target);
   const ClassRows rows = class_rows("nll_loss", "log_probs", log_probs, target);
   const Tensor weight = options.weight.defined() ? options.weight.detach() : Tensor();
   const Tensor loss = call<NllLoss>({rows.scores, rows.target, weight, options.reduction, options.ignore_index})[0];

@@ -1,6 +1,7 @@
 #include <farro/kernels/loss/pair_loss.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/select.h>
@@ -72,6 +73,7 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
   return call<L1Loss>({input, target, reduction});
 }
 Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target, Reduction reduction) {
+  check_defined("binary_cross_entropy_with_logits", "logits", logits);
   return call<BceWithLogitsLoss>({logits, target, reduction});
 }
 

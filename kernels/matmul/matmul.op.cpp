@@ -1,6 +1,7 @@
 #include <farro/kernels/matmul/matmul.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/matmul/matmul.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/widen.h>
@@ -151,17 +152,31 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor bmm(const Tensor& a, const Tensor& b) {
+  check_defined("bmm", "a", a);
+  check_defined("bmm", "b", b);
   FARRO_CHECK(a.dim() == 3 && b.dim() == 3, ShapeError, "bmm: a and b must have 3 dimensions, got a: ", a, ", b: ", b);
   FARRO_CHECK(a.sizes()[0] == b.sizes()[0], ShapeError, "bmm: a and b must have one batch size, got ", a.sizes()[0], " and ",
               b.sizes()[0], " (a: ", a, ", b: ", b, ")");
+  FARRO_CHECK(a.sizes()[2] == b.sizes()[1], ShapeError, "bmm: the last size of a must equal the last but one of b, got ",
+              a.sizes()[2], " and ", b.sizes()[1], " (a: ", a, ", b: ", b, ")");
+  check_dtypes("bmm", "a", a, "b", b);
   return call<Matmul>({a, b});
 }
 
 Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
+  check_defined("addmm", "input", input);
+  check_defined("addmm", "a", a);
+  check_defined("addmm", "b", b);
   FARRO_CHECK(a.dim() == 2 && b.dim() == 2, ShapeError, "addmm: a and b must have 2 dimensions, got a: ", a, ", b: ", b);
   check_dtypes("addmm", "input", input, "a", a);
   check_factor("addmm", "beta", beta, a);
   check_factor("addmm", "alpha", alpha, a);
+  FARRO_CHECK(a.sizes()[1] == b.sizes()[0], ShapeError, "addmm: the last size of a must equal the first of b, got ",
+              a.sizes()[1], " and ", b.sizes()[0], " (a: ", a, ", b: ", b, ")");
+  check_dtypes("addmm", "a", a, "b", b);
+  const Shape sizes{a.sizes()[0], b.sizes()[1]};
+  FARRO_CHECK(input.dim() <= 2 && broadcast_shapes("addmm", sizes, input.sizes()) == sizes, ShapeError,
+              "addmm: input must broadcast to the product's shape ", sizes, ", got ", input);
   const bool plain = beta == 0 && alpha == 1;
   const Tensor product = plain ? matmul(a, b) : matmul(widened(a), widened(b));
   // input broadcasts, the product does not.

@@ -1,6 +1,7 @@
 #include <farro/kernels/norm/batch_norm.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/norm/batch_norm.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/unary.h>
@@ -192,6 +193,7 @@ void move_towards(Tensor running, const Tensor& statistic, double momentum, doub
 
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& running_mean,
                   const Tensor& running_var, bool training, double momentum, double eps) {
+  check_defined("batch_norm", "x", x);
   FARRO_CHECK(running_mean.defined() == running_var.defined(), ValueError,
               "batch_norm: running_mean and running_var must be given together, got ", running_mean, " and ",
               running_var);

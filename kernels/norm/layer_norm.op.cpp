@@ -1,6 +1,7 @@
 #include <farro/kernels/norm/layer_norm.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/norm/layer_norm.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/widen.h>
@@ -55,6 +56,7 @@ void check_input(const char* op, const Tensor& x, int64_t dims, double eps) {
 // Number of trailing dimensions that `normalized_shape` covers.
 int64_t covered_dims(const char* op, const Tensor& x, const Dims& normalized_shape) {
   const int count = normalized_shape.size();
+  FARRO_CHECK(count >= 1, ValueError, op, ": normalized_shape must name at least one dimension, got []");
   bool fits = count >= 1 && count <= x.dim();
   for (int i = 0; fits && i < count; ++i) fits = x.sizes()[x.dim() - count + i] == normalized_shape[i];
   FARRO_CHECK(fits, ShapeError, op, ": x must end in normalized_shape ", normalized_shape, ", got ", x);
@@ -206,11 +208,13 @@ void register_layer_norm() {
 }
 
 Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight, const Tensor& bias, double eps) {
+  check_defined("layer_norm", "x", x);
   const int64_t dims = covered_dims("layer_norm", x, normalized_shape);
   return std::move(call<LayerNorm>({x, weight, bias, dims, eps})[0]);
 }
 
 Tensor rms_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight, std::optional<double> eps) {
+  check_defined("rms_norm", "x", x);
   const int64_t dims = covered_dims("rms_norm", x, normalized_shape);
   const double epsilon = x.dtype() == DType::f64 ? std::numeric_limits<double>::epsilon()
                                                  : static_cast<double>(std::numeric_limits<float>::epsilon());

@@ -101,14 +101,16 @@ void register_optim() {
 
 void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers, const SgdStepOptions& options) {
   call_mutating<SgdStep>({params, grads, momentum_buffers, options.lr, options.momentum, options.dampening,
-                          options.weight_decay, options.nesterov, options.maximize});
+                          options.weight_decay, options.nesterov, options.maximize},
+                         "sgd_step_");
 }
 
 void adam_step_(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs,
                 TensorList max_exp_avg_sqs, const AdamStepOptions& options) {
   call_mutating<AdamStep>({params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, options.lr, options.beta1,
                            options.beta2, options.eps, options.weight_decay, options.decoupled, options.maximize,
-                           options.step});
+                           options.step},
+                          "adam_step_");
 }
 
 Tensor multi_tensor_norm(TensorList tensors, double p) {
@@ -121,7 +123,7 @@ Tensor multi_tensor_norm(TensorList tensors, double p) {
 }
 
 void clip_by_norm_(TensorList tensors, const Tensor& norm, double max_norm) {
-  call_mutating<ClipByNorm>({tensors, norm, max_norm});
+  call_mutating<ClipByNorm>({tensors, norm, max_norm}, "clip_by_norm_");
 }
 
 }  // namespace farro

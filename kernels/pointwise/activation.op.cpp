@@ -1,6 +1,7 @@
 #include <farro/kernels/pointwise/activation.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
@@ -118,13 +119,25 @@ Tensor sigmoid(const Tensor& a) { return call<Sigmoid>({a}); }
 Tensor silu(const Tensor& a) { return call<Silu>({a}); }
 Tensor gelu(const Tensor& a, GeluApproximation approximation) { return call<Gelu>({a, approximation}); }
 
-Tensor relu_backward(const Tensor& grad, const Tensor& out) { return call<ReluBackward>({grad, out}); }
+Tensor relu_backward(const Tensor& grad, const Tensor& out) {
+  check_defined("relu_backward", "out", out);
+  return call<ReluBackward>({grad, out});
+}
 Tensor leaky_relu_backward(const Tensor& grad, const Tensor& a, double slope) {
   return call<LeakyReluBackward>({grad, a, slope});
 }
-Tensor tanh_backward(const Tensor& grad, const Tensor& out) { return call<TanhBackward>({grad, out}); }
-Tensor sigmoid_backward(const Tensor& grad, const Tensor& out) { return call<SigmoidBackward>({grad, out}); }
-Tensor silu_backward(const Tensor& grad, const Tensor& a) { return call<SiluBackward>({grad, a}); }
+Tensor tanh_backward(const Tensor& grad, const Tensor& out) {
+  check_defined("tanh_backward", "out", out);
+  return call<TanhBackward>({grad, out});
+}
+Tensor sigmoid_backward(const Tensor& grad, const Tensor& out) {
+  check_defined("sigmoid_backward", "out", out);
+  return call<SigmoidBackward>({grad, out});
+}
+Tensor silu_backward(const Tensor& grad, const Tensor& a) {
+  check_defined("silu_backward", "a", a);
+  return call<SiluBackward>({grad, a});
+}
 Tensor gelu_backward(const Tensor& grad, const Tensor& a, GeluApproximation approximation) {
   return call<GeluBackward>({grad, a, approximation});
 }

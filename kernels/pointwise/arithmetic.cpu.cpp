@@ -16,7 +16,7 @@ void register_arithmetic_cpu() {
       if constexpr (std::is_integral_v<T>)
         return wrap_add(a, wrap_mul(number_as<T>(alpha), b));
       else
-        return alpha == 1 ? a + b : std::fma(static_cast<T>(alpha), b, a);
+        return number_as<T>(alpha) == 1 ? a + b : std::fma(number_as<T>(alpha), b, a);
     };
   });
   register_pointwise<Sub>([](const Sub::Args&) { return [](auto a, auto b) { return wrap_sub(a, b); }; });

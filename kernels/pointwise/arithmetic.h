@@ -6,7 +6,7 @@
 
 namespace farro {
 
-Tensor add(const Tensor& a, const Tensor& b, double alpha = 1);  // a + alpha * b; DTypeError for integers and 0.5
+Tensor add(const Tensor& a, const Tensor& b, Scalar alpha = 1);  // a + alpha * b; DTypeError for integers and 0.5
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);  // true division: integers give the default dtype

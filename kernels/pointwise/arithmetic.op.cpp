@@ -1,6 +1,7 @@
 #include <farro/kernels/pointwise/arithmetic.op.h>
 
 #include <farro/autograd/call/inplace.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/widen.h>
 
@@ -11,11 +12,11 @@ namespace farro {
 TensorSpec Add::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
 Grads Add::backward(const Back<Add>& b) {
   const Tensor& g = b.grad[0];
-  return {b.need[0] ? g : Tensor(), b.need[1] ? (b.args.alpha == 1 ? g : g * b.args.alpha) : Tensor()};
+  return {b.need[0] ? g : Tensor(), b.need[1] ? (b.args.alpha.to_double() == 1 ? g : g * b.args.alpha) : Tensor()};
 }
 Cost Add::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
-  return pointwise_cost(kKind, inputs, args.alpha == 1 ? 1 : 2);
+  return pointwise_cost(kKind, inputs, args.alpha.to_double() == 1 ? 1 : 2);
 }
 
 TensorSpec Sub::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
@@ -62,15 +63,28 @@ void register_arithmetic() {
 
 namespace {
 // Here and not in infer(), where it would cost a + b four instructions.
-void check_alpha(const Tensor& a, const Tensor& b, double alpha) {
-  if (alpha == std::floor(alpha) || !a.defined() || !b.defined()) return;
-  FARRO_CHECK(is_floating(result_type(a, b)), DTypeError, "add: alpha must be a whole number for integer tensors, got ",
-              alpha, " (a: ", a, ", b: ", b, ")");
+void check_alpha(const char* op, const Tensor& a, const Tensor& b, Scalar alpha) {
+  if ((!alpha.is_floating() && alpha.to_int() == 1) || !a.defined() || !b.defined()) return;
+  const DType dtype = result_type(a, b);
+  FARRO_CHECK(is_floating(dtype) || alpha.to_double() == std::trunc(alpha.to_double()),
+              DTypeError, op, ": alpha must be a whole number for integer tensors, got ", alpha, " (a: ", a, ", b: ", b,
+              ")");
+  check_holds(op, "alpha", alpha, is_floating(dtype) ? compute_type(dtype) : dtype);
+}
+
+Tensor beside(const char* op, const Tensor& a, Scalar b) { return operand(op, "b", b, "a", a); }
+Tensor beside(const char* op, Scalar a, const Tensor& b) { return operand(op, "a", a, "b", b); }
+
+// Quotients of integers are floating: whatever the integers' dtype is, it need not hold the number.
+Tensor for_division(const char* op, const char* argument, Scalar value, const char* name, const Tensor& beside) {
+  check_defined(op, name, beside);
+  if (is_floating(result_type(beside, value))) return operand(op, argument, value, name, beside);
+  return wrap_number(value, beside);
 }
 }  // namespace
 
-Tensor add(const Tensor& a, const Tensor& b, double alpha) {
-  check_alpha(a, b, alpha);
+Tensor add(const Tensor& a, const Tensor& b, Scalar alpha) {
+  check_alpha("add", a, b, alpha);
   return call<Add>({a, b, alpha});
 }
 Tensor sub(const Tensor& a, const Tensor& b) { return call<Sub>({a, b}); }
@@ -82,26 +96,26 @@ Tensor operator+(const Tensor& a, const Tensor& b) { return call<Add>({a, b, 1})
 Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
-Tensor operator+(const Tensor& a, Scalar b) { return add(a, wrap_number(b, a)); }
-Tensor operator-(const Tensor& a, Scalar b) { return sub(a, wrap_number(b, a)); }
-Tensor operator*(const Tensor& a, Scalar b) { return mul(a, wrap_number(b, a)); }
-Tensor operator/(const Tensor& a, Scalar b) { return div(a, wrap_number(b, a)); }
-Tensor operator+(Scalar a, const Tensor& b) { return add(wrap_number(a, b), b); }
-Tensor operator-(Scalar a, const Tensor& b) { return sub(wrap_number(a, b), b); }
-Tensor operator*(Scalar a, const Tensor& b) { return mul(wrap_number(a, b), b); }
-Tensor operator/(Scalar a, const Tensor& b) { return div(wrap_number(a, b), b); }
+Tensor operator+(const Tensor& a, Scalar b) { return add(a, beside("add", a, b)); }
+Tensor operator-(const Tensor& a, Scalar b) { return sub(a, beside("sub", a, b)); }
+Tensor operator*(const Tensor& a, Scalar b) { return mul(a, beside("mul", a, b)); }
+Tensor operator/(const Tensor& a, Scalar b) { return div(a, for_division("div", "b", b, "a", a)); }
+Tensor operator+(Scalar a, const Tensor& b) { return add(beside("add", a, b), b); }
+Tensor operator-(Scalar a, const Tensor& b) { return sub(beside("sub", a, b), b); }
+Tensor operator*(Scalar a, const Tensor& b) { return mul(beside("mul", a, b), b); }
+Tensor operator/(Scalar a, const Tensor& b) { return div(for_division("div", "a", a, "b", b), b); }
 
 Tensor Tensor::operator-() const { return neg(*this); }
-Tensor& Tensor::add_(const Tensor& other, double alpha) {
-  check_alpha(*this, other, alpha);
+Tensor& Tensor::add_(const Tensor& other, Scalar alpha) {
+  check_alpha("add_", *this, other, alpha);
   return call_inplace<Add>({*this, other, alpha}, *this);
 }
 Tensor& Tensor::sub_(const Tensor& other) { return call_inplace<Sub>({*this, other}, *this); }
 Tensor& Tensor::mul_(const Tensor& other) { return call_inplace<Mul>({*this, other}, *this); }
 Tensor& Tensor::div_(const Tensor& other) { return call_inplace<Div>({*this, other}, *this); }
-Tensor& Tensor::add_(Scalar other) { return add_(wrap_number(other, *this)); }
-Tensor& Tensor::sub_(Scalar other) { return sub_(wrap_number(other, *this)); }
-Tensor& Tensor::mul_(Scalar other) { return mul_(wrap_number(other, *this)); }
-Tensor& Tensor::div_(Scalar other) { return div_(wrap_number(other, *this)); }
+Tensor& Tensor::add_(Scalar other) { return add_(operand("add_", "other", other, "tensor", *this)); }
+Tensor& Tensor::sub_(Scalar other) { return sub_(operand("sub_", "other", other, "tensor", *this)); }
+Tensor& Tensor::mul_(Scalar other) { return mul_(operand("mul_", "other", other, "tensor", *this)); }
+Tensor& Tensor::div_(Scalar other) { return div_(for_division("div_", "other", other, "tensor", *this)); }
 
 }  // namespace farro

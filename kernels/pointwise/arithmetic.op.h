@@ -7,11 +7,12 @@ namespace farro {
 
 struct Add {
   static constexpr OpInfo info{.name = "add"};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   struct Args {
     const Tensor& a;
     const Tensor& b;
-    double alpha;
+    Scalar alpha;
     static constexpr std::array names{"a", "b", "alpha"};
   };
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.a, &args.b}; }
@@ -22,6 +23,7 @@ struct Add {
 
 struct Sub {
   static constexpr OpInfo info{.name = "sub"};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   struct Args {
     const Tensor& a;
@@ -36,6 +38,7 @@ struct Sub {
 
 struct Mul {
   static constexpr OpInfo info{.name = "mul"};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   using Args = Sub::Args;
   static constexpr Keep kKeep = Keep::inputs<Args>("a", "b");
@@ -51,6 +54,7 @@ struct Mul {
 
 struct Div {
   static constexpr OpInfo info{.name = "div"};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   using Args = Sub::Args;
   static constexpr Keep kKeep = Keep::inputs<Args>("a", "b");

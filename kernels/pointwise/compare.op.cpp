@@ -1,7 +1,11 @@
 #include <farro/kernels/pointwise/compare.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/compare.h>
+
+#include <cmath>
+#include <cstdint>
 
 namespace farro {
 
@@ -40,11 +44,76 @@ Tensor operator<(const Tensor& a, const Tensor& b) { return lt(a, b); }
 Tensor operator<=(const Tensor& a, const Tensor& b) { return le(a, b); }
 Tensor operator>(const Tensor& a, const Tensor& b) { return gt(a, b); }
 Tensor operator>=(const Tensor& a, const Tensor& b) { return ge(a, b); }
-Tensor operator==(const Tensor& a, Scalar b) { return eq(a, wrap_number(b, a)); }
-Tensor operator!=(const Tensor& a, Scalar b) { return ne(a, wrap_number(b, a)); }
-Tensor operator<(const Tensor& a, Scalar b) { return lt(a, wrap_number(b, a)); }
-Tensor operator<=(const Tensor& a, Scalar b) { return le(a, wrap_number(b, a)); }
-Tensor operator>(const Tensor& a, Scalar b) { return gt(a, wrap_number(b, a)); }
-Tensor operator>=(const Tensor& a, Scalar b) { return ge(a, wrap_number(b, a)); }
+namespace {
+
+enum class Relation { eq, ne, lt, le, gt, ge };
+
+Tensor related(Relation relation, const Tensor& a, const Tensor& b) {
+  switch (relation) {
+    case Relation::eq:
+      return eq(a, b);
+    case Relation::ne:
+      return ne(a, b);
+    case Relation::lt:
+      return lt(a, b);
+    case Relation::le:
+      return le(a, b);
+    case Relation::gt:
+      return gt(a, b);
+    default:
+      return ge(a, b);
+  }
+}
+
+// The same answer for every integer: whether `relation` holds between any of them and a number beyond them all.
+Tensor everywhere(bool answer, const Tensor& a) {
+  return answer ? ge(a, wrap_number(INT64_MIN)) : lt(a, wrap_number(INT64_MIN));
+}
+
+// Integers beside a floating number, by its value: neither side is rounded.
+Tensor related_integers(Relation relation, const Tensor& a, double b) {
+  const bool below = relation == Relation::lt || relation == Relation::le;
+  const bool above = relation == Relation::gt || relation == Relation::ge;
+  if (std::isnan(b)) return everywhere(relation == Relation::ne, a);
+  if (b >= 0x1p63) return everywhere(below || relation == Relation::ne, a);
+  if (b < -0x1p63) return everywhere(above || relation == Relation::ne, a);
+  if (b == std::floor(b)) return related(relation, a, wrap_number(static_cast<int64_t>(b)));
+  if (!below && !above) return everywhere(relation == Relation::ne, a);
+  // Between two integers; the lower one is within the range, for a double with a fraction is small.
+  return related(below ? Relation::le : Relation::gt, a, wrap_number(static_cast<int64_t>(std::floor(b))));
+}
+
+// A finite number beyond the floating dtype lies between its largest values and the infinities.
+Tensor related_beyond(Relation relation, const Tensor& a, bool positive) {
+  const Tensor limit = wrap_number(positive ? INFINITY : -INFINITY, a);
+  switch (relation) {
+    case Relation::eq:
+      return lt(a, wrap_number(-INFINITY, a));
+    case Relation::ne:
+      return logical_not(lt(a, wrap_number(-INFINITY, a)));
+    case Relation::lt:
+    case Relation::le:
+      return positive ? lt(a, limit) : le(a, limit);
+    default:
+      return positive ? ge(a, limit) : gt(a, limit);
+  }
+}
+
+Tensor related(const char* op, Relation relation, const Tensor& a, Scalar b) {
+  check_defined(op, "a", a);
+  if (!is_floating(a.dtype()) && b.is_floating()) return related_integers(relation, a, b.to_double());
+  const DType computed = is_floating(a.dtype()) ? compute_type(a.dtype()) : DType::i64;
+  if (!holds(computed, b)) return related_beyond(relation, a, b.to_double() > 0);
+  return related(relation, a, wrap_number(b, a));
+}
+
+}  // namespace
+
+Tensor operator==(const Tensor& a, Scalar b) { return related("eq", Relation::eq, a, b); }
+Tensor operator!=(const Tensor& a, Scalar b) { return related("ne", Relation::ne, a, b); }
+Tensor operator<(const Tensor& a, Scalar b) { return related("lt", Relation::lt, a, b); }
+Tensor operator<=(const Tensor& a, Scalar b) { return related("le", Relation::le, a, b); }
+Tensor operator>(const Tensor& a, Scalar b) { return related("gt", Relation::gt, a, b); }
+Tensor operator>=(const Tensor& a, Scalar b) { return related("ge", Relation::ge, a, b); }
 
 }  // namespace farro

@@ -139,11 +139,11 @@ Tensor fill_value(const Fill::Args& args) {
   if (dtype == DType::f64)
     *value.data<double>() = number;
   else if (dtype == DType::f32)
-    *value.data<float>() = static_cast<float>(number);
+    *value.data<float>() = args.value.to_real<float>();
   else if (args.target.dtype() == DType::boolean)
     *value.data<int64_t>() = number != 0;
   else
-    *value.data<int64_t>() = std::isnan(number) ? 0 : args.value.to_int();  // as conversions have it
+    *value.data<int64_t>() = args.value.to_int();
   return value;
 }
 

@@ -1,6 +1,7 @@
 #include <farro/kernels/pointwise/copy.op.h>
 
 #include <farro/autograd/call/inplace.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/factories.h>
 
 namespace farro {
@@ -51,24 +52,42 @@ Tensor copy(const Tensor& source, DType dtype, Device device, Copy::Layout layou
 }
 }  // namespace
 
-Tensor Tensor::clone() const { return copy(*this, dtype(), device(), Copy::Layout::preserve); }
+Tensor Tensor::clone() const {
+  check_defined("clone", "tensor", *this);
+  return copy(*this, dtype(), device(), Copy::Layout::preserve);
+}
 Tensor Tensor::contiguous(MemoryFormat format) const {
+  check_defined("contiguous", "tensor", *this);
   if (is_contiguous(format)) return *this;
   return copy(*this, dtype(), device(),
               format == MemoryFormat::contiguous ? Copy::Layout::contiguous : Copy::Layout::channels_last);
 }
-Tensor Tensor::to(DType dtype) const { return to(device(), dtype); }
-Tensor Tensor::to(Device device) const { return to(device, dtype()); }
+Tensor Tensor::to(DType dtype) const {
+  check_defined("to", "tensor", *this);
+  return to(device(), dtype);
+}
+Tensor Tensor::to(Device device) const {
+  check_defined("to", "tensor", *this);
+  return to(device, dtype());
+}
 Tensor Tensor::to(Device device, DType dtype) const {
+  check_defined("to", "tensor", *this);
   if (dtype == this->dtype() && device == this->device()) return *this;
   return copy(*this, dtype, device, Copy::Layout::preserve);
 }
 
 Tensor& Tensor::copy_(const Tensor& source) {
+  check_defined("copy_", "tensor", *this);
   if (is_same(source)) return *this;
   return call_inplace<CopyInto>({*this, source}, *this, "copy_");
 }
-Tensor& Tensor::fill_(Scalar value) { return call_inplace<Fill>({*this, value}, *this); }
-Tensor& Tensor::zero_() { return call_inplace<Fill>({*this, 0}, *this, "zero_"); }
+Tensor& Tensor::fill_(Scalar value) {
+  check_holds("fill_", "value", value, "tensor", *this);
+  return call_inplace<Fill>({*this, value}, *this);
+}
+Tensor& Tensor::zero_() {
+  check_defined("zero_", "tensor", *this);
+  return call_inplace<Fill>({*this, 0}, *this, "zero_");
+}
 
 }  // namespace farro

@@ -34,15 +34,19 @@ __device__ C wrap_mul(C a, C b) {
 
 // A C++ number on its way into a kernel: each compute type finds its own form of it.
 struct Number {
-  explicit Number(const Scalar& value) : real(value.to_double()), integer(value.to_int()) {}
+  explicit Number(const Scalar& value)
+      : real(value.to_double()), single(value.to_real<float>()), integer(value.to_int()) {}
   template <class C>
   __device__ C as() const {
     if constexpr (std::is_integral_v<C>)
       return static_cast<C>(integer);
+    else if constexpr (std::is_same_v<C, float>)
+      return single;  // an integer rounded once, not by way of double
     else
       return static_cast<C>(real);
   }
   double real;
+  float single;
   int64_t integer;
 };
 

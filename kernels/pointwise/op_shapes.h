@@ -40,6 +40,7 @@ struct UnaryFromOutput : UnaryOp<Op> {
 template <class Op>
 struct BinaryOp {
   using Args = BinaryArgs;
+  static constexpr bool kHostNumbers = true;
   static constexpr double kFlops = 1;
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.a, &args.b}; }
   static TensorSpec infer(const Args& args) { return pointwise_spec(Op::info.name, Op::kKind, args.a, args.b); }

@@ -1,6 +1,7 @@
 #include <farro/kernels/pointwise/power.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/power.h>
@@ -48,6 +49,7 @@ void register_power() {
 }
 
 Tensor pow(const Tensor& base, Scalar exponent) {
+  check_defined("pow", "base", base);
   // The dtype that the form of two tensors gives.
   const bool to_real = exponent.is_floating() && !is_floating(base.dtype());
   const bool to_int = base.dtype() == DType::boolean && !to_real && !exponent.is_bool();
@@ -60,10 +62,11 @@ Tensor pow(const Tensor& base, Scalar exponent) {
     if (e == -0.5) return rsqrt(input);
     if (e == -1) return reciprocal(input);
   }
+  if (is_floating(input.dtype())) check_holds("pow", "exponent", exponent, compute_type(input.dtype()));
   return call<PowScalar>({input, exponent});
 }
 Tensor pow(const Tensor& base, const Tensor& exponent) { return call<Pow>({base, exponent}); }
-Tensor pow(Scalar base, const Tensor& exponent) { return call<Pow>({wrap_number(base, exponent), exponent}); }
+Tensor pow(Scalar base, const Tensor& exponent) { return call<Pow>({operand("pow", "base", base, "exponent", exponent), exponent}); }
 
 Tensor Tensor::pow(Scalar exponent) const { return farro::pow(*this, exponent); }
 

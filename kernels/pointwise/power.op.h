@@ -22,6 +22,7 @@ struct PowScalar {
 
 struct Pow {
   static constexpr OpInfo info{.name = "pow", .autocast = Autocast::full};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   struct Args {
     const Tensor& base;

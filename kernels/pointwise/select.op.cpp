@@ -1,6 +1,7 @@
 #include <farro/kernels/pointwise/select.op.h>
 
 #include <farro/autograd/call/inplace.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/select.h>
 
@@ -86,9 +87,22 @@ void register_select() {
 
 namespace {
 
-// Both bounds, with a missing one at the end of the dtype's range.
-std::pair<Scalar, Scalar> bounds_for(DType dtype, std::optional<Scalar> low, std::optional<Scalar> high) {
-  FARRO_CHECK(low || high, ValueError, "clamp: low or high must be given, got neither");
+// A number that is stored where the condition picks it.
+Tensor choice(const char* argument, Scalar value, const char* name, const Tensor& beside) {
+  check_defined("where", name, beside);
+  check_holds("where", argument, value, result_type(beside, value));
+  return wrap_number(value, beside);
+}
+
+// Both bounds, with a missing one at the end of the dtype's range. A bound that the dtype does not hold is no error
+// where it bounds nothing, as 300 from above does in u8: the results are all held.
+std::pair<Scalar, Scalar> bounds_for(const char* op, DType dtype, std::optional<Scalar> low, std::optional<Scalar> high) {
+  FARRO_CHECK(low || high, ValueError, op, ": low or high must be given, got neither");
+  const bool typed = is_floating(dtype) || !((low && low->is_floating()) || (high && high->is_floating()));
+  const bool capped = low && high && high->to_double() < low->to_double();  // then all become `high`
+  if (typed && low && !capped && (low->to_double() > 0)) check_holds(op, "low", *low, dtype);
+  if (typed && high && high->to_double() < 0) check_holds(op, "high", *high, dtype);
+  if (typed && capped) check_holds(op, "high", *high, dtype);
   if (is_floating(dtype)) {
     const double infinity = std::numeric_limits<double>::infinity();
     return {low.value_or(-infinity), high.value_or(infinity)};
@@ -99,24 +113,38 @@ std::pair<Scalar, Scalar> bounds_for(DType dtype, std::optional<Scalar> low, std
 }  // namespace
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) { return call<Where>({condition, a, b}); }
-Tensor where(const Tensor& condition, const Tensor& a, Scalar b) { return where(condition, a, wrap_number(b, a)); }
-Tensor where(const Tensor& condition, Scalar a, const Tensor& b) { return where(condition, wrap_number(a, b), b); }
-Tensor where(const Tensor& condition, Scalar a, Scalar b) { return where(condition, wrap_number(a), wrap_number(b)); }
-Tensor masked_fill(const Tensor& a, const Tensor& mask, Scalar value) { return call<MaskedFill>({a, mask, value}); }
+Tensor where(const Tensor& condition, const Tensor& a, Scalar b) {
+  return where(condition, a, choice("b", b, "a", a));
+}
+Tensor where(const Tensor& condition, Scalar a, const Tensor& b) {
+  return where(condition, choice("a", a, "b", b), b);
+}
+Tensor where(const Tensor& condition, Scalar a, Scalar b) {
+  check_holds("where", "a", a, a.dtype());
+  check_holds("where", "b", b, b.dtype());
+  return where(condition, wrap_number(a), wrap_number(b));
+}
+Tensor masked_fill(const Tensor& a, const Tensor& mask, Scalar value) {
+  check_holds("masked_fill", "value", value, "a", a);
+  return call<MaskedFill>({a, mask, value});
+}
 Tensor clamp(const Tensor& a, std::optional<Scalar> low, std::optional<Scalar> high) {
+  check_defined("clamp", "a", a);
   const bool real = is_floating(a.dtype()) || (low && low->is_floating()) || (high && high->is_floating());
   const Tensor input = real && !is_floating(a.dtype()) ? a.to(default_dtype()) : a;
-  const auto [from, to] = bounds_for(input.dtype(), low, high);
+  const auto [from, to] = bounds_for("clamp", input.dtype(), low, high);
   return call<Clamp>({input, from, to});
 }
 Tensor maximum(const Tensor& a, const Tensor& b) { return call<Maximum>({a, b}); }
 Tensor minimum(const Tensor& a, const Tensor& b) { return call<Minimum>({a, b}); }
 
 Tensor& Tensor::clamp_(std::optional<Scalar> low, std::optional<Scalar> high) {
-  const auto [from, to] = bounds_for(dtype(), low, high);
+  check_defined("clamp_", "tensor", *this);
+  const auto [from, to] = bounds_for("clamp_", dtype(), low, high);
   return call_inplace<Clamp>({*this, from, to}, *this);
 }
 Tensor& Tensor::masked_fill_(const Tensor& mask, Scalar value) {
+  check_holds("masked_fill_", "value", value, "tensor", *this);
   return call_inplace<MaskedFill>({*this, mask, value}, *this);
 }
 

@@ -7,6 +7,7 @@ namespace farro {
 
 struct Where {
   static constexpr OpInfo info{.name = "where"};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   struct Args {
     const Tensor& condition;
@@ -23,6 +24,7 @@ struct Where {
 
 struct MaskedFill {
   static constexpr OpInfo info{.name = "masked_fill"};
+  static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   struct Args {
     const Tensor& a;

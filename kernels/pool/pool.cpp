@@ -2,6 +2,7 @@
 #include <farro/kernels/pool/pool.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/conv/conv_shape.h>
 #include <farro/kernels/pool/pool.op.h>
 
@@ -10,6 +11,7 @@ namespace farro {
 namespace {
 
 void check_input(const char* op, int rank, const Tensor& x) {
+  check_defined(op, "x", x);
   FARRO_CHECK(x.dim() == rank + 2 || x.dim() == rank + 1, ShapeError, op, ": x must have ", rank + 2,
               " dimensions (or ", rank + 1, " without N), got ", x.dim(), " (x: ", x, ")");
   FARRO_CHECK(is_floating(x.dtype()), DTypeError, op, ": x must be floating, got ", x.dtype(), " (x: ", x, ")");

@@ -1,6 +1,7 @@
 #include <farro/kernels/random/dropout.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/random/dropout.h>
 
 namespace farro {
@@ -22,6 +23,7 @@ void register_dropout();
 void register_dropout() { register_op<Dropout>(); }
 
 Tensor dropout(const Tensor& x, double p, bool training, Generator* generator) {
+  check_defined("dropout", "x", x);
   Dropout::Args args{x, p, {}};
   Dropout::infer(args);
   if (!training || p == 0) return x;

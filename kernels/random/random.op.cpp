@@ -1,11 +1,11 @@
 #include <farro/kernels/random/random.op.h>
 
 #include <farro/autograd/call/inplace.h>
-#include <farro/core/dtype/visit.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 
-#include <limits>
+#include <cmath>
 #include <numeric>
 
 namespace farro {
@@ -20,42 +20,22 @@ Cost fill_cost(const Tensor& target, double flops) {
   return {flops * static_cast<double>(target.numel()), static_cast<double>(target.nbytes())};
 }
 
-double largest_value(DType floating) {
-  switch (floating) {
-    case DType::f64:
-      return std::numeric_limits<double>::max();
-    case DType::f16:
-      return 65504;
-    case DType::bf16:
-      return 0x1.fep127;
-    default:
-      return static_cast<double>(std::numeric_limits<float>::max());
-  }
-}
-
-// Whether every integer of [low, high) is a value of the dtype.
-bool holds(DType dtype, int64_t low, int64_t high) {
-  return visit_dtype(dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (std::is_integral_v<T>) {
-      return low >= static_cast<int64_t>(std::numeric_limits<T>::min()) &&
-             high - 1 <= static_cast<int64_t>(std::numeric_limits<T>::max());
-    } else {
-      constexpr int bits = std::is_same_v<T, double>  ? 53
-                           : std::is_same_v<T, float> ? 24
-                           : std::is_same_v<T, half>  ? 11
-                                                      : 8;
-      return low >= -(int64_t{1} << bits) && high - 1 <= int64_t{1} << bits;
-    }
-  });
+// Whether every integer of [low, high) is a value of the dtype: floating ones skip some beyond their significand.
+bool holds_all(DType dtype, int64_t low, int64_t high) {
+  if (dtype == DType::boolean) return low >= 0 && high <= 2;
+  if (!is_floating(dtype)) return holds(dtype, low) && holds(dtype, high - 1);
+  const int bits = dtype == DType::f64 ? 53 : dtype == DType::f32 ? 24 : dtype == DType::f16 ? 11 : 8;
+  return low >= -(int64_t{1} << bits) && high - 1 <= int64_t{1} << bits;
 }
 
 }  // namespace
 
 TensorSpec Uniform::infer(const Args& args) {
   check_floating("uniform_", args.target);
-  const double largest = largest_value(args.target.dtype());
-  FARRO_CHECK(args.low <= args.high && args.low >= -largest && args.high <= largest && args.high - args.low <= largest,
+  const DType dtype = args.target.dtype();
+  const double distance = args.high - args.low;
+  FARRO_CHECK(args.low <= args.high && std::isfinite(distance) && holds(dtype, args.low) && holds(dtype, args.high) &&
+                  holds(dtype, distance),
               ValueError, "uniform_: low and high must be in order, and they and their distance values of ",
               args.target.dtype(), ", got low ", args.low, " and high ", args.high);
   return TensorSpec(args.target.sizes(), args.target);
@@ -66,6 +46,8 @@ Cost Uniform::cost(const Args& args) { return fill_cost(args.target, 2); }
 TensorSpec Normal::infer(const Args& args) {
   check_floating("normal_", args.target);
   FARRO_CHECK(args.std >= 0, ValueError, "normal_: std must not be negative, got ", args.std);
+  check_holds("normal_", "mean", args.mean, args.target.dtype());
+  check_holds("normal_", "std", args.std, args.target.dtype());
   return TensorSpec(args.target.sizes(), args.target);
 }
 Grads Normal::backward(const Back<Normal>& b) { return {zeros_like(b.grad[0])}; }
@@ -81,7 +63,7 @@ Cost BernoulliFill::cost(const Args& args) { return fill_cost(args.target, 0); }
 TensorSpec RandInt::infer(const Args& args) {
   FARRO_CHECK(args.low < args.high, ValueError, "randint: low must be below high, got low ", args.low, " and high ",
               args.high);
-  FARRO_CHECK(holds(args.target.dtype(), args.low, args.high), ValueError, "randint: the range must fit the dtype ",
+  FARRO_CHECK(holds_all(args.target.dtype(), args.low, args.high), ValueError, "randint: the range must fit the dtype ",
               args.target.dtype(), ", got low ", args.low, " and high ", args.high);
   return TensorSpec(args.target.sizes(), args.target);
 }
@@ -127,9 +109,15 @@ Tensor& fill_normal(Tensor& target, double mean, double std, Generator* generato
   return draw<Normal>(target, {target, mean, std, {}}, generator, words_of(target));
 }
 
+void check_draws_floating(const char* op, DType dtype) {
+  FARRO_CHECK(is_floating(dtype), DTypeError, op, ": dtype must be floating, got ", dtype);
+}
+
 // Makes a tensor, fills it, and only then lets it require a gradient: the leaf never sees the fill.
 template <class Fill>
-Tensor make(const Shape& sizes, TensorOptions options, Fill&& fill) {
+Tensor make(const char* op, const Shape& sizes, TensorOptions options, bool floating, Fill&& fill) {
+  checked_numel(op, sizes);
+  if (floating) check_draws_floating(op, options.dtype.value_or(default_dtype()));
   const bool requires_grad = std::exchange(options.requires_grad, false);
   Tensor out = empty(sizes, options);
   fill(out);
@@ -140,16 +128,20 @@ Tensor make(const Shape& sizes, TensorOptions options, Fill&& fill) {
 }  // namespace
 
 Tensor rand(const Shape& sizes, const TensorOptions& options, Generator* generator) {
-  return make(sizes, options, [&](Tensor& out) { fill_uniform(out, 0, 1, generator); });
+  return make("rand", sizes, options, /*floating=*/true, [&](Tensor& out) { fill_uniform(out, 0, 1, generator); });
 }
 Tensor rand_like(const Tensor& like, Generator* generator) {
+  check_defined("rand_like", "like", like);
+  check_draws_floating("rand_like", like.dtype());
   Tensor out = empty_like(like);
   return fill_uniform(out, 0, 1, generator);
 }
 Tensor randn(const Shape& sizes, const TensorOptions& options, Generator* generator) {
-  return make(sizes, options, [&](Tensor& out) { fill_normal(out, 0, 1, generator); });
+  return make("randn", sizes, options, /*floating=*/true, [&](Tensor& out) { fill_normal(out, 0, 1, generator); });
 }
 Tensor randn_like(const Tensor& like, Generator* generator) {
+  check_defined("randn_like", "like", like);
+  check_draws_floating("randn_like", like.dtype());
   Tensor out = empty_like(like);
   return fill_normal(out, 0, 1, generator);
 }
@@ -158,13 +150,15 @@ Tensor randint(int64_t low, int64_t high, const Shape& sizes, const TensorOption
   TensorOptions typed = options;
   if (!typed.dtype) typed.dtype = DType::i64;
   const bool one_word = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) <= kOneWordRange;
-  return make(sizes, typed, [&](Tensor& out) {
+  return make("randint", sizes, typed, /*floating=*/false, [&](Tensor& out) {
     draw<RandInt>(out, {out, low, high, {}}, generator, one_word ? 1 : 2);
   });
 }
 
 Tensor randperm(int64_t n, const TensorOptions& options, Generator* generator) {
   FARRO_CHECK(n >= 0, ValueError, "randperm: n must not be negative, got ", n);
+  FARRO_CHECK(n == 0 || holds_all(options.dtype.value_or(DType::i64), 0, n), ValueError,
+              "randperm: the numbers must fit the dtype ", options.dtype.value_or(DType::i64), ", got n ", n);
   Tensor order = empty({n}, {.dtype = DType::i64, .device = Device::cpu()});
   int64_t* data = order.data<int64_t>();
   std::iota(data, data + n, int64_t{0});
@@ -180,6 +174,7 @@ Tensor randperm(int64_t n, const TensorOptions& options, Generator* generator) {
 }
 
 Tensor bernoulli(const Tensor& p, Generator* generator) {
+  check_defined("bernoulli", "p", p);
   Bernoulli::Args args{p, {}};
   Bernoulli::infer(args);
   args.random = reserve(generator, p, 1);
@@ -187,17 +182,25 @@ Tensor bernoulli(const Tensor& p, Generator* generator) {
 }
 
 Tensor& uniform_(Tensor& target, double low, double high, Generator& generator) {
+  check_defined("uniform_", "target", target);
   return fill_uniform(target, low, high, &generator);
 }
 Tensor& normal_(Tensor& target, double mean, double std, Generator& generator) {
+  check_defined("normal_", "target", target);
   return fill_normal(target, mean, std, &generator);
 }
 Tensor& bernoulli_(Tensor& target, double p, Generator& generator) {
   return draw<BernoulliFill>(target, {target, p, {}}, &generator, 1, "bernoulli_");
 }
 
-Tensor& Tensor::uniform_(double low, double high) { return fill_uniform(*this, low, high, nullptr); }
-Tensor& Tensor::normal_(double mean, double std) { return fill_normal(*this, mean, std, nullptr); }
+Tensor& Tensor::uniform_(double low, double high) {
+  check_defined("uniform_", "tensor", *this);
+  return fill_uniform(*this, low, high, nullptr);
+}
+Tensor& Tensor::normal_(double mean, double std) {
+  check_defined("normal_", "tensor", *this);
+  return fill_normal(*this, mean, std, nullptr);
+}
 Tensor& Tensor::bernoulli_(double p) { return draw<BernoulliFill>(*this, {*this, p, {}}, nullptr, 1, "bernoulli_"); }
 
 }  // namespace farro

@@ -1,6 +1,7 @@
 #include <farro/kernels/reduce/extremum.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/index/gather.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
@@ -73,18 +74,34 @@ std::pair<Tensor, Tensor> indexed(const Tensor& input, int64_t dim, bool keepdim
 
 Tensor amax(const Tensor& input, const Dims& dims, bool keepdim) { return call<AMax>({input, dims, keepdim}); }
 Tensor amin(const Tensor& input, const Dims& dims, bool keepdim) { return call<AMin>({input, dims, keepdim}); }
-Tensor max(const Tensor& input) { return amax(input); }
-Tensor min(const Tensor& input) { return amin(input); }
+Tensor max(const Tensor& input) {
+  check_defined("max", "input", input);
+  check_not_empty("max", input, {});
+  return amax(input);
+}
+Tensor min(const Tensor& input) {
+  check_defined("min", "input", input);
+  check_not_empty("min", input, {});
+  return amin(input);
+}
 std::pair<Tensor, Tensor> max(const Tensor& input, int64_t dim, bool keepdim) {
+  check_defined("max", "input", input);
   return indexed<MaxDim>(input, dim, keepdim);
 }
 std::pair<Tensor, Tensor> min(const Tensor& input, int64_t dim, bool keepdim) {
+  check_defined("min", "input", input);
   return indexed<MinDim>(input, dim, keepdim);
 }
 Tensor argmax(const Tensor& input, int64_t dim, bool keepdim) { return call<ArgMax>({input, dim, keepdim}); }
 Tensor argmin(const Tensor& input, int64_t dim, bool keepdim) { return call<ArgMin>({input, dim, keepdim}); }
-Tensor argmax(const Tensor& input) { return argmax(input.detach().flatten(), 0); }
-Tensor argmin(const Tensor& input) { return argmin(input.detach().flatten(), 0); }
+Tensor argmax(const Tensor& input) {
+  check_defined("argmax", "input", input);
+  return argmax(input.detach().flatten(), 0);
+}
+Tensor argmin(const Tensor& input) {
+  check_defined("argmin", "input", input);
+  return argmin(input.detach().flatten(), 0);
+}
 
 Tensor Tensor::max() const { return farro::max(*this); }
 Tensor Tensor::min() const { return farro::min(*this); }

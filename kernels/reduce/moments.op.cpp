@@ -1,6 +1,7 @@
 #include <farro/kernels/reduce/moments.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/power.h>
 #include <farro/kernels/pointwise/select.h>
@@ -10,6 +11,7 @@
 #include <farro/kernels/reduce/moments.h>
 #include <farro/kernels/reduce/sum.h>
 
+#include <cmath>
 #include <limits>
 
 namespace farro {
@@ -75,12 +77,16 @@ Tensor var(const Tensor& input, const Dims& dims, bool unbiased, bool keepdim) {
   return call<Var>({input, dims, unbiased, keepdim});
 }
 Tensor norm(const Tensor& input, double p, const Dims& dims, bool keepdim) {
+  check_defined("norm", "input", input);
   const double infinity = std::numeric_limits<double>::infinity();
   FARRO_CHECK(p >= 0 || p == -infinity, ValueError, "norm: p must be -infinity or at least 0, got ", p);
-  if (input.defined()) floating_spec("norm", input, dims, keepdim);  // also for the forms below
+  const TensorSpec spec = floating_spec("norm", input, dims, keepdim);  // also for the forms below
+  if (std::isinf(p))
+    FARRO_CHECK(reduced_count(input.sizes(), reduced_dims("norm", input, dims)) > 0, ShapeError,
+                "norm: input must have elements to choose from, got ", input, " with p ", p);
   if (p == infinity) return amax(abs(input), dims, keepdim);
   if (p == -infinity) return amin(abs(input), dims, keepdim);
-  if (p == 0) return sum((input != 0).to(input.dtype()), dims, keepdim);
+  if (p == 0) return sum((input != 0).to(spec.dtype), dims, keepdim);
   return call<Norm>({input, p, dims, keepdim});
 }
 Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {

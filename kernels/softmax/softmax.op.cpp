@@ -1,6 +1,7 @@
 #include <farro/kernels/softmax/softmax.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/widen.h>
 #include <farro/kernels/softmax/softmax.h>
@@ -65,8 +66,12 @@ void register_softmax() {
   register_ops<Softmax, SoftmaxBackward, LogSoftmax, LogSoftmaxBackward>();
 }
 
-Tensor softmax(const Tensor& x, int64_t dim) { return call<Softmax>({x, normalize_dim("softmax", dim, x.dim())}); }
+Tensor softmax(const Tensor& x, int64_t dim) {
+  check_defined("softmax", "x", x);
+  return call<Softmax>({x, normalize_dim("softmax", dim, x.dim())});
+}
 Tensor log_softmax(const Tensor& x, int64_t dim) {
+  check_defined("log_softmax", "x", x);
   return call<LogSoftmax>({x, normalize_dim("log_softmax", dim, x.dim())});
 }
 

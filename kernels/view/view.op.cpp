@@ -1,6 +1,7 @@
 // Tensor's view methods.
 #include <farro/kernels/view/view.op.h>
 
+#include <farro/core/tensor/number.h>
 #include <farro/kernels/view/reshape.h>
 
 #include <algorithm>
@@ -65,6 +66,7 @@ Tensor reinterpret(const Tensor& input, const Shape& sizes, const Strides& strid
 }  // namespace
 
 Tensor Tensor::view(const Shape& sizes) const {
+  check_defined("view", "tensor", *this);
   const Shape target = resolve_sizes("view", sizes, *this);
   const std::optional<Strides> strides = view_strides(this->sizes(), this->strides(), target);
   FARRO_CHECK(strides, ShapeError, "view: sizes must keep the strides of the tensor walkable, got ", target, " for ", *this,
@@ -73,6 +75,7 @@ Tensor Tensor::view(const Shape& sizes) const {
 }
 
 Tensor Tensor::reshape(const Shape& sizes) const {
+  check_defined("reshape", "tensor", *this);
   const Shape target = resolve_sizes("reshape", sizes, *this);
   if (target == this->sizes()) return *this;
   if (const auto strides = view_strides(this->sizes(), this->strides(), target)) return reinterpret(*this, target, *strides);
@@ -80,6 +83,7 @@ Tensor Tensor::reshape(const Shape& sizes) const {
 }
 
 Tensor Tensor::flatten(int64_t start_dim, int64_t end_dim) const {
+  check_defined("flatten", "tensor", *this);
   const int first = normalize_dim("flatten", start_dim, dim()), last = normalize_dim("flatten", end_dim, dim());
   FARRO_CHECK(first <= last, ValueError, "flatten: start_dim must not be behind end_dim, got ", start_dim, " and ", end_dim);
   if (dim() == 0) return reshape({1});
@@ -94,6 +98,7 @@ Tensor Tensor::flatten(int64_t start_dim, int64_t end_dim) const {
 }
 
 Tensor Tensor::permute(const Dims& dims) const {
+  check_defined("permute", "tensor", *this);
   FARRO_CHECK(dims.size() == dim(), ShapeError, "permute: dims must name each of the ", dim(), " dimensions once, got ", dims);
   Dims order = dims;
   unsigned seen = 0;
@@ -106,6 +111,7 @@ Tensor Tensor::permute(const Dims& dims) const {
 }
 
 Tensor Tensor::transpose(int64_t dim0, int64_t dim1) const {
+  check_defined("transpose", "tensor", *this);
   const int a = normalize_dim("transpose", dim0, dim()), b = normalize_dim("transpose", dim1, dim());
   if (dim() == 0) return *this;
   Dims order = Dims::filled(dim(), 0);
@@ -114,11 +120,13 @@ Tensor Tensor::transpose(int64_t dim0, int64_t dim1) const {
 }
 
 Tensor Tensor::t() const {
+  check_defined("t", "tensor", *this);
   FARRO_CHECK(dim() <= 2, ShapeError, "t: tensor must have at most 2 dimensions, got ", *this);
   return dim() == 2 ? transpose(0, 1) : *this;
 }
 
 Tensor Tensor::expand(const Shape& sizes) const {
+  check_defined("expand", "tensor", *this);
   const int lead = sizes.size() - dim();
   FARRO_CHECK(lead >= 0, ShapeError, "expand: sizes must have at least the tensor's ", dim(), " dimensions, got ", sizes);
   Shape target = sizes;
@@ -133,6 +141,7 @@ Tensor Tensor::expand(const Shape& sizes) const {
 }
 
 Tensor Tensor::squeeze() const {
+  check_defined("squeeze", "tensor", *this);
   Shape kept;
   Strides strides;
   for (int i = 0; i < dim(); ++i) {
@@ -144,6 +153,7 @@ Tensor Tensor::squeeze() const {
 }
 
 Tensor Tensor::squeeze(int64_t dim) const {
+  check_defined("squeeze", "tensor", *this);
   const int d = normalize_dim("squeeze", dim, this->dim());
   if (this->dim() == 0 || sizes()[d] != 1) return *this;
   Shape kept = sizes();
@@ -154,6 +164,7 @@ Tensor Tensor::squeeze(int64_t dim) const {
 }
 
 Tensor Tensor::unsqueeze(int64_t dim) const {
+  check_defined("unsqueeze", "tensor", *this);
   const int d = normalize_dim("unsqueeze", dim, this->dim() + 1);
   FARRO_CHECK(this->dim() < kMaxDims, ShapeError, "unsqueeze: tensor must have at most ", kMaxDims - 1,
               " dimensions, got ", *this);
@@ -166,6 +177,7 @@ Tensor Tensor::unsqueeze(int64_t dim) const {
 }
 
 Tensor Tensor::narrow(int64_t dim, int64_t start, int64_t length) const {
+  check_defined("narrow", "tensor", *this);
   FARRO_CHECK(this->dim() > 0, ShapeError, "narrow: tensor must have a dimension, got ", *this);
   const int d = normalize_dim("narrow", dim, this->dim());
   const int64_t size = sizes()[d];
@@ -177,6 +189,7 @@ Tensor Tensor::narrow(int64_t dim, int64_t start, int64_t length) const {
 }
 
 Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step) const {
+  check_defined("slice", "tensor", *this);
   FARRO_CHECK(this->dim() > 0, ShapeError, "slice: tensor must have a dimension, got ", *this);
   FARRO_CHECK(step > 0, ValueError, "slice: step must be positive, got ", step);
   const int d = normalize_dim("slice", dim, this->dim());
@@ -188,6 +201,7 @@ Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step) cons
 }
 
 Tensor Tensor::select(int64_t dim, int64_t index) const {
+  check_defined("select", "tensor", *this);
   FARRO_CHECK(this->dim() > 0, ShapeError, "select: tensor must have a dimension, got ", *this);
   const int d = normalize_dim("select", dim, this->dim());
   const int64_t size = sizes()[d];
@@ -197,6 +211,7 @@ Tensor Tensor::select(int64_t dim, int64_t index) const {
 }
 
 std::vector<Tensor> Tensor::split(int64_t size, int64_t dim) const {
+  check_defined("split", "tensor", *this);
   FARRO_CHECK(size > 0, ValueError, "split: size must be positive, got ", size);
   FARRO_CHECK(this->dim() > 0, ShapeError, "split: tensor must have a dimension, got ", *this);
   const int d = normalize_dim("split", dim, this->dim());
@@ -207,15 +222,21 @@ std::vector<Tensor> Tensor::split(int64_t size, int64_t dim) const {
 }
 
 std::vector<Tensor> Tensor::chunk(int64_t chunks, int64_t dim) const {
+  check_defined("chunk", "tensor", *this);
   FARRO_CHECK(chunks > 0, ValueError, "chunk: chunks must be positive, got ", chunks);
   FARRO_CHECK(this->dim() > 0, ShapeError, "chunk: tensor must have a dimension, got ", *this);
-  const int64_t total = size(dim);
-  return split(std::max<int64_t>((total + chunks - 1) / chunks, 1), dim);
+  const int d = normalize_dim("chunk", dim, this->dim());
+  // Not total + chunks - 1, which may leave 63 bits.
+  const int64_t total = sizes()[d];
+  return split(std::max<int64_t>(total / chunks + (total % chunks != 0), 1), d);
 }
 
 std::vector<Tensor> Tensor::unbind(int64_t dim) const {
+  check_defined("unbind", "tensor", *this);
+  FARRO_CHECK(this->dim() > 0, IndexError, "unbind: tensor must have a dimension, got ", *this);
+  const int d = normalize_dim("unbind", dim, this->dim());
   std::vector<Tensor> parts;
-  for (int64_t i = 0; i < size(dim); ++i) parts.push_back(select(dim, i));
+  for (int64_t i = 0; i < sizes()[d]; ++i) parts.push_back(select(d, i));
   return parts;
 }
 

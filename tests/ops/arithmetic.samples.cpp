@@ -1,6 +1,7 @@
 // Samples of kernels/pointwise/arithmetic.h.
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/pointwise/factories.h>
+#include <farro/tests/opcheck/errors.h>
 #include <farro/tests/opcheck/sample.h>
 
 namespace farro::opcheck {
@@ -67,6 +68,14 @@ void samples_arithmetic(SampleSink& sink) {
                    .dtypes = dtype_set({DType::i64, DType::i32, DType::i16, DType::i8})});
   sink.error<DTypeError>("neg", [] { return neg(zeros({2}, {.dtype = DType::boolean})); },
                          "neg: a must be a number, got bool (a: bool [2] cpu)");
+
+  pair_errors(sink, "add", [](const Tensor& a, const Tensor& b) { return a + b; });
+  pair_errors(sink, "sub", sub);
+  pair_errors(sink, "mul", mul);
+  pair_errors(sink, "div", div);
+  number_errors(sink, "add", [](const Tensor& a, Scalar b) { return a + b; });
+  number_errors(sink, "sub", [](const Tensor& a, Scalar b) { return a - b; });
+  number_errors(sink, "mul", [](const Tensor& a, Scalar b) { return a * b; });
 }
 
 }  // namespace farro::opcheck

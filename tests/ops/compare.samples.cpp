@@ -1,6 +1,7 @@
 // Samples of kernels/pointwise/compare.h.
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
+#include <farro/tests/opcheck/errors.h>
 #include <farro/tests/opcheck/sample.h>
 
 #include <cmath>
@@ -24,6 +25,7 @@ void comparison(SampleSink& sink, const char* op, BinaryFn run, F formula) {
                 .run = run, .reference = pointwise(formula), .exact = true, .zeros = true});
   sink.error<ShapeError>(op, [run] { return run(zeros({2}), zeros({3})); },
                          str(op, ": shapes must be equal or broadcast (sizes equal or 1), got [2] and [3] (dimension 0: 2 and 3)"));
+  pair_errors(sink, op, run);
 }
 
 }  // namespace

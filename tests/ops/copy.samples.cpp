@@ -1,5 +1,6 @@
 // Samples of copies and fills.
 #include <farro/kernels/pointwise/factories.h>
+#include <farro/tests/opcheck/errors.h>
 #include <farro/tests/opcheck/sample.h>
 
 #include <cmath>
@@ -94,6 +95,27 @@ void samples_copy(SampleSink& sink) {
                     .exact = true});
   sink.error<ValueError>("fill", [] { return zeros({1}).expand({3}).fill_(1); },
                          "fill_: tensor must not hold an element twice (an expanded or overlapping view), got f32 [3] cpu; clone() it first");
+
+  for (const Unheld& u : kUnheld) {
+    const std::string what = str(" must be a ", u.holds, ", got ", u.number);
+    const TensorOptions options{.dtype = u.dtype};
+    const auto tensor = [options] { return ones({2}, options); };
+    sink.error<ValueError>("fill", [=] { return tensor().fill_(u.number); },
+                           str("fill_: value", what, " (tensor: ", u.dtype, " [2] cpu)"));
+    sink.error<ValueError>("fill", [=] { return full({2}, u.number, options); }, "full: value" + what);
+    sink.error<ValueError>("fill", [=] { return scalar_tensor(u.number, options); }, "scalar_tensor: value" + what);
+    sink.error<ValueError>("fill", [=] { return full_like(tensor(), u.number); },
+                           str("full_like: value", what, " (like: ", u.dtype, " [2] cpu)"));
+    sink.error<ValueError>("fill", [=] { return farro::tensor({u.number}, options); }, "tensor: each value" + what);
+    sink.error<ValueError>("fill", [=] { return linspace(u.number, 0, 2, options); }, "linspace: start" + what);
+  }
+  sink.error<ValueError>("copy", [] { return Tensor().clone(); }, "clone: tensor must be a defined tensor, got an undefined one");
+  sink.error<ValueError>("copy", [] { return Tensor().to(DType::f64); }, "to: tensor must be a defined tensor, got an undefined one");
+  sink.error<ValueError>("copy", [] { return Tensor().contiguous(); }, "contiguous: tensor must be a defined tensor, got an undefined one");
+  sink.error<ValueError>("copy_into", [] { return Tensor().copy_(ones({2})); }, "copy_: tensor must be a defined tensor, got an undefined one");
+  sink.error<ValueError>("copy_into", [] { return ones({2}).copy_(Tensor()); }, "copy_: source must be a defined tensor, got an undefined one");
+  sink.error<ShapeError>("copy_into", [] { return ones({2}).copy_(ones({2, 2})); },
+                         "copy_: source must broadcast to the tensor's shape [2], got f32 [2, 2] cpu");
 }
 
 }  // namespace farro::opcheck

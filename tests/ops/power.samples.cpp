@@ -1,6 +1,7 @@
 // Samples of kernels/pointwise/power.h.
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/power.h>
+#include <farro/tests/opcheck/errors.h>
 #include <farro/tests/opcheck/sample.h>
 
 #include <cmath>
@@ -36,6 +37,8 @@ void samples_power(SampleSink& sink) {
                           .reference = pointwise([](auto x) { return x * x * x; }), .dtypes = kIntegers & ~dtype_set({DType::u8})});
   sink.error<ValueError>("pow_scalar", [] { return pow(ones({2}, {.dtype = DType::i32}), -3); },
                          "pow: exponent must not be negative for integers, got -3 (base: i32 [2] cpu)");
+
+  pair_errors(sink, "pow", pow, "base", "exponent");
 }
 
 }  // namespace farro::opcheck

@@ -1,6 +1,7 @@
 // Samples of kernels/pointwise/select.h.
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/select.h>
+#include <farro/tests/opcheck/errors.h>
 #include <farro/tests/opcheck/sample.h>
 
 #include <cmath>
@@ -91,6 +92,29 @@ void samples_select(SampleSink& sink) {
                          "maximum: shapes must be equal or broadcast (sizes equal or 1), got [2] and [3] (dimension 0: 2 and 3)");
   sink.error<ShapeError>("minimum", [] { return minimum(zeros({2}), zeros({3})); },
                          "minimum: shapes must be equal or broadcast (sizes equal or 1), got [2] and [3] (dimension 0: 2 and 3)");
+
+  pair_errors(sink, "maximum", maximum);
+  pair_errors(sink, "minimum", minimum);
+  for (const Unheld& u : kUnheld) {
+    const auto mask = [] { return ones({2}, {.dtype = DType::boolean}); };
+    const auto tensor = [u] { return ones({2}, {.dtype = u.dtype}); };
+    const std::string what = str(" must be a ", u.holds, ", got ", u.number);
+    sink.error<ValueError>("where", [=] { return where(mask(), tensor(), u.number); }, "where: b" + what);
+    sink.error<ValueError>("where", [=] { return where(mask(), u.number, tensor()); }, "where: a" + what);
+    sink.error<ValueError>("masked_fill", [=] { return masked_fill(tensor(), mask(), u.number); },
+                           str("masked_fill: value", what, " (a: ", u.dtype, " [2] cpu)"));
+    sink.error<ValueError>("masked_fill", [=] { return tensor().masked_fill_(mask(), u.number); },
+                           str("masked_fill_: value", what, " (tensor: ", u.dtype, " [2] cpu)"));
+    const bool above = u.number.to_double() > 0;
+    sink.error<ValueError>("clamp", [=] { return above ? clamp(tensor(), u.number, {}) : clamp(tensor(), {}, u.number); },
+                           str("clamp: ", above ? "low" : "high", what));
+  }
+  sink.error<ValueError>("where", [] { return where(Tensor(), 1, 2); },
+                         "where: condition must be a defined tensor, got an undefined one");
+  sink.error<DTypeError>("where", [] { return where(ones({2}), 1, 2); },
+                         "where: condition must be bool, got f32 (condition: f32 [2] cpu)");
+  sink.error<DTypeError>("masked_fill", [] { return masked_fill(ones({2}), ones({2}), 2); },
+                         "masked_fill: mask must be bool, got f32 (mask: f32 [2] cpu)");
 }
 
 }  // namespace farro::opcheck

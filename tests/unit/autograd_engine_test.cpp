@@ -222,10 +222,11 @@ TEST(Hooks, AnIdMeansOneHookForGood) {
 }
 
 TEST(Hooks, UndefinedTensorsHaveNone) {
-  const std::string undefined = "tensor: must be defined, got an undefined tensor";
-  EXPECT_EQ(error_of<ValueError>([] { Tensor().is_leaf(); }), undefined);
-  EXPECT_EQ(error_of<ValueError>([] { Tensor().remove_hook(1); }), undefined);
-  EXPECT_EQ(error_of<ValueError>([] { register_post_accumulate_hook(Tensor(), [] {}); }), undefined);
+  const std::string undefined = " must be a defined tensor, got an undefined one";
+  EXPECT_EQ(error_of<ValueError>([] { Tensor().is_leaf(); }), "is_leaf: tensor" + undefined);
+  EXPECT_EQ(error_of<ValueError>([] { Tensor().remove_hook(1); }), "remove_hook: tensor" + undefined);
+  EXPECT_EQ(error_of<ValueError>([] { register_post_accumulate_hook(Tensor(), [] {}); }),
+            "register_post_accumulate_hook: leaf" + undefined);
   EXPECT_EQ(error_of<ValueError>([] { remove_post_accumulate_hook(Tensor(), 1); }),
             "remove_post_accumulate_hook: leaf must be a defined tensor, got an undefined one");
 }

@@ -64,7 +64,7 @@ TEST(Fill, KeepsTheNumber) {
   EXPECT_EQ(full({1}, 16777217.0, {.dtype = DType::i64}).item<int64_t>(), 16777217);
   EXPECT_EQ(full({1}, 9007199254740993, {.dtype = DType::i64}).item<int64_t>(), 9007199254740993);
   EXPECT_EQ(full({2}, -2.7, {.dtype = DType::i32}).to_vector<double>(), (V{-2, -2}));
-  EXPECT_EQ(full({1}, NAN, {.dtype = DType::i64}).item<int64_t>(), 0);
+  EXPECT_THROW(full({1}, NAN, {.dtype = DType::i64}), ValueError);
   EXPECT_TRUE(full({1}, 0.5, {.dtype = DType::boolean}).item<bool>());
   EXPECT_EQ(full({1}, 0.1, {.dtype = DType::f64}).item(), 0.1);
   for (DType dtype : {DType::f64, DType::f32, DType::f16, DType::bf16})

@@ -178,6 +178,16 @@ TEST(View, SplitChunkUnbind) {
   EXPECT_EQ(x.unbind().size(), 5u);
   EXPECT_EQ(values(x.unbind(1)[1]), (V{1, 3, 5, 7, 9}));
   EXPECT_THROW(zeros({}).split(1), ShapeError);
+  // A loop over nothing is no excuse: without a dimension there is nothing to take apart.
+  EXPECT_THROW(scalar_tensor(1.0).unbind(0), IndexError);
+  EXPECT_THROW(scalar_tensor(1.0).unbind(-1), IndexError);
+  EXPECT_THROW(zeros({}).chunk(1), ShapeError);
+  EXPECT_THROW(zeros({0}).unbind(1), IndexError);
+  EXPECT_THROW(zeros({0}).chunk(2, 1), IndexError);
+  EXPECT_THROW(zeros({0}).split(2, -2), IndexError);
+  EXPECT_EQ(zeros({0, 2}).unbind().size(), 0u);
+  EXPECT_EQ(zeros({2, 0}).unbind(1).size(), 0u);
+  EXPECT_EQ(sizes_of(x.chunk(INT64_MAX)), (L{1, 1, 1, 1, 1}));
 }
 
 TEST(View, SelectNarrowBounds) {

@@ -80,6 +80,8 @@ void list_ops() {
     for (Variant variant : op.variants(device)) text += str(text.empty() ? "" : " ", name(variant));
     return text.empty() ? std::string("-") : text;
   };
+  // It fills the tables that are read here when it is loaded, which only the first use of a device does otherwise.
+  if (!find_cuda_backend()) std::printf("cuda is unused: %s\n", cuda_unavailable_reason().c_str());
   for (const OpEntry& op : all_ops())
     std::printf("%s%s\n    cpu: %s; cuda: %s%s%s\n", op.info.name, op.schema.c_str(),
                 variants(op, DeviceType::cpu).c_str(), variants(op, DeviceType::cuda).c_str(),
