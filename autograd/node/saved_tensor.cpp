@@ -64,12 +64,6 @@ detail::InplaceRecording::InplaceRecording(const TensorImpl& target) noexcept : 
 }
 detail::InplaceRecording::~InplaceRecording() { inplace = previous_; }
 
-bool detail::InplaceRecording::overwrites(const TensorImpl& tensor) const noexcept {
-  // In elements of one type, for views of one storage have one dtype.
-  return target_.numel != 0 && tensor.numel != 0 && tensor.offset < target_.offset + reach(target_.sizes, target_.strides) &&
-         target_.offset < tensor.offset + reach(tensor.sizes, tensor.strides);
-}
-
 Ref<TensorImpl> detail::InplaceRecording::copy_of(const Tensor& input) {
   for (const auto& [of, copy] : copies_)
     if (of == input.impl()) return copy;
@@ -93,18 +87,9 @@ SavedTensor::SavedTensor(const Tensor& input) {
   FARRO_CHECK(!input.impl()->inference, AutogradError,
               "autograd: a tensor saved for backward must not come from inference_mode, got ", input,
               "; clone() it outside inference_mode first");
-  version_ = input.impl()->storage->version();
-  if (inplace && inplace->bumps(*input.impl())) [[unlikely]] {
-    if (inplace->overwrites(*input.impl())) {
-      impl_ = inplace->copy_of(input);
-      version_ = impl_->storage->version();
-    } else {
-      impl_ = snapshot_of(input);
-      ++version_;
-    }
-  } else {
-    impl_ = snapshot_of(input);
-  }
+  // Also a part that this change spares: the next one of the storage, as in a loop over the rows of a buffer, may not.
+  impl_ = inplace && inplace->changes(*input.impl()) ? inplace->copy_of(input) : snapshot_of(input);
+  version_ = impl_->storage->version();
   if (saving_scope) [[unlikely]]
     offer_to_scope();
 }
@@ -113,7 +98,7 @@ SavedTensor SavedTensor::output(const Tensor& output, int output_nr) {
   const TensorImpl& from = *output.impl();
   SavedTensor saved;
   saved.impl_ = bare_record(from);
-  saved.version_ = from.storage->version() + (inplace && inplace->bumps(from));
+  saved.version_ = from.storage->version() + (inplace && inplace->changes(from));
   saved.output_nr_ = output_nr;
   if (saving_scope) [[unlikely]]
     saved.offer_to_scope();

@@ -36,7 +36,7 @@ class SavingScope {
 };
 
 // While it lives, `target` is the tensor whose in-place change is being recorded: SavedTensor knows that its storage is
-// about to change version, and copies the inputs that are about to be overwritten.
+// about to change version, and copies the inputs that lie there.
 class InplaceRecording {
  public:
   explicit InplaceRecording(const TensorImpl& target) noexcept;
@@ -44,9 +44,8 @@ class InplaceRecording {
   InplaceRecording(const InplaceRecording&) = delete;
   InplaceRecording& operator=(const InplaceRecording&) = delete;
 
-  // Whether the tensor's storage changes version, and whether its elements may change.
-  bool bumps(const TensorImpl& tensor) const noexcept { return target_.storage == tensor.storage; }
-  bool overwrites(const TensorImpl& tensor) const noexcept;
+  // Whether it lies in the target's storage.
+  bool changes(const TensorImpl& tensor) const noexcept { return target_.storage == tensor.storage; }
   // The elements as they are now with the input's history; one copy, however often the op saves the input.
   Ref<TensorImpl> copy_of(const Tensor& input);
 
@@ -61,7 +60,7 @@ class InplaceRecording {
 class SavedTensor {
  public:
   SavedTensor() noexcept = default;  // nothing saved: get() gives an undefined tensor
-  // Keeps an input of the op, as a copy where the op is about to overwrite it; throws AutogradError for a tensor made under inference_mode.
+  // Keeps an input of the op, as a copy where the op is about to change its storage; throws AutogradError for a tensor made under inference_mode.
   explicit SavedTensor(const Tensor& input);
   // Keeps output number `output_nr` of the op that is being recorded.
   static SavedTensor output(const Tensor& output, int output_nr = 0);

@@ -267,7 +267,7 @@ TEST(InPlace, AnOpThatSavedAnotherPartOfItsTargetLeaksNothing) {
     Tensor z = x * probe.make(3);
     Tensor v = z[0];
     v.mul_(z[1]);
-    v.backward();  // z[1] has not changed, though its storage has
+    v.backward();
     EXPECT_EQ(values(x.grad()), (V{18, 9}));
   }
   EXPECT_EQ(probe.alive(), 0);

