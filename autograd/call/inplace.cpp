@@ -77,6 +77,7 @@ void rebase_history(const Tensor& target, const Ref<Node>& node) {
     // The view's own history is derived from the base again at the next use, since the version changed.
     set_history(*impl.base, Ref<Node>::adopt(new ReplacePart(impl, node)), 0);
     impl.grad_fn.reset();
+    impl.drop_snapshot();
     if (impl.base->retains_grad) attach_retain_hook(*impl.base);
   } else {
     set_history(impl, node, 0);

@@ -13,8 +13,8 @@ namespace farro {
 using TensorFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>& inputs)>;
 
 // Sum of d(output_i)/d(leaf) * gradients_i into every leaf's grad(). An undefined gradient stands for 1 and needs an
-// output with one element. Throws AutogradError where an output has no graph or the graph was freed; ShapeError and
-// DeviceError where a gradient does not fit (its dtype is converted).
+// output with one element. Throws AutogradError where an output has no graph or the graph was freed; ShapeError,
+// DeviceError and DTypeError where a gradient does not fit (one floating dtype is converted to another).
 void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients = {}, BackwardOptions options = {});
 
 struct GradOptions {

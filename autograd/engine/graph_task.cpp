@@ -2,6 +2,7 @@
 
 #include <farro/autograd/engine/validate.h>
 #include <farro/autograd/call/autocast.h>
+#include <farro/autograd/node/accumulate_grad.h>
 #include <farro/autograd/node/grad_mode.h>
 
 #include <algorithm>
@@ -14,6 +15,13 @@ bool runs_later(const Node* a, const Node* b) noexcept { return a->sequence() < 
 // Whether nothing but `tensor` sees its elements, so that they may be overwritten.
 bool is_sole_owner(const Tensor& tensor) noexcept {
   return tensor.impl()->use_count() == 1 && tensor.impl()->storage->use_count() == 1 && tensor.impl()->contiguous;
+}
+// A gradient with a graph cannot lie in a buffer; said before anything runs.
+void check_takes_graph(Node& node) {
+  const auto* leaf = node.edges().empty() ? dynamic_cast<const AccumulateGrad*>(&node) : nullptr;
+  FARRO_CHECK(!leaf || !leaf->has_buffer(), AutogradError,
+              "backward: a leaf with a gradient buffer must not get a gradient with a graph, got "
+              "create_graph = true; use grad(), or take the buffer away");
 }
 }  // namespace
 
@@ -32,7 +40,10 @@ void GraphTask::run(std::span<const Edge> roots, std::span<const Tensor> gradien
 void GraphTask::discover(std::span<const Edge> roots) {
   std::vector<Node*> stack;
   for (const Edge& root : roots)
-    if (states_.insert(root.node.get()).second) stack.push_back(root.node.get());
+    if (states_.insert(root.node.get()).second) {
+      if (create_graph_ && captures_.empty()) check_takes_graph(*root.node);
+      stack.push_back(root.node.get());
+    }
   while (!stack.empty()) {
     Node* node = stack.back();
     stack.pop_back();
@@ -40,6 +51,7 @@ void GraphTask::discover(std::span<const Edge> roots) {
       if (!edge.node) continue;
       const auto [state, is_new] = states_.insert(edge.node.get());
       ++state->awaited;
+      if (is_new && create_graph_ && captures_.empty()) check_takes_graph(*edge.node);
       if (is_new) stack.push_back(edge.node.get());
     }
   }
@@ -112,8 +124,11 @@ void GraphTask::run_pre_hooks(Node& node, Grads& grads) {
   const auto run = [&](const std::vector<NodeHooks::Pre>& hooks) {
     for (const auto& [id, output, hook] : hooks) {
       if (!grads[output].defined()) continue;
-      if (Tensor replaced = hook(grads[output]); replaced.defined())
-        grads[output] = fit_gradient(node, output, std::move(replaced));
+      if (Tensor replaced = hook(grads[output]); replaced.defined()) {
+        const ScopeGuard scope(node.scope());
+        check_exact_gradient(node.name(), "a hook", node.outputs()[output], replaced);
+        grads[output] = std::move(replaced);
+      }
     }
   };
   // Copies: a hook may add or remove hooks.

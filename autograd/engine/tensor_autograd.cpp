@@ -1,5 +1,6 @@
 // Tensor's autograd methods.
 #include <farro/autograd/engine/engine.h>
+#include <farro/autograd/engine/grad_buffer.h>
 #include <farro/autograd/engine/hooks.h>
 #include <farro/autograd/node/accumulate_grad.h>
 #include <farro/autograd/node/grad_mode.h>
@@ -41,7 +42,28 @@ void Tensor::set_grad(const Tensor& grad) {
               grad);
   FARRO_CHECK(grad.device() == device(), DeviceError, "set_grad: grad must be on the tensor's device ", device(),
               ", got ", grad);
-  impl.autograd_meta().grad() = Ref<TensorImpl>::share(grad.impl());
+  AutogradMeta& meta = impl.autograd_meta();
+  if (meta.grad_buffer) {
+    const TensorImpl &to = *meta.grad_buffer, &from = *grad.impl();
+    if (to.storage != from.storage || to.offset != from.offset || to.strides != from.strides) {
+      const no_grad guard;
+      Tensor(meta.grad_buffer).copy_(grad);
+    }
+    meta.grad() = meta.grad_buffer;
+  } else {
+    meta.grad() = Ref<TensorImpl>::share(grad.impl());
+  }
+}
+
+void set_grad_buffer(const Tensor& leaf, const Tensor& buffer) {
+  FARRO_CHECK(leaf.is_leaf() && leaf.requires_grad(), AutogradError,
+              "set_grad_buffer: leaf must be a leaf that requires a gradient, got ", leaf);
+  accumulator_of(*leaf.impl()).set_buffer(buffer);
+}
+
+Tensor grad_buffer(const Tensor& leaf) {
+  const TensorImpl* impl = leaf.impl();
+  return impl && impl->meta ? Tensor(impl->meta->grad_buffer) : Tensor();
 }
 
 void Tensor::backward(const Tensor& gradient, BackwardOptions options) const {
@@ -53,6 +75,7 @@ void Tensor::backward(const Tensor& gradient, BackwardOptions options) const {
 uint64_t Tensor::register_hook(Hook hook) {
   check_defined("register_hook", "tensor", *this);
   FARRO_CHECK(requires_grad(), AutogradError, "register_hook: tensor must require a gradient, got ", *this);
+  FARRO_CHECK(hook, ValueError, "register_hook: hook must be a function, got an empty one");
   const Edge edge = gradient_edge(*this);
   const uint64_t id = NodeHooks::new_id();
   edge.node->make_hooks().pre.push_back({id, edge.output, std::move(hook)});
@@ -71,6 +94,7 @@ uint64_t register_post_accumulate_hook(const Tensor& leaf, std::function<void()>
   check_defined("register_post_accumulate_hook", "leaf", leaf);
   FARRO_CHECK(leaf.is_leaf() && leaf.requires_grad(), AutogradError,
               "register_post_accumulate_hook: tensor must be a leaf that requires a gradient, got ", leaf);
+  FARRO_CHECK(hook, ValueError, "register_post_accumulate_hook: hook must be a function, got an empty one");
   const uint64_t id = NodeHooks::new_id();
   accumulator_of(*leaf.impl()).make_hooks().post.push_back({id, std::move(hook)});
   return id;

@@ -40,6 +40,15 @@ Tensor fit_gradient(const Node& node, uint32_t output, Tensor grad) {
   return grad.dtype() == expected.dtype ? grad : grad.to(expected.dtype);
 }
 
+void check_exact_gradient(const char* op, const char* who, const OutputMeta& expected, const Tensor& grad) {
+  FARRO_CHECK(grad.sizes() == expected.sizes, ShapeError, op, ": ", who, " must return a gradient of shape ",
+              expected.sizes, ", got ", grad);
+  FARRO_CHECK(grad.dtype() == expected.dtype, DTypeError, op, ": ", who, " must return a gradient of dtype ",
+              expected.dtype, ", got ", grad);
+  FARRO_CHECK(grad.device() == expected.device, DeviceError, op, ": ", who, " must return a gradient on ",
+              expected.device, ", got ", grad);
+}
+
 void check_no_nan(const Node& node, const Grads& results) {
   for (size_t i = 0; i < results.size(); ++i) {
     if (!results[i].defined() || !is_floating(results[i].dtype())) continue;

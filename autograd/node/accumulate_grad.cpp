@@ -33,7 +33,39 @@ void AccumulateGrad::forget_leaf() noexcept {
 
 void AccumulateGrad::leaf_changed() noexcept {
   const std::lock_guard lock(mutex_);
-  if (leaf_) output_ = OutputMeta(*leaf_);
+  if (!leaf_) return;
+  output_ = OutputMeta(*leaf_);
+  leaf_->autograd_meta().grad_buffer.reset();
+}
+
+bool AccumulateGrad::has_buffer() const {
+  const std::lock_guard lock(mutex_);
+  return leaf_ && leaf_->meta && leaf_->meta->grad_buffer;
+}
+
+void AccumulateGrad::set_buffer(const Tensor& buffer) {
+  const std::lock_guard lock(mutex_);
+  AutogradMeta& meta = leaf_->autograd_meta();
+  if (!buffer.defined()) {
+    meta.grad_buffer.reset();
+    return;
+  }
+  FARRO_CHECK(buffer.sizes() == leaf_->sizes, ShapeError, "set_grad_buffer: buffer must have the leaf's shape ",
+              leaf_->sizes, ", got ", buffer);
+  FARRO_CHECK(buffer.dtype() == leaf_->dtype, DTypeError, "set_grad_buffer: buffer must have the leaf's dtype ",
+              leaf_->dtype, ", got ", buffer);
+  FARRO_CHECK(buffer.device() == leaf_->device, DeviceError, "set_grad_buffer: buffer must be on the leaf's device ",
+              leaf_->device, ", got ", buffer);
+  FARRO_CHECK(buffer.is_contiguous() || overlapping_dim(buffer.sizes(), buffer.strides()) < 0, ValueError,
+              "set_grad_buffer: buffer must not hold an element twice (an expanded or overlapping view), got ", buffer);
+  // A record of its own: no history, nor that of the tensor it is a view of.
+  const Tensor place = buffer.detach();
+  if (meta.grad()) {
+    const no_grad guard;
+    Tensor(place).copy_(Tensor(meta.grad()));
+    meta.grad() = Ref<TensorImpl>::share(place.impl());
+  }
+  meta.grad_buffer = Ref<TensorImpl>::share(place.impl());
 }
 
 Grads AccumulateGrad::apply(Grads&& grads) {
@@ -42,7 +74,10 @@ Grads AccumulateGrad::apply(Grads&& grads) {
   const std::lock_guard lock(mutex_);
   if (!leaf_) return {};
   Ref<TensorImpl>& slot = leaf_->autograd_meta().grad();
-  if (!slot) {
+  if (!slot && leaf_->meta->grad_buffer) {
+    Tensor(leaf_->meta->grad_buffer).copy_(grad);
+    slot = leaf_->meta->grad_buffer;
+  } else if (!slot) {
     // Keep the tensor itself where nobody else can see it; a gradient that something else shares is copied, since
     // optimizers and later backward() calls change grad() in place.
     if (!grad_enabled() && !may_keep(*grad.impl(), *leaf_)) {

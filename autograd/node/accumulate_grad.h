@@ -16,9 +16,12 @@ class AccumulateGrad final : public Node {
   void forget_leaf() noexcept override;
   // The leaf has a new dtype or device (Module::to): gradients must look like it from now on.
   void leaf_changed() noexcept;
+  // See set_grad_buffer().
+  void set_buffer(const Tensor& buffer);
+  bool has_buffer() const;
 
  private:
-  std::mutex mutex_;  // several threads may run backward into one leaf
+  mutable std::mutex mutex_;  // several threads may run backward into one leaf
   TensorImpl* leaf_;  // not owned; null once the leaf is gone
   OutputMeta output_;
 };

@@ -1,5 +1,6 @@
 #include <farro/autograd/node/function.h>
 
+#include <farro/autograd/engine/validate.h>
 #include <farro/autograd/node/grad_mode.h>
 
 #include <algorithm>
@@ -76,7 +77,12 @@ Grads CustomNode::apply(Grads&& grads) {
               ": backward must return a gradient for each of the ", edges_.size(), " tensor arguments, got ",
               results.size());
   Grads out(results.size());
-  for (size_t i = 0; i < results.size(); ++i) out[i] = results[i];
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (!edges_[i].node || !results[i].defined()) continue;
+    detail::check_exact_gradient(name(), str("backward, for tensor argument ", i, ",").c_str(),
+                                 edges_[i].node->outputs()[edges_[i].output], results[i]);
+    out[i] = results[i];
+  }
   return out;
 }
 

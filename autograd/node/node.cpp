@@ -33,6 +33,7 @@ Edge gradient_edge(const Tensor& tensor) {
 
 void set_history(TensorImpl& tensor, const Ref<Node>& node, uint32_t output) noexcept {
   tensor.grad_fn = node;
+  tensor.drop_snapshot();
   tensor.output_nr = output;
 }
 

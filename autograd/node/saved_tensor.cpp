@@ -1,5 +1,6 @@
 #include <farro/autograd/node/saved_tensor.h>
 
+#include <farro/autograd/call/inplace.h>
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/autograd/node/node.h>
 
@@ -9,7 +10,7 @@ namespace {
 
 [[gnu::tls_model("initial-exec")]] thread_local detail::SavingScope* saving_scope = nullptr;
 
-[[gnu::tls_model("initial-exec")]] thread_local const TensorImpl* inplace_target = nullptr;
+[[gnu::tls_model("initial-exec")]] thread_local detail::InplaceRecording* inplace = nullptr;
 
 // The same elements in a record of their own: no history, no link to the tensor's later life.
 Ref<TensorImpl> bare_record(const TensorImpl& from) {
@@ -19,15 +20,64 @@ Ref<TensorImpl> bare_record(const TensorImpl& from) {
   return record;
 }
 
-// Whether the tensor's elements are about to change.
-bool is_being_changed(const TensorImpl& tensor) noexcept {
-  return inplace_target && inplace_target->storage == tensor.storage;
+Ref<TensorImpl> make_snapshot(const TensorImpl& from) {
+  auto record = bare_record(from);
+  record->is_snapshot = true;
+  record->wrapped_number = from.wrapped_number;
+  record->no_grad_view = from.no_grad_view;
+  record->grad_fn = from.grad_fn;
+  record->output_nr = from.output_nr;
+  record->requires_grad = from.requires_grad;
+  if (from.requires_grad) record->autograd_meta().accumulator = from.meta->accumulator;
+  return record;
+}
+
+// Brings a stale view's history up to date.
+void refresh(const Tensor& tensor) {
+  const TensorImpl& impl = *tensor.impl();
+  if (impl.base && impl.view_version != impl.storage->version()) [[unlikely]]
+    gradient_edge(tensor);
+}
+
+// The tensor's snapshot. A C++ number's record is shared: nobody can change it in place.
+Ref<TensorImpl> snapshot_of(const Tensor& input) {
+  TensorImpl& impl = *input.impl();
+  if (impl.wrapped_number || impl.is_snapshot) return Ref<TensorImpl>::share(&impl);
+  refresh(input);
+  if (TensorImpl* kept = impl.snapshot.load(std::memory_order_acquire)) {
+    if (kept->storage == impl.storage && kept->grad_fn == impl.grad_fn && kept->output_nr == impl.output_nr &&
+        kept->requires_grad == impl.requires_grad) [[likely]]
+      return Ref<TensorImpl>::share(kept);
+    impl.drop_snapshot();
+  }
+  auto made = make_snapshot(impl);
+  // Threads may save one tensor at once: the first one's is the tensor's.
+  TensorImpl* none = nullptr;
+  if (impl.snapshot.compare_exchange_strong(none, made.get(), std::memory_order_acq_rel)) Ref<TensorImpl>(made).leak();
+  return made;
 }
 
 }  // namespace
 
-detail::InplaceRecording::InplaceRecording(const TensorImpl& target) noexcept { inplace_target = &target; }
-detail::InplaceRecording::~InplaceRecording() { inplace_target = nullptr; }
+detail::InplaceRecording::InplaceRecording(const TensorImpl& target) noexcept : target_(target), previous_(inplace) {
+  inplace = this;
+}
+detail::InplaceRecording::~InplaceRecording() { inplace = previous_; }
+
+Ref<TensorImpl> detail::InplaceRecording::copy_of(const Tensor& input) {
+  for (const auto& [of, copy] : copies_)
+    if (of == input.impl()) return copy;
+  refresh(input);
+  const Tensor elements = empty_like(input);
+  if (!input.is_meta()) copy_data(elements, input);
+  auto copy = make_snapshot(*input.impl());
+  copy->storage = elements.storage();
+  copy->offset = 0;
+  copy->strides = elements.strides();
+  copy->contiguous = elements.is_contiguous();
+  copies_.emplace_back(input.impl(), copy);
+  return copy;
+}
 
 detail::SavingScope::SavingScope() noexcept : previous_(saving_scope) { saving_scope = this; }
 detail::SavingScope::~SavingScope() { saving_scope = previous_; }
@@ -37,11 +87,9 @@ SavedTensor::SavedTensor(const Tensor& input) {
   FARRO_CHECK(!input.impl()->inference, AutogradError,
               "autograd: a tensor saved for backward must not come from inference_mode, got ", input,
               "; clone() it outside inference_mode first");
-  const TensorImpl& impl = *input.impl();
-  version_ = impl.storage->version();
-  // An op that overwrites this input is about to become the history of all tensors over that storage, and must not own
-  // itself through them. get() will fail, for the value is gone.
-  impl_ = is_being_changed(impl) ? bare_record(impl) : Ref<TensorImpl>::share(input.impl());
+  // Also a part that this change spares: the next one of the storage, as in a loop over the rows of a buffer, may not.
+  impl_ = inplace && inplace->changes(*input.impl()) ? inplace->copy_of(input) : snapshot_of(input);
+  version_ = impl_->storage->version();
   if (saving_scope) [[unlikely]]
     offer_to_scope();
 }
@@ -50,7 +98,7 @@ SavedTensor SavedTensor::output(const Tensor& output, int output_nr) {
   const TensorImpl& from = *output.impl();
   SavedTensor saved;
   saved.impl_ = bare_record(from);
-  saved.version_ = from.storage->version() + is_being_changed(from);
+  saved.version_ = from.storage->version() + (inplace && inplace->changes(from));
   saved.output_nr_ = output_nr;
   if (saving_scope) [[unlikely]]
     saved.offer_to_scope();

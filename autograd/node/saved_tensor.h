@@ -1,8 +1,12 @@
-// A tensor kept for backward. It notices when the data changed meanwhile, and an output is kept without its history, so
-// that a node never owns itself. Within checkpoint() the tensor is not kept at all but made again when it is needed.
+// A tensor kept for backward. It notices when the data changed meanwhile. An input is kept as a snapshot, data with the
+// history of that moment, and an output without its history, so that a node never owns itself, whatever later becomes
+// of the tensor. Within checkpoint() the tensor is not kept at all but made again when it is needed.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>
+
+#include <utility>
+#include <vector>
 
 namespace farro {
 
@@ -32,13 +36,23 @@ class SavingScope {
 };
 
 // While it lives, `target` is the tensor whose in-place change is being recorded: SavedTensor knows that its storage is
-// about to change version.
+// about to change version, and copies the inputs that lie there.
 class InplaceRecording {
  public:
   explicit InplaceRecording(const TensorImpl& target) noexcept;
   ~InplaceRecording();
   InplaceRecording(const InplaceRecording&) = delete;
   InplaceRecording& operator=(const InplaceRecording&) = delete;
+
+  // Whether it lies in the target's storage.
+  bool changes(const TensorImpl& tensor) const noexcept { return target_.storage == tensor.storage; }
+  // The elements as they are now with the input's history; one copy, however often the op saves the input.
+  Ref<TensorImpl> copy_of(const Tensor& input);
+
+ private:
+  const TensorImpl& target_;
+  InplaceRecording* previous_;
+  std::vector<std::pair<const TensorImpl*, Ref<TensorImpl>>> copies_;
 };
 
 }  // namespace detail
@@ -46,7 +60,7 @@ class InplaceRecording {
 class SavedTensor {
  public:
   SavedTensor() noexcept = default;  // nothing saved: get() gives an undefined tensor
-  // Keeps an input of the op; throws AutogradError for a tensor made under inference_mode.
+  // Keeps an input of the op, as a copy where the op is about to change its storage; throws AutogradError for a tensor made under inference_mode.
   explicit SavedTensor(const Tensor& input);
   // Keeps output number `output_nr` of the op that is being recorded.
   static SavedTensor output(const Tensor& output, int output_nr = 0);

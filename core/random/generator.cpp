@@ -5,6 +5,8 @@
 #include <array>
 #include <limits>
 
+#include <pthread.h>
+
 namespace farro {
 
 PhiloxState Generator::state() const noexcept {
@@ -32,16 +34,26 @@ PhiloxState Generator::child(uint64_t index) const noexcept {
   return {.seed = uint64_t{b.v[1]} << 32 | b.v[0], .stream = uint64_t{b.v[3]} << 32 | b.v[2]};
 }
 
-namespace {
-
 // Slot 0 is the CPU's, slot 1 + i that of cuda:i.
 using DefaultGenerators = std::array<Generator, 1 + std::numeric_limits<int8_t>::max()>;
-DefaultGenerators& default_generators() {
+static DefaultGenerators& default_generators();
+
+// Held while a child is forked, which could never take a lock that another thread held.
+struct GeneratorsAtFork {
+  GeneratorsAtFork() noexcept { pthread_atfork(lock, unlock, unlock); }
+  static void lock() {
+    for (Generator& generator : default_generators()) generator.mutex_.lock();
+  }
+  static void unlock() {
+    for (Generator& generator : default_generators()) generator.mutex_.unlock();
+  }
+};
+
+static DefaultGenerators& default_generators() {
   static DefaultGenerators generators;
+  static const GeneratorsAtFork held;
   return generators;
 }
-
-}  // namespace
 
 Generator& default_generator(Device device) {
   return default_generators()[device.is_cuda() ? 1 + static_cast<size_t>(device.index) : 0];

@@ -36,6 +36,7 @@ class Generator {
   PhiloxState child(uint64_t index) const noexcept;
 
  private:
+  friend struct GeneratorsAtFork;
   mutable std::mutex mutex_;
   PhiloxState state_;
 };

@@ -4,19 +4,29 @@
 #include <memory>
 #include <mutex>
 
+#include <pthread.h>
+
 namespace farro {
 
 namespace {
 
 thread_local const ScopeNode* current = nullptr;
 
+// Held while a child is forked, which could never take a lock that another thread held.
+std::mutex& intern_mutex() {
+  static std::mutex& mutex = *[] {
+    pthread_atfork([] { intern_mutex().lock(); }, [] { intern_mutex().unlock(); }, [] { intern_mutex().unlock(); });
+    return new std::mutex;
+  }();
+  return mutex;
+}
+
 // Children are interned under one lock; a thread reaches it only when it enters a scope, which is once per module call.
 const ScopeNode* intern(const ScopeNode* parent, std::string_view name) {
   using Key = std::pair<const ScopeNode*, std::string>;
-  static std::mutex mutex;
   // Leaked on purpose: autograd nodes with static lifetime may still name their scope while the process ends.
   static auto& nodes = *new std::map<Key, std::unique_ptr<ScopeNode>>;
-  const std::lock_guard lock(mutex);
+  const std::lock_guard lock(intern_mutex());
   auto& slot = nodes[Key(parent, name)];
   if (!slot) slot = std::make_unique<ScopeNode>(ScopeNode{parent, std::string(name)});
   return slot.get();

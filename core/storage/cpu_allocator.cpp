@@ -1,13 +1,18 @@
 #include <farro/core/storage/cpu_allocator.h>
 
 #include <farro/core/error/error.h>
+#include <farro/core/storage/allocation_fault.h>
 #include <farro/core/storage/small_pool.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <vector>
+
+#include <pthread.h>
+#include <sys/resource.h>
 
 namespace farro {
 
@@ -17,8 +22,10 @@ constexpr size_t kAlign = 64;
 // Blocks that would raise the cache above this go back to the system.
 constexpr size_t kMaxCached = kBypassCaches ? 0 : size_t{2} << 30;
 
-// Four classes per power of two waste at most a quarter of a block.
+// Four classes per power of two waste at most a quarter of a block. Under AddressSanitizer blocks are exact, so that an
+// access behind the last byte is seen.
 size_t class_bytes(size_t bytes) noexcept {
+  if (kBypassCaches) return bytes;
   const size_t step = std::max<size_t>(std::bit_floor(bytes) / 4, kAlign);
   return (bytes + step - 1) / step * step;
 }
@@ -34,8 +41,30 @@ struct Cache {
 };
 // Leaked on purpose: see small_pool.cpp.
 Cache& cache() {
-  static Cache& instance = *new Cache;
+  static Cache& instance = *[] {
+    auto* made = new Cache;
+    // No other thread holds the lock when a child is forked: it could never take it.
+    pthread_atfork([] { cache().mutex.lock(); }, [] { cache().mutex.unlock(); }, [] { cache().mutex.unlock(); });
+    return made;
+  }();
   return instance;
+}
+
+void* system_allocate(size_t bytes) noexcept {
+  void* block = nullptr;
+  return posix_memalign(&block, kAlign, bytes) == 0 ? block : nullptr;
+}
+
+[[noreturn]] void throw_out_of_memory(size_t bytes, const CpuMemoryStats& stats) {
+  try {
+    rlimit limit{};
+    const bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+    fail<OutOfMemoryError>("out of memory: asked for ", bytes, " bytes on cpu, ", stats.in_use, " bytes in use, ",
+                           stats.cached, " cached, limit ",
+                           limited ? str(static_cast<uint64_t>(limit.rlim_cur)) : std::string("none"));
+  } catch (const std::bad_alloc&) {  // not even room for the message
+    throw OutOfMemoryError("out of memory");
+  }
 }
 
 void release_all(Cache& c) noexcept {
@@ -51,9 +80,11 @@ void release_all(Cache& c) noexcept {
 void* cpu_allocate(size_t bytes) {
   if (bytes <= kSmallBlock) return small_alloc(bytes);
   // Beyond any machine's memory; also keeps the rounding below from overflowing.
-  FARRO_CHECK(bytes < size_t{1} << 48, OutOfMemoryError, "out of memory: asked for ", bytes, " bytes on cpu");
-  const size_t rounded = class_bytes(bytes);
   Cache& c = cache();
+  if (bytes >= size_t{1} << 48) throw_out_of_memory(bytes);
+  if (detail::allocation_fault && detail::allocation_fault->strikes()) [[unlikely]]
+    throw_out_of_memory(bytes);
+  const size_t rounded = class_bytes(bytes);
   const std::lock_guard lock(c.mutex);
   auto& list = c.free[class_index(rounded)];
   void* block = nullptr;
@@ -62,13 +93,12 @@ void* cpu_allocate(size_t bytes) {
     list.pop_back();
     c.stats.cached -= rounded;
   } else {
-    block = std::aligned_alloc(kAlign, rounded);
+    block = system_allocate(rounded);
     if (!block) {
       release_all(c);
-      block = std::aligned_alloc(kAlign, rounded);
+      block = system_allocate(rounded);
     }
-    FARRO_CHECK(block, OutOfMemoryError, "out of memory: asked for ", bytes, " bytes on cpu, ", c.stats.in_use,
-                " bytes in use");
+    if (!block) throw_out_of_memory(bytes, c.stats);
   }
   c.stats.in_use += rounded;
   c.stats.peak = std::max(c.stats.peak, c.stats.in_use);
@@ -91,6 +121,8 @@ void cpu_free(void* data, size_t bytes) noexcept {
   }
   std::free(data);
 }
+
+void throw_out_of_memory(size_t bytes) { throw_out_of_memory(bytes, cpu_memory_stats()); }
 
 CpuMemoryStats cpu_memory_stats() noexcept {
   const std::lock_guard lock(cache().mutex);

@@ -11,6 +11,9 @@ void* cpu_allocate(size_t bytes);
 // `bytes` as in the allocation.
 void cpu_free(void* data, size_t bytes) noexcept;
 
+// The error of an allocation that failed, with the figures: asked for, in use, cached, the process's limit.
+[[noreturn]] void throw_out_of_memory(size_t bytes);
+
 struct CpuMemoryStats {
   size_t in_use = 0;  // bytes handed out above the small-block size
   size_t peak = 0;

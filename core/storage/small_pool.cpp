@@ -1,11 +1,17 @@
 #include <farro/core/storage/small_pool.h>
 
+#include <farro/core/storage/allocation_fault.h>
+#include <farro/core/storage/cpu_allocator.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
-#include <new>
+
+#include <pthread.h>
 
 namespace farro::detail {
+
+constinit thread_local AllocationFault* allocation_fault [[gnu::tls_model("initial-exec")]] = nullptr;
 
 constinit thread_local FreeList free_lists[kSmallBlock / kPoolAlign] [[gnu::tls_model("initial-exec")]];
 
@@ -22,7 +28,12 @@ struct Central {
 };
 // Leaked on purpose: tensors with static storage duration free their blocks after static destructors have begun.
 Central& central() {
-  static Central& instance = *new Central;
+  static Central& instance = *[] {
+    auto* made = new Central;
+    // No other thread holds the lock when a child is forked: it could never take it.
+    pthread_atfork([] { central().mutex.lock(); }, [] { central().mutex.unlock(); }, [] { central().mutex.unlock(); });
+    return made;
+  }();
   return instance;
 }
 
@@ -54,9 +65,11 @@ struct ThreadEnd {
 thread_local ThreadEnd thread_end;
 
 [[gnu::noinline]] void* heap_alloc(size_t bytes) {
-  void* block = std::aligned_alloc(kHeapAlign, (bytes + kHeapAlign - 1) / kHeapAlign * kHeapAlign);
-  if (!block) throw std::bad_alloc();
-  return block;
+  void* block = nullptr;  // of exactly `bytes`, so that AddressSanitizer sees an access behind them
+  if (posix_memalign(&block, kHeapAlign, bytes) == 0) return block;
+  empty_cpu_cache();
+  if (posix_memalign(&block, kHeapAlign, bytes) == 0) return block;
+  throw_out_of_memory(bytes);
 }
 
 [[gnu::noinline]] void* refill(size_t index) {
@@ -89,10 +102,25 @@ thread_local ThreadEnd thread_end;
   return block;
 }
 
+// Under an AllocationFault a thread's lists are empty and count as full, so that every allocation and every free takes the
+// slow path.
+void divert(size_t index) noexcept {
+  give_back(index, UINT32_MAX);
+  free_lists[index].count = kMaxLocalBlocks;
+}
+
 }  // namespace
 
 void* small_alloc_slow(size_t bytes) {
-  if (!kBypassCaches && bytes <= kSmallBlock) return refill((bytes - 1) / kPoolAlign);
+  if (allocation_fault && allocation_fault->strikes()) [[unlikely]]
+    throw_out_of_memory(bytes);
+  if (!kBypassCaches && bytes <= kSmallBlock) {
+    const size_t index = (bytes - 1) / kPoolAlign;
+    void* block = refill(index);
+    if (allocation_fault) [[unlikely]]
+      divert(index);
+    return block;
+  }
   return heap_alloc(bytes);
 }
 
@@ -100,7 +128,23 @@ void small_free_slow(void* block, size_t) noexcept { std::free(block); }
 
 void share_free_blocks(size_t size_class) noexcept {
   thread_end.arm();
+  if (allocation_fault) [[unlikely]]
+    return divert(size_class);
   if (free_lists[size_class].count > kMaxLocalBlocks) give_back(size_class, kMaxLocalBlocks / 2);
 }
 
 }  // namespace farro::detail
+
+namespace farro {
+
+AllocationFault::AllocationFault(int64_t at) : at_(at) {
+  detail::thread_end.arm();
+  for (size_t i = 0; i < detail::kClasses; ++i) detail::divert(i);
+  detail::allocation_fault = this;
+}
+AllocationFault::~AllocationFault() {
+  detail::allocation_fault = nullptr;
+  for (detail::FreeList& list : detail::free_lists) list.count = 0;
+}
+
+}  // namespace farro

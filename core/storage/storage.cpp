@@ -6,12 +6,33 @@
 #include <memory>
 #include <new>
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 namespace farro {
+
+namespace {
+
+// The gap between a record and its bytes, where there is one.
+void poison([[maybe_unused]] char* begin, [[maybe_unused]] const char* end) noexcept {
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_poison_memory_region(begin, static_cast<size_t>(end - begin));
+#endif
+}
+void unpoison([[maybe_unused]] char* begin, [[maybe_unused]] const char* end) noexcept {
+#if defined(__SANITIZE_ADDRESS__)
+  __asan_unpoison_memory_region(begin, static_cast<size_t>(end - begin));
+#endif
+}
+
+}  // namespace
 
 Ref<Storage> Storage::create_large(size_t bytes, Device device) {
   static_assert(sizeof(Storage) <= kHeader);
   if (device.is_cpu()) [[likely]] {
     char* block = static_cast<char*>(cpu_allocate(kHeader + bytes));
+    poison(block + sizeof(Storage), block + kHeader);
     return Ref<Storage>::adopt(new (block) Storage(block + kHeader, bytes, device));
   }
   void* record = cpu_allocate(kHeader);
@@ -44,6 +65,8 @@ void Storage::destroy_large(Storage* storage) noexcept {
     if (deleter) (*deleter)();
     cpu_free(storage, kHeader);
   } else if (storage->device_.is_cpu()) [[likely]] {
+    char* block = reinterpret_cast<char*>(storage);
+    unpoison(block + sizeof(Storage), block + kHeader);
     cpu_free(storage, kHeader + bytes);
   } else {
     if (storage->device_.is_cuda())

@@ -17,7 +17,7 @@ class Storage : public RefCounted {
   // Uninitialised bytes (on the CPU aligned to 64 bytes, small ones to 32); meta storages have a size and no data.
   // Throws OutOfMemoryError, and DeviceError where the device does not exist.
   static Ref<Storage> create(size_t bytes, Device device) {
-    if (device.is_cpu() && bytes <= kSmallBlock - kHeader) [[likely]] {
+    if (!kBypassCaches && device.is_cpu() && bytes <= kSmallBlock - kHeader) [[likely]] {
       char* block = static_cast<char*>(small_alloc(kHeader + bytes));
       return Ref<Storage>::adopt(new (block) Storage(block + kHeader, bytes, device));
     }
@@ -35,14 +35,15 @@ class Storage : public RefCounted {
 
   static void destroy(Storage* storage) noexcept {
     const size_t bytes = storage->bytes_;
-    if (!storage->external_ && storage->device_.is_cpu() && bytes <= kSmallBlock - kHeader) [[likely]]
+    if (!kBypassCaches && !storage->external_ && storage->device_.is_cpu() && bytes <= kSmallBlock - kHeader) [[likely]]
       return small_free(storage, kHeader + bytes);
     destroy_large(storage);
   }
 
  private:
-  // The record stands in front of a host storage's bytes, which stay as aligned as the block.
-  static constexpr size_t kHeader = 64;
+  // The record stands in front of a host storage's bytes, which stay as aligned as the block. Under AddressSanitizer
+  // what is left of it is poisoned, so that accesses in front of the bytes are seen.
+  static constexpr size_t kHeader = kBypassCaches ? 128 : 64;
   static Ref<Storage> create_large(size_t bytes, Device device);
   static void destroy_large(Storage* storage) noexcept;
 

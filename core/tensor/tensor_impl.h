@@ -7,6 +7,7 @@
 #include <farro/core/tensor/dims.h>
 #include <farro/core/tensor/graph_node.h>
 
+#include <atomic>
 #include <memory>
 
 namespace farro {
@@ -17,6 +18,7 @@ struct TensorImpl;
 struct AutogradMeta {
   Ref<GraphNode> accumulator;  // of a leaf; refers back without owning
   Ref<TensorImpl> own_grad;
+  Ref<TensorImpl> grad_buffer;  // where a leaf's gradient is to lie, of set_grad_buffer()
   // Holds the gradient instead, once retain_grad() was called. Its hook locks it while it writes, so that another
   // thread may drop the tensor meanwhile.
   std::shared_ptr<Ref<TensorImpl>> retained_grad;
@@ -38,7 +40,8 @@ struct TensorImpl : RefCounted, Pooled {
         sizes(like.sizes),
         strides(like.strides) {}
   ~TensorImpl() {
-    if (meta && meta->accumulator) meta->accumulator->forget_leaf();
+    if (meta && meta->accumulator && !is_snapshot) meta->accumulator->forget_leaf();
+    drop_snapshot();
   }
 
   DType dtype;
@@ -48,6 +51,7 @@ struct TensorImpl : RefCounted, Pooled {
   bool wrapped_number = false;   // a C++ scalar: takes part in promotion by category only
   bool inference = detail::grad_mode_tls.inference;  // made under inference_mode: may never be saved for backward
   bool retains_grad = false;
+  bool is_snapshot = false;      // it stands in for a tensor, see below
   bool no_grad_view = false;     // a view made while nothing was recorded: its base would not see a recorded change
   uint32_t output_nr = 0;        // which output of grad_fn this is
   uint32_t view_version = 0;     // storage version at which a view's grad_fn was recorded
@@ -59,11 +63,20 @@ struct TensorImpl : RefCounted, Pooled {
   Ref<GraphNode> grad_fn;
   Ref<TensorImpl> base;          // of a differentiable view: the tensor that owns the history
   std::unique_ptr<AutogradMeta> meta;
+  // What SavedTensor keeps of it, made when first saved and owned: the same elements with the history of that moment, in
+  // a record that a later in-place change of this one does not touch, so that no node owns itself. A leaf's also names
+  // the accumulator. Dropped when the history changes.
+  std::atomic<TensorImpl*> snapshot = nullptr;
 
   // Whether an operation made it. A view whose storage changed since has the history of its base, which gradient_edge()
   // derives when it is needed.
   bool has_history() const noexcept { return grad_fn || (base && base->grad_fn && view_version != storage->version()); }
   bool needs_grad() const noexcept { return requires_grad || has_history(); }
+
+  void drop_snapshot() noexcept {
+    if (snapshot.load(std::memory_order_relaxed)) [[unlikely]]
+      Ref<TensorImpl>::adopt(snapshot.exchange(nullptr, std::memory_order_acq_rel));
+  }
 
   AutogradMeta& autograd_meta() {
     if (!meta) meta = std::make_unique<AutogradMeta>();

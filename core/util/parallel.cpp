@@ -4,6 +4,8 @@
 #include <farro/core/scope/scope.h>
 
 #include <omp.h>
+#include <pthread.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <atomic>
@@ -17,10 +19,25 @@ constexpr int kMostThreads = 1024;
 
 std::atomic<int> thread_count{0};  // 0: not chosen yet
 thread_local bool serial = false;
+
+// A child of fork() has none of its parent's other threads. OpenMP would wait for ever for the ones of its pool, so a
+// child of a process that had any uses one thread.
+std::atomic<bool> had_threads{false};  // at the last fork()
+std::atomic<bool> alone{false};
+void before_fork() {
+  struct stat tasks;  // it has a link for each thread, and two of its own
+  had_threads = stat("/proc/self/task", &tasks) != 0 || tasks.st_nlink != 3;
+}
+void in_child() {
+  if (!had_threads) return;
+  alone = true;
+  omp_set_num_threads(1);
+}
+[[maybe_unused]] const int fork_handlers = pthread_atfork(before_fork, nullptr, in_child);
 }  // namespace
 
 int num_threads() noexcept {
-  if (serial) return 1;
+  if (serial || alone.load(std::memory_order_relaxed)) return 1;
   const int chosen = thread_count.load(std::memory_order_relaxed);
   return chosen ? chosen : omp_get_max_threads();
 }
@@ -29,7 +46,7 @@ void set_num_threads(int count) {
   FARRO_CHECK(count >= 1 && count <= kMostThreads, ValueError, "set_num_threads: count must be in [1, ", kMostThreads,
               "], got ", count);
   thread_count.store(count, std::memory_order_relaxed);
-  omp_set_num_threads(count);  // for the libraries that use OpenMP themselves
+  if (!alone) omp_set_num_threads(count);  // for the libraries that use OpenMP themselves
 }
 
 int64_t detail::parallel_grain_limit = INT64_MAX;

@@ -6,7 +6,8 @@
 
 namespace farro {
 
-// Threads that parallel_for may use; the number of processors (or OMP_NUM_THREADS) at start.
+// Threads that parallel_for may use; the number of processors (or OMP_NUM_THREADS) at start. One, whatever is set, in a
+// child that was forked while the parent had other threads, for those of OpenMP's pool are not in the child.
 int num_threads() noexcept;
 // Throws ValueError unless 1 <= count <= 1024.
 void set_num_threads(int count);

@@ -237,7 +237,7 @@ TEST(Hooks, AReplacementMustFit) {
   EXPECT_EQ(error_of<ShapeError>([&] {
               (x * 2).backward(tensor({1, 1}));
             }),
-            "accumulate_grad: gradient must have the output's shape [2] or one broadcast from it, got f32 [3] cpu");
+            "accumulate_grad: a hook must return a gradient of shape [2], got f32 [3] cpu");
 }
 
 TEST(Hooks, AfterAccumulation) {

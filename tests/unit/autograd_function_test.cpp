@@ -117,7 +117,7 @@ TEST(Function, ErrorsNameIt) {
   EXPECT_EQ(error_of<ShapeError>([&] {
               apply_function<WrongShape>(x).backward(tensor({1, 1}));
             }),
-            "accumulate_grad: gradient must have the output's shape [2] or one broadcast from it, got f32 [3] cpu");
+            "custom_function: backward, for tensor argument 0, must return a gradient of shape [2], got f32 [3] cpu");
   const Tensor y = apply_function<ScaledSquare>(x, 1.0);
   y.backward(tensor({1, 1}));
   EXPECT_THROW(y.backward(tensor({1, 1})), AutogradError);

@@ -15,6 +15,7 @@ void replace_data(const Tensor& target, const Tensor& source) {
   to.contiguous = from.contiguous;
   to.dtype = from.dtype;
   to.device = from.device;
+  to.drop_snapshot();  // of the former data
   if (to.meta && to.meta->accumulator) accumulator_of(to).leaf_changed();
 }
 
