@@ -13,6 +13,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <memory>
 
 namespace farro::optim {
 namespace {
@@ -87,7 +88,7 @@ TEST(StrongGuarantee, AGroupThatCannotStepStopsTheOthers) {
   Tensor good = parameter({1, 2}), bad = tensor(std::vector<double>{1, 2, 3, 4}).slice(0, 0, 4, 2).detach();
   bad.set_requires_grad();
   for (Tensor* p : {&good, &bad}) p->set_grad(ones({2}, {.dtype = DType::f64}));
-  SGD sgd({{{good}, {.lr = 1}}, {{bad}, {.lr = 1}}});
+  SGD sgd(std::vector<ParamGroup<SGDOptions>>{{{good}, {.lr = 1}}, {{bad}, {.lr = 1}}});
   EXPECT_THROW(sgd.step(), ValueError);
   EXPECT_EQ(good.to_vector<double>(), (std::vector<double>{1, 2}));
 }
@@ -134,7 +135,7 @@ TEST(StrongGuarantee, SetMomentumTakesWhatTheConstructorTakes) {
 }
 
 TEST(StrongGuarantee, ASchedulesStepIsWholeOrNothing) {
-  SGD sgd({{{parameter({1})}, {.lr = 1}}, {{parameter({1})}, {.lr = 2}}});
+  SGD sgd(std::vector<ParamGroup<SGDOptions>>{{{parameter({1})}, {.lr = 1}}, {{parameter({1})}, {.lr = 2}}});
   const Schedule fails_for_two = [](int64_t step, double base) { return Rates{step > 0 && base == 2 ? kNan : base / 2}; };
   Scheduler schedule(sgd, fails_for_two);
   for (int i = 0; i < 2; ++i) EXPECT_THROW(schedule.step(), ValueError);
