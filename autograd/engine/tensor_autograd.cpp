@@ -74,8 +74,8 @@ void Tensor::backward(const Tensor& gradient, BackwardOptions options) const {
 
 uint64_t Tensor::register_hook(Hook hook) {
   check_defined("register_hook", "tensor", *this);
+  FARRO_CHECK(hook, ValueError, "register_hook: hook must be callable, got an empty function");
   FARRO_CHECK(requires_grad(), AutogradError, "register_hook: tensor must require a gradient, got ", *this);
-  FARRO_CHECK(hook, ValueError, "register_hook: hook must be a function, got an empty one");
   const Edge edge = gradient_edge(*this);
   const uint64_t id = NodeHooks::new_id();
   edge.node->make_hooks().pre.push_back({id, edge.output, std::move(hook)});
@@ -92,9 +92,9 @@ void Tensor::remove_hook(uint64_t id) {
 
 uint64_t register_post_accumulate_hook(const Tensor& leaf, std::function<void()> hook) {
   check_defined("register_post_accumulate_hook", "leaf", leaf);
+  FARRO_CHECK(hook, ValueError, "register_post_accumulate_hook: hook must be callable, got an empty function");
   FARRO_CHECK(leaf.is_leaf() && leaf.requires_grad(), AutogradError,
               "register_post_accumulate_hook: tensor must be a leaf that requires a gradient, got ", leaf);
-  FARRO_CHECK(hook, ValueError, "register_post_accumulate_hook: hook must be a function, got an empty one");
   const uint64_t id = NodeHooks::new_id();
   accumulator_of(*leaf.impl()).make_hooks().post.push_back({id, std::move(hook)});
   return id;

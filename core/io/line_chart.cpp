@@ -3,6 +3,7 @@
 #include <farro/core/error/error.h>
 #include <farro/core/io/atomic_file.h>
 #include <farro/core/io/detail/chart_axis.h>
+#include <farro/core/util/utf8.h>
 
 #include <algorithm>
 #include <array>
@@ -36,7 +37,11 @@ std::string px(double value) {
 
 std::string escape(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  std::string good = to_utf8(text);
+  // The two characters of UTF-8 that XML cannot hold either.
+  for (const std::string_view none : {"\xef\xbf\xbe", "\xef\xbf\xbf"})
+    for (size_t at = 0; (at = good.find(none, at)) != std::string::npos;) good.replace(at, 3, "\xef\xbf\xbd");
+  for (const char c : good) {
     switch (c) {
       case '&':
         out += "&amp;";
@@ -74,8 +79,11 @@ std::string draw_line(double x1, double y1, double x2, double y2, std::string_vi
              "\" stroke-width=\"", px(width), "\"/>\n");
 }
 
+// Beyond these an axis could not be computed: its range would overflow, or its ticks be zero.
+constexpr double kMost = 1e300, kLeast = 1e-300;
+
 bool is_drawn(const LineChart& chart, double x, double y) {
-  return std::isfinite(x) && std::isfinite(y) && (!chart.log_y || y > 0);
+  return std::abs(x) <= kMost && std::abs(y) <= kMost && (!chart.log_y || y >= kLeast);
 }
 
 // The exponential moving average, without the pull towards zero at the start (as in Adam, Kingma and Ba 2014).

@@ -4,15 +4,18 @@
 #include <farro/core/storage/allocation_fault.h>
 #include <farro/core/storage/small_pool.h>
 
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <new>
 #include <vector>
 
-#include <pthread.h>
-#include <sys/resource.h>
 
 namespace farro {
 
@@ -55,18 +58,6 @@ void* system_allocate(size_t bytes) noexcept {
   return posix_memalign(&block, kAlign, bytes) == 0 ? block : nullptr;
 }
 
-[[noreturn]] void throw_out_of_memory(size_t bytes, const CpuMemoryStats& stats) {
-  try {
-    rlimit limit{};
-    const bool limited = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
-    fail<OutOfMemoryError>("out of memory: asked for ", bytes, " bytes on cpu, ", stats.in_use, " bytes in use, ",
-                           stats.cached, " cached, limit ",
-                           limited ? str(static_cast<uint64_t>(limit.rlim_cur)) : std::string("none"));
-  } catch (const std::bad_alloc&) {  // not even room for the message
-    throw OutOfMemoryError("out of memory");
-  }
-}
-
 void release_all(Cache& c) noexcept {
   for (auto& list : c.free) {
     for (void* block : list) std::free(block);
@@ -77,6 +68,29 @@ void release_all(Cache& c) noexcept {
 
 }  // namespace
 
+size_t cpu_memory_limit() noexcept {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  size_t limit = pages > 0 && page > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(page) : SIZE_MAX;
+  for (const auto kind : {RLIMIT_AS, RLIMIT_DATA}) {
+    rlimit found;
+    if (::getrlimit(kind, &found) == 0 && found.rlim_cur != RLIM_INFINITY)
+      limit = std::min<size_t>(limit, found.rlim_cur);
+  }
+  return limit;
+}
+
+void throw_out_of_memory(size_t bytes) {
+  const CpuMemoryStats stats = cpu_memory_stats();
+  // The text needs memory itself: what the cache holds makes room, and where that is not enough the type must do.
+  empty_cpu_cache();
+  try {
+    fail<OutOfMemoryError>("out of memory: asked for ", bytes, " bytes on cpu, ", stats.in_use, " bytes in use, ",
+                           stats.cached, " cached, limit ", cpu_memory_limit());
+  } catch (const std::bad_alloc&) {
+    throw OutOfMemoryError("out of memory");
+  }
+}
+
 void* cpu_allocate(size_t bytes) {
   if (bytes <= kSmallBlock) return small_alloc(bytes);
   // Beyond any machine's memory; also keeps the rounding below from overflowing.
@@ -85,7 +99,7 @@ void* cpu_allocate(size_t bytes) {
   if (detail::allocation_fault && detail::allocation_fault->strikes()) [[unlikely]]
     throw_out_of_memory(bytes);
   const size_t rounded = class_bytes(bytes);
-  const std::lock_guard lock(c.mutex);
+  std::unique_lock lock(c.mutex);
   auto& list = c.free[class_index(rounded)];
   void* block = nullptr;
   if (!list.empty()) {
@@ -98,7 +112,10 @@ void* cpu_allocate(size_t bytes) {
       release_all(c);
       block = system_allocate(rounded);
     }
-    if (!block) throw_out_of_memory(bytes, c.stats);
+    if (!block) [[unlikely]] {
+      lock.unlock();
+      throw_out_of_memory(bytes);
+    }
   }
   c.stats.in_use += rounded;
   c.stats.peak = std::max(c.stats.peak, c.stats.in_use);
@@ -121,8 +138,6 @@ void cpu_free(void* data, size_t bytes) noexcept {
   }
   std::free(data);
 }
-
-void throw_out_of_memory(size_t bytes) { throw_out_of_memory(bytes, cpu_memory_stats()); }
 
 CpuMemoryStats cpu_memory_stats() noexcept {
   const std::lock_guard lock(cache().mutex);

@@ -1,5 +1,6 @@
 #include <farro/nn/module/module.h>
 
+#include <farro/core/util/utf8.h>
 #include <farro/nn/module/detail/module_impl.h>
 
 #include <cxxabi.h>
@@ -38,6 +39,7 @@ void Module::forget_child(Module* child) noexcept { std::erase(children_, child)
 void Module::check_new_name(std::string_view kind, std::string_view name) const {
   FARRO_CHECK(!name.empty() && name.find('.') == std::string_view::npos, ValueError, type_name(), ": name of a ", kind,
               " must be non-empty and without a dot, got '", name, "'");
+  FARRO_CHECK(to_utf8(name) == name, ValueError, type_name(), ": name of a ", kind, " must be UTF-8, got '", name, "'");
   const bool taken = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; }) ||
                      std::any_of(children_.begin(), children_.end(), [&](const Module* m) { return m->name_ == name; });
   FARRO_CHECK(!taken, ValueError, type_name(), ": name of a ", kind, " must be new in its module, got '", name,
@@ -132,12 +134,14 @@ Tensor Module::run_forward_hooks(const Tensor& input, Tensor output) {
 }
 
 uint64_t Module::register_forward_pre_hook(PreHook hook) {
+  FARRO_CHECK(hook, ValueError, "register_forward_pre_hook: hook must be callable, got an empty function");
   if (!hooks_) hooks_ = std::make_unique<Hooks>();
   hooks_->pre.emplace_back(hooks_->next_id, std::move(hook));
   return hooks_->next_id++;
 }
 
 uint64_t Module::register_forward_hook(ForwardHook hook) {
+  FARRO_CHECK(hook, ValueError, "register_forward_hook: hook must be callable, got an empty function");
   if (!hooks_) hooks_ = std::make_unique<Hooks>();
   hooks_->forward.emplace_back(hooks_->next_id, std::move(hook));
   return hooks_->next_id++;
@@ -225,7 +229,10 @@ Module& Module::set_requires_grad(bool on) {
   return *this;
 }
 
+void Module::check_loaded(std::string_view, const std::string&, const Tensor&) const {}
+
 void Module::apply(const std::function<void(Module&)>& fn) {
+  FARRO_CHECK(fn, ValueError, "apply: fn must be callable, got an empty function");
   for (Module* child : children_) child->apply(fn);
   fn(*this);
 }

@@ -64,6 +64,7 @@ class Module {
   using PreHook = std::function<Tensor(Module& module, const Tensor& input)>;
   // After forward(); a defined result replaces the output.
   using ForwardHook = std::function<Tensor(Module& module, const Tensor& input, const Tensor& output)>;
+  // ValueError for an empty function.
   uint64_t register_forward_pre_hook(PreHook hook);
   uint64_t register_forward_hook(ForwardHook hook);
   void remove_hook(uint64_t id);
@@ -79,7 +80,8 @@ class Module {
   NamedTensors named_parameters() const;
   std::vector<Tensor> buffers() const;
   NamedTensors named_buffers() const;
-  const std::vector<Module*>& children() const noexcept { return children_; }
+  const std::vector<Module*>& children() const& noexcept { return children_; }
+  std::vector<Module*> children() && { return children_; }
   // This module and all below it.
   std::vector<Module*> modules();
   int64_t num_parameters() const;  // elements
@@ -101,7 +103,8 @@ class Module {
   // Parameters and persistent buffers by dotted name; the tensors share storage with the module.
   StateDict state_dict() const;
   // Copies values in, converting dtype and device. strict: throws ValueError unless names and shapes are exactly the
-  // module's, and then nothing has changed. lenient: takes what fits; the report names the rest.
+  // module's. lenient: takes what fits; the report names the rest. Values that an entry cannot hold are errors in both.
+  // Whatever is thrown, nothing has changed.
   LoadReport load_state_dict(const StateDict& state, LoadMode mode = LoadMode::strict);
   // Takes the values of a module of the same structure.
   void clone_from(const Module& other);
@@ -121,6 +124,9 @@ class Module {
     const Tensor given = run_pre_hooks(input);
     return run_forward_hooks(given, body(given));
   }
+  // ValueError where an entry of this module must not have these values, e.g. a variance below 0. `path` is its name in
+  // the state dict.
+  virtual void check_loaded(std::string_view name, const std::string& path, const Tensor& value) const;
   // A list is never called itself: its name becomes part of its children's ("blocks.0").
   bool only_groups_ = false;
 

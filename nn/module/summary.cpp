@@ -136,6 +136,7 @@ std::string with_unit(double value, const char* unit) {
 }  // namespace
 
 Summary summary(Module& model, const std::function<void()>& run) {
+  FARRO_CHECK(run, ValueError, "summary: run must be callable, got an empty function");
   const std::vector<Module*> modules = model.modules();
   std::vector<SummaryRow> own(modules.size());
   std::map<const Module*, SummaryRow*> by_module;
