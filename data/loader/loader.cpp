@@ -1,6 +1,7 @@
 #include <farro/data/loader/loader.h>
 
 #include <farro/core/random/generator.h>
+#include <farro/core/util/checked.h>
 #include <farro/data/loader/detail/pipeline.h>
 
 #include <chrono>
@@ -58,7 +59,7 @@ std::shared_ptr<const std::vector<int64_t>> DataLoader::order_of(int64_t epoch) 
 
 Batch DataLoader::make(int64_t epoch, int64_t number) {
   const auto order = order_of(epoch);
-  const int64_t first = number * options_.batch_size, last = std::min(samples_, first + options_.batch_size);
+  const int64_t first = number * options_.batch_size, last = first + std::min(samples_ - first, options_.batch_size);
   Batch batch;
   for (int64_t i = first; i < last; ++i) {
     const int64_t at = (i * options_.world_size + options_.rank) % dataset_.size();
@@ -77,6 +78,7 @@ Batch DataLoader::make(int64_t epoch, int64_t number) {
 
 bool DataLoader::next(Batch& batch) {
   if (position_ >= batches_) {
+    check_epoch("next", epoch_ + 1);
     ++epoch_;
     position_ = 0;
     return false;
@@ -93,6 +95,14 @@ bool DataLoader::next(Batch& batch) {
   return true;
 }
 
+// Batches are counted through all epochs.
+void DataLoader::check_epoch(const char* function, int64_t epoch) const {
+  FARRO_CHECK(epoch >= 0, ValueError, function, ": epoch must be at least 0, got ", epoch);
+  FARRO_CHECK(((Checked(epoch) + 1) * std::max<int64_t>(batches_, 1)).ok(), ValueError, function,
+              ": the batches up to the end of the epoch must be fewer than 2^63, got epoch ", epoch, " of ", batches_,
+              " batches");
+}
+
 void DataLoader::seek(int64_t epoch, int64_t position) {
   pipeline_.reset();
   epoch_ = epoch;
@@ -100,7 +110,7 @@ void DataLoader::seek(int64_t epoch, int64_t position) {
 }
 
 void DataLoader::start_epoch(int64_t epoch) {
-  FARRO_CHECK(epoch >= 0, ValueError, "start_epoch: epoch must be at least 0, got ", epoch);
+  check_epoch("start_epoch", epoch);
   if (epoch != epoch_ || position_ != 0) seek(epoch, 0);
 }
 
@@ -126,6 +136,7 @@ void DataLoader::load_state_dict(const nn::StateDict& state) {
   FARRO_CHECK(epoch >= 0 && position >= 0 && position <= batches_, ValueError,
               "load_state_dict: epoch must be at least 0 and position at most ", batches_, ", got ", epoch, " and ",
               position);
+  check_epoch("load_state_dict", epoch);
   seek(epoch, position);
 }
 

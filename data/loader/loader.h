@@ -55,7 +55,8 @@ class DataLoader {
   // The next batch. At the end of an epoch false, once, and the loader stands at the start of the next. What a dataset
   // or transform threw on a worker is thrown here, each time that batch is asked for.
   bool next(Batch& batch);
-  // Stands at the start of an epoch, e.g. after leaving one early.
+  // Stands at the start of an epoch, e.g. after leaving one early. ValueError where (epoch + 1) * batches() is not below
+  // 2^63.
   void start_epoch(int64_t epoch);
 
   // A loop over the rest of the epoch.
@@ -93,6 +94,7 @@ class DataLoader {
   class Pipeline;
   Batch make(int64_t epoch, int64_t number);
   std::shared_ptr<const std::vector<int64_t>> order_of(int64_t epoch);
+  void check_epoch(const char* function, int64_t epoch) const;
   void seek(int64_t epoch, int64_t position);
 
   const Dataset& dataset_;

@@ -162,6 +162,8 @@ void TrainingState::load(const Checkpoint& checkpoint) {
     schedule.load_state_dict(all.below(kSchedule));
     loader.load_state_dict(all.below(kLoader));
     step = run.integer("step");
+    FARRO_CHECK(step >= 0 && step < int64_t{1} << 62, ValueError, "load_state_dict: ", kRun,
+                ".step must be at least 0 and below 2^62, got ", step);
     default_generator().set_state({.seed = static_cast<uint64_t>(run.integer("random.seed")),
                                    .stream = static_cast<uint64_t>(run.integer("random.stream")),
                                    .offset = static_cast<uint64_t>(run.integer("random.offset"))});

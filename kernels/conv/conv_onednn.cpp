@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <unordered_map>
 #include <vector>
 
@@ -219,7 +220,11 @@ template <class Fn>
 void with_typed_errors(Fn&& fn) {
   try {
     fn();
+  } catch (const std::bad_alloc&) {
+    fail<OutOfMemoryError>("conv: out of memory for the convolution's scratch");
   } catch (const dnnl::error& error) {
+    FARRO_CHECK(error.status != dnnl_out_of_memory, OutOfMemoryError, "conv: out of memory in oneDNN (", error.message,
+                ")");
     fail<BackendError>("conv: oneDNN must run the convolution, got status ", static_cast<int>(error.status), " (",
                        error.message, ")");
   }

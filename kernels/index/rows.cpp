@@ -98,7 +98,7 @@ void Accumulator::finish() const {
 void add_rows(const Accumulator& sum, const Tensor& values, const RowMap& rows) {
   sum.visit([&](auto tag) {
     using T = typename decltype(tag)::type;
-    update_rows(sum.tensor().data<T>(), values.data<T>(), rows, [](T& place, T value) { place += value; });
+    update_rows(sum.tensor().data<T>(), values.data<T>(), rows, [](T& place, T value) { place = wrapped_sum(place, value); });
   });
 }
 

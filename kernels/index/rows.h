@@ -26,6 +26,15 @@ void take_rows(const Tensor& out, const Tensor& input, const RowMap& rows);
 // wins.
 void put_rows(const Tensor& target, const Tensor& values, const RowMap& rows);
 
+// a + b; integers wrap around, as in add().
+template <class T>
+inline T wrapped_sum(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  else
+    return a + b;
+}
+
 // A tensor to add to, in the type sums are made in: f32 for the half types, i64 for integers and bool.
 class Accumulator {
  public:

@@ -81,6 +81,8 @@ Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<int64_t> mil
               schedules.size());
   FARRO_CHECK(std::is_sorted(milestones.begin(), milestones.end()), ValueError,
               "sequential_lr: milestones must ascend");
+  FARRO_CHECK(milestones.empty() || milestones[0] >= 0, ValueError, "sequential_lr: milestones must not be negative, got ",
+              milestones[0]);
   return [schedules = std::move(schedules), milestones = std::move(milestones)](int64_t step, double base) {
     const auto i =
         static_cast<size_t>(std::upper_bound(milestones.begin(), milestones.end(), step) - milestones.begin());
@@ -127,6 +129,8 @@ StateDict Scheduler::state_dict() const {
 
 void Scheduler::load_state_dict(const StateDict& state) {
   const int64_t step = state.integer("step");
+  FARRO_CHECK(step >= 0 && step < int64_t{1} << 62, ValueError,
+              "load_state_dict: step must be at least 0 and below 2^62, got ", step);
   std::vector<double> base_lrs = state.at("base_lrs").to_vector<double>();
   FARRO_CHECK(base_lrs.size() == base_lrs_.size(), ValueError, "load_state_dict: base_lrs must hold ", base_lrs_.size(),
               " numbers, one for each group, got ", base_lrs.size());
