@@ -175,8 +175,10 @@ std::vector<Optimizer::Group> Optimizer::read_states(const StateDict& state) con
     for (size_t i = 0; i < group.params.size(); ++i, ++number) {
       const Tensor* steps = state.find(str("state.", number, ".step"));
       group.steps[i] = steps ? state.integer(str("state.", number, ".step")) : 0;
-      FARRO_CHECK(!steps || (group.steps[i] >= 1 && group.steps[i] < int64_t{1} << 62), ValueError,
-                  "load_state_dict: state.", number, ".step must be at least 1 and below 2^62, got ", group.steps[i]);
+      FARRO_CHECK(!steps || group.steps[i] >= 1, ValueError, "load_state_dict: state.", number,
+                  ".step must be at least 1, got ", group.steps[i]);
+      FARRO_CHECK(group.steps[i] < int64_t{1} << 62, ValueError, "load_state_dict: state.", number,
+                  ".step must be below 2^62, got ", group.steps[i]);
       for (size_t k = 0; k < state_names_.size(); ++k) {
         const std::string key = str("state.", number, ".", state_names_[k]);
         const Tensor* found = state.find(key);

@@ -2,6 +2,8 @@
 
 #include "guarded.h"
 
+#include <farro/core/dtype/visit.h>
+
 #include <cmath>
 #include <limits>
 
@@ -28,9 +30,9 @@ constexpr double kReals[] = {0,
 constexpr DType kDTypes[] = {DType::f32, DType::f64,  DType::f16, DType::bf16,
                              DType::i64, DType::i32, DType::u8,  DType::boolean};
 
-template <class T>
-const T& one_of(Draw& d, std::span<const T> values) {
-  return values[static_cast<size_t>(d.below(static_cast<int64_t>(values.size())))];
+template <class T, size_t N>
+const T& one_of(Draw& d, const T (&values)[N]) {
+  return values[d.below(N)];
 }
 
 // Bits of any value; what a bool holds is 0 or 1.
@@ -44,9 +46,9 @@ void fill(Draw& d, void* data, int64_t elements, DType dtype) {
       if constexpr (std::is_same_v<T, bool>) {
         to[i] = small > 0;
       } else if constexpr (std::is_integral_v<T>) {
-        to[i] = static_cast<T>(wild && d.chance(0.1) ? one_of(d, std::span(kIntegers)) : small);
+        to[i] = static_cast<T>(wild && d.chance(0.1) ? one_of(d, kIntegers) : small);
       } else {
-        to[i] = T(static_cast<float>(wild && d.chance(0.1) ? one_of(d, std::span(kReals)) : double(small) + 0.25));
+        to[i] = T(static_cast<float>(wild && d.chance(0.1) ? one_of(d, kReals) : double(small) + 0.25));
       }
     }
   });
@@ -60,23 +62,23 @@ Draw::Draw(uint64_t seed) : random_(seed) {
   const int64_t rank = chance(0.15) ? below(9) : 1 + below(5);
   for (int64_t i = 0; i < rank; ++i) common_.push_back(chance(0.5) ? 3 : 1 + below(4));
   if (chance(0.05) && rank > 0) common_[static_cast<int>(below(rank))] = 0;
-  common_dtype_ = chance(0.7) ? DType::f32 : one_of(*this, std::span(kDTypes));
+  common_dtype_ = chance(0.7) ? DType::f32 : one_of(*this, kDTypes);
 }
 
 int64_t Draw::integer() {
-  const int64_t value = hostile() ? one_of(*this, std::span(kIntegers)) : chance(0.8) ? 1 + below(3) : below(7) - 2;
+  const int64_t value = hostile() ? one_of(*this, kIntegers) : chance(0.8) ? 1 + below(3) : below(7) - 2;
   note(str(value));
   return value;
 }
 
 double Draw::real() {
-  const double value = hostile() ? one_of(*this, std::span(kReals)) : 0.25 * static_cast<double>(below(5));
+  const double value = hostile() ? one_of(*this, kReals) : 0.25 * static_cast<double>(below(5));
   note(str(value));
   return value;
 }
 
 DType Draw::dtype() {
-  const DType value = chance(0.8) ? common_dtype_ : one_of(*this, std::span(kDTypes));
+  const DType value = chance(0.8) ? common_dtype_ : one_of(*this, kDTypes);
   return value;
 }
 
@@ -85,7 +87,7 @@ Dims Draw::dims() {
   const int64_t count = hostile() ? below(9) : chance(0.4) ? 0 : chance(0.5) ? 1 : spatial;
   Dims out;
   for (int64_t i = 0; i < count; ++i)
-    out.push_back(hostile() ? one_of(*this, std::span(kIntegers)) : chance(0.8) ? 1 + below(2) : below(5) - 1);
+    out.push_back(hostile() ? one_of(*this, kIntegers) : chance(0.8) ? 1 + below(2) : below(5) - 1);
   note(str(out));
   return out;
 }
@@ -102,7 +104,7 @@ Shape Draw::shape() {
   if (hostile()) {
     sizes = {};
     for (int64_t i = 0, rank = below(9); i < rank; ++i)
-      sizes.push_back(hostile() ? one_of(*this, std::span(kIntegers)) : below(3));
+      sizes.push_back(hostile() ? one_of(*this, kIntegers) : below(3));
   }
   return sizes;
 }
@@ -162,6 +164,10 @@ Tensor Draw::tensor(const Shape& sizes, DType dtype) {
   } else {
     out = fresh(common_, dtype);
   }
+  if (out.dim() == 0) {
+    given_scalar_ = true;
+    if (given_meta_) out = fresh({1}, dtype);
+  }
   if (is_floating(out.dtype()) && chance(0.3)) out.set_requires_grad();
   return out;
 }
@@ -177,8 +183,9 @@ Tensor Draw::tensor() {
     note("the same again");
     return out;
   }
-  if (hostile() && chance(0.1)) {
+  if (hostile() && chance(0.1) && !given_scalar_) {
     out = empty(common_, {.dtype = dtype(), .device = Device::meta()});
+    given_meta_ = true;
   } else {
     out = tensor(shape(), dtype());
   }

@@ -46,6 +46,7 @@ class Draw {
   Shape common_;  // what most tensors of the call look like
   DType common_dtype_;
   std::string text_;
+  bool given_meta_ = false, given_scalar_ = false;  // not both: a 0-dim CPU tensor counts as a number beside any device
 };
 
 template <class T>

@@ -20,6 +20,29 @@ using detail::make;
     return Tensor(__VA_ARGS__);           \
   })
 
+// What makes the rest of a call fit to what was drawn: floating, a kernel of `k` in the last dimension whose channels are
+// numbers or (negative) dimensions of x, and so on.
+Tensor real(T x, bool wide) { return x.to(wide ? DType::f64 : DType::f32); }
+Tensor kernel(T x, I out, I in, I k, bool wide) {
+  const I spatial = -std::min(out, in) - 1;
+  Shape sizes{out < 0 ? x.size(out) : out, in < 0 ? x.size(in) : in};
+  for (I i = 1; i < spatial; ++i) sizes.push_back(2);
+  sizes.push_back(std::clamp<I>(k, 1, 9));
+  return ones(sizes, {.dtype = wide ? DType::f64 : DType::f32}).set_requires_grad();
+}
+Tensor ones_of(T x, I dim) { return ones({x.size(dim)}, {.dtype = x.dtype()}); }
+std::vector<Tensor> like(TensorList drawn, TensorList params) {
+  std::vector<Tensor> out(drawn.begin(), drawn.end());
+  out.resize(std::min(out.size(), params.size()));
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (i < out.size() && out[i].defined() && out[i].sizes() == params[i].sizes() && out[i].dtype() == params[i].dtype())
+      continue;
+    const Tensor made = ones_like(params[i].detach());
+    i < out.size() ? out[i] = made : (out.push_back(made), made);
+  }
+  return out;
+}
+
 void pointwise(std::vector<Function>& out) {
   const Function functions[] = {
       FN(relu), FN(leaky_relu), FN(farro::tanh), FN(sigmoid), FN(silu), FN(gelu), FN(relu_backward),
@@ -88,14 +111,32 @@ void layers(std::vector<Function>& out) {
       AS("self attention", (T q, const AttentionOptions& o), scaled_dot_product_attention(q, q, q, o)),
       AS("square matmul", (T a), matmul(a, a.transpose(-1, -2))),
       AS("layer_norm last", (T x, double eps), layer_norm(x, {x.size(-1)}, Tensor(), Tensor(), eps)),
-      AS("conv1d fitting", (T x, I k, bool f64, const ConvOptions& o),
-         conv1d(x.to(f64 ? DType::f64 : DType::f32), ones({2, x.size(-2), std::clamp<I>(k, 1, 9)}).to(f64 ? DType::f64 : DType::f32), {}, o)),
-      AS("conv2d fitting", (T x, I k, bool f64, const ConvOptions& o),
-         conv2d(x.to(f64 ? DType::f64 : DType::f32), ones({2, x.size(-3), std::clamp<I>(k, 1, 9), 2}).to(f64 ? DType::f64 : DType::f32), {}, o)),
-      AS("conv_transpose1d fitting", (T x, I k, bool f64, const ConvTransposeOptions& o),
-         conv_transpose1d(x.to(f64 ? DType::f64 : DType::f32), ones({x.size(-2), 2, std::clamp<I>(k, 1, 9)}).to(f64 ? DType::f64 : DType::f32), {}, o)),
-      AS("conv_transpose2d fitting", (T x, I k, bool f64, const ConvTransposeOptions& o),
-         conv_transpose2d(x.to(f64 ? DType::f64 : DType::f32), ones({x.size(-3), 2, std::clamp<I>(k, 1, 9), 2}).to(f64 ? DType::f64 : DType::f32), {}, o)),
+      AS("conv1d fitting", (T x, I k, bool wide, const ConvOptions& o), conv1d(real(x, wide), kernel(x, 2, -2, k, wide), {}, o)),
+      AS("conv2d fitting", (T x, I k, bool wide, const ConvOptions& o), conv2d(real(x, wide), kernel(x, 2, -3, k, wide), {}, o)),
+      AS("conv3d fitting", (T x, I k, bool wide, const ConvOptions& o), conv3d(real(x, wide), kernel(x, 2, -4, k, wide), {}, o)),
+      AS("conv_transpose1d fitting", (T x, I k, bool wide, const ConvTransposeOptions& o),
+         conv_transpose1d(real(x, wide), kernel(x, -2, 2, k, wide), {}, o)),
+      AS("conv_transpose2d fitting", (T x, I k, bool wide, const ConvTransposeOptions& o),
+         conv_transpose2d(real(x, wide), kernel(x, -3, 2, k, wide), {}, o)),
+      AS("conv_transpose3d fitting", (T x, I k, bool wide, const ConvTransposeOptions& o),
+         conv_transpose3d(real(x, wide), kernel(x, -4, 2, k, wide), {}, o)),
+      AS("conv_backward_data fitting", (T g, I k, bool wide, S s, const ConvOptions& o),
+         conv_backward_data(real(g, wide), kernel(g, 1 - g.dim(), 2, k, wide), s, o)),
+      AS("conv_backward_filter fitting", (T g, T x, I k, bool b, const ConvOptions& o),
+         conv_backward_filter(real(g, b), real(x, b), kernel(x, g.size(1), 1 - g.dim(), k, b).sizes(), b, o)),
+      AS("batch_norm fitting", (T x, bool training, double momentum, double eps),
+         batch_norm(x, ones_of(x, 1), ones_of(x, 1), ones_of(x, 1), ones_of(x, 1), training, momentum, eps)),
+      AS("nll_loss fitting", (T x, const NllLossOptions& o), nll_loss(x, argsort(x, 1).select(1, 0), o)),
+      AS("cross_entropy fitting", (T x, const CrossEntropyOptions& o), cross_entropy(x, argsort(x, 1).select(1, 0), o)),
+      make("sgd_step_ fitting", +[](TensorList p, TensorList g, const SgdStepOptions& o) {
+        const no_grad guard;
+        sgd_step_(p, like(g, p), o.momentum == 0 ? std::vector<Tensor>{} : like({}, p), o);
+      }),
+      make("adam_step_ fitting", +[](TensorList p, TensorList g, bool amsgrad, const AdamStepOptions& o) {
+        const no_grad guard;
+        adam_step_(p, like(g, p), like({}, p), like({}, p), amsgrad ? like({}, p) : std::vector<Tensor>{}, o);
+      }),
+      AS("index_add fitting", (T a, I d, T b), index_add(a, d, arange(b.size(d)), b)),
       AS("embedding fitting", (T w, S s, I bound), embedding(w, randint(0, bound, s))),
       AS("gather fitting", (T a, I d, bool descending), gather(a, d, argsort(a, d, descending))),
       AS("scatter_add fitting", (T a, I d, T src), scatter_add(a, d, argsort(src, d), src)),

@@ -48,8 +48,10 @@ void say(const char* what) {
   (void)!write(2, current_call, std::strlen(current_call));
   (void)!write(2, "\n", 1);
 }
+const std::string* current_arguments = nullptr;
 void on_signal(int signal) {
   say("hostile: a signal in ");
+  if (current_arguments) (void)!write(2, current_arguments->data(), current_arguments->size());
   std::signal(signal, SIG_DFL);
   std::raise(signal);
 }
@@ -107,6 +109,7 @@ struct Outcome {
 
 void call_once(const Function& function, uint64_t seed, Outcome& outcome) {
   Draw draw(seed);
+  current_arguments = &draw.text();
   try {
     const std::vector<Tensor> out = function.call(draw);
     std::vector<Tensor> recorded, gradients;
@@ -128,6 +131,7 @@ void call_once(const Function& function, uint64_t seed, Outcome& outcome) {
   }
   for (const Tensor& tensor : draw.given)  // create_graph leaves a cycle through the gradient
     if (tensor.defined()) Tensor(tensor).set_grad({});
+  current_arguments = nullptr;
 }
 
 Outcome call_often(const Function& function, int64_t calls) {
@@ -154,7 +158,9 @@ TEST_P(Calls, SucceedOrThrowATypedError) {
     std::printf("%s: %lld succeeded, %lld refused\n", all_functions()[GetParam()].name.c_str(),
                 static_cast<long long>(outcome.succeeded), static_cast<long long>(outcome.refused));
   // Else the arguments never get past the first check.
-  if (!testing::Test::HasFailure() && !std::getenv("FARRO_HOSTILE_CALLS")) EXPECT_GT(outcome.succeeded, 0);
+  if (!testing::Test::HasFailure() && !std::getenv("FARRO_HOSTILE_CALLS")) {
+    EXPECT_GT(outcome.succeeded, 0);
+  }
 }
 
 std::string test_name(const testing::TestParamInfo<size_t>& info) {
