@@ -101,6 +101,11 @@ Shape Draw::shape() {
     sizes = {};
     for (int64_t i = 0, rank = below(4); i < rank; ++i) sizes.push_back(1 + below(4));
   }
+  if (chance(0.03) && sizes.size() > 1) {  // nothing, in 2^40 rows
+    const int at = static_cast<int>(below(sizes.size() - 1));
+    sizes[at] = chance(0.5) ? 0 : int64_t{1} << 40;
+    sizes[at + 1] = sizes[at] ? 0 : int64_t{1} << 40;
+  }
   if (hostile()) {
     sizes = {};
     for (int64_t i = 0, rank = below(9); i < rank; ++i)

@@ -110,7 +110,7 @@ void layers(std::vector<Function>& out) {
       // Shapes that fit, which drawn ones seldom do.
       AS("self attention", (T q, const AttentionOptions& o), scaled_dot_product_attention(q, q, q, o)),
       AS("square matmul", (T a), matmul(a, a.transpose(-1, -2))),
-      AS("layer_norm last", (T x, double eps), layer_norm(x, {x.size(-1)}, Tensor(), Tensor(), eps)),
+      AS("layer_norm fitting", (T x, double eps), layer_norm(x, {x.size(-1)}, Tensor(), Tensor(), eps)),
       AS("conv1d fitting", (T x, I k, bool wide, const ConvOptions& o), conv1d(real(x, wide), kernel(x, 2, -2, k, wide), {}, o)),
       AS("conv2d fitting", (T x, I k, bool wide, const ConvOptions& o), conv2d(real(x, wide), kernel(x, 2, -3, k, wide), {}, o)),
       AS("conv3d fitting", (T x, I k, bool wide, const ConvOptions& o), conv3d(real(x, wide), kernel(x, 2, -4, k, wide), {}, o)),
@@ -120,8 +120,12 @@ void layers(std::vector<Function>& out) {
          conv_transpose2d(real(x, wide), kernel(x, -3, 2, k, wide), {}, o)),
       AS("conv_transpose3d fitting", (T x, I k, bool wide, const ConvTransposeOptions& o),
          conv_transpose3d(real(x, wide), kernel(x, -4, 2, k, wide), {}, o)),
-      AS("conv_backward_data fitting", (T g, I k, bool wide, S s, const ConvOptions& o),
-         conv_backward_data(real(g, wide), kernel(g, 1 - g.dim(), 2, k, wide), s, o)),
+      make("conv_backward_data fitting", +[](T g, I k, bool wide, const ConvOptions& o) {
+        const Tensor w = kernel(g, 1 - g.dim(), 2, k, wide);
+        Shape sizes{g.size(0), 2};
+        for (int i = 2; i < g.dim(); ++i) sizes.push_back(g.size(i) + w.size(i) - 1);
+        return conv_backward_data(real(g, wide), w, sizes, o);
+      }),
       AS("conv_backward_filter fitting", (T g, T x, I k, bool b, const ConvOptions& o),
          conv_backward_filter(real(g, b), real(x, b), kernel(x, g.size(1), 1 - g.dim(), k, b).sizes(), b, o)),
       AS("batch_norm fitting", (T x, bool training, double momentum, double eps),

@@ -21,13 +21,13 @@
 #define FARRO_HOSTILE_ASAN 1
 // Address space cannot be limited there; the allocator refuses what would not fit instead.
 extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1:max_allocation_size_mb=512"; }
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1:max_allocation_size_mb=256"; }
 #endif
 
 namespace farro::hostile {
 namespace {
 
-constexpr size_t kExtraMemory = size_t{512} << 20;
+constexpr size_t kExtraMemory = size_t{256} << 20;
 constexpr int64_t kLongestCall = 10;  // seconds
 
 int64_t number_of(const char* variable, int64_t fallback) {
@@ -157,7 +157,10 @@ TEST_P(Calls, SucceedOrThrowATypedError) {
   if (std::getenv("FARRO_HOSTILE_VERBOSE"))
     std::printf("%s: %lld succeeded, %lld refused\n", all_functions()[GetParam()].name.c_str(),
                 static_cast<long long>(outcome.succeeded), static_cast<long long>(outcome.refused));
-  // Else the arguments never get past the first check.
+  // Where many arguments must fit each other, drawn ones never do: "<function> fitting" stands in.
+  const std::string fitting = all_functions()[GetParam()].name + " fitting";
+  for (const Function& function : all_functions())
+    if (function.name == fitting) return;
   if (!testing::Test::HasFailure() && !std::getenv("FARRO_HOSTILE_CALLS")) {
     EXPECT_GT(outcome.succeeded, 0);
   }

@@ -5,6 +5,7 @@
 #include <farro/kernels/index/join.h>
 #include <farro/kernels/index/one_hot.h>
 #include <farro/kernels/index/rearrange.h>
+#include <farro/kernels/index/sort.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pool/pool.h>
 #include <farro/kernels/pool/pool.op.h>
@@ -207,6 +208,12 @@ TEST(IndexLimits, SizesThatAddUpTooFar) {
   EXPECT_THROW(one_hot(tensor(std::vector<int64_t>{1}), kMost), Error);
   EXPECT_EQ(roll(tensor(std::vector<int64_t>{1, 2, 3}), {INT64_MIN}).to_vector<int64_t>(),
             (std::vector<int64_t>{3, 1, 2}));  // -2^63 is 1 modulo 3
+}
+
+TEST(IndexLimits, ManyLinesOfNothingAreNoWork) {
+  const Tensor nothing = empty({int64_t{1} << 40, 0});
+  EXPECT_EQ(sort(nothing, 1).first.sizes(), nothing.sizes());
+  EXPECT_EQ(argsort(nothing, -1).numel(), 0);
 }
 
 TEST(IndexLimits, IntegerSumsWrap) {
