@@ -11,6 +11,7 @@
 #include <farro/kernels/pool/pool.op.h>
 #include <farro/kernels/pool/pool_windows.h>
 #include <farro/kernels/random/random.h>
+#include <farro/kernels/reduce/scan.h>
 
 #include <gmock/gmock.h>
 
@@ -214,6 +215,8 @@ TEST(IndexLimits, ManyLinesOfNothingAreNoWork) {
   const Tensor nothing = empty({int64_t{1} << 40, 0});
   EXPECT_EQ(sort(nothing, 1).first.sizes(), nothing.sizes());
   EXPECT_EQ(argsort(nothing, -1).numel(), 0);
+  EXPECT_EQ(cumsum(nothing, 1).sizes(), nothing.sizes());
+  EXPECT_EQ(prod_others(nothing, 1).sizes(), nothing.sizes());
 }
 
 TEST(IndexLimits, IntegerSumsWrap) {
