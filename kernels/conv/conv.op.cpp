@@ -236,8 +236,11 @@ Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Ten
     const Checked size = WindowAxis{x.size(i + 2),     weight.size(i + 2),    params.stride[i],
                                     params.padding[i], params.padding_end[i], params.dilation[i]}
                              .transposed(extra[i]);
-    FARRO_CHECK(size.at_least(1), ShapeError, op, ": result must have at least one element in dimension ", i + 2,
-                " and fewer than 2^63, got ", size, " (x: ", x, ", weight: ", weight, ")");
+    FARRO_CHECK(size.ok(), ShapeError, op, ": result must have fewer than 2^63 elements in dimension ", i + 2,
+                " (x: ", x, ", weight: ", weight, ", padding: ", params.padding, ", stride: ", params.stride,
+                ", dilation: ", params.dilation, ")");
+    FARRO_CHECK(size.value() >= 1, ShapeError, op, ": result must have at least one element in dimension ", i + 2,
+                ", got ", size, " (x: ", x, ", weight: ", weight, ")");
     sizes.push_back(size.value());
     // Of the extra elements those that make up whole strides would be windows of the convolution: no x is theirs.
     params.padding_end[i] -= extra[i] / params.stride[i] * params.stride[i];

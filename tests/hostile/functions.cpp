@@ -141,7 +141,13 @@ void layers(std::vector<Function>& out) {
         adam_step_(p, like(g, p), like({}, p), like({}, p), amsgrad ? like({}, p) : std::vector<Tensor>{}, o);
       }),
       AS("index_add fitting", (T a, I d, T b), index_add(a, d, arange(b.size(d)), b)),
-      AS("embedding fitting", (T w, S s, I bound), embedding(w, randint(0, bound, s))),
+      AS("embedding fitting", (T w, S s), embedding(w, randint(0, w.size(0), s))),
+      AS("rms_norm fitting", (T x, double eps), rms_norm(x, {x.size(-1)}, ones_of(x, -1), eps)),
+      make("max_pool twice", +[](T x, I k, bool wide) {
+        const Tensor leaf = real(x, wide).detach().set_requires_grad();
+        const Tensor pooled = max_pool1d(leaf, {.kernel_size = {k}});
+        return grad((pooled * pooled).sum(), leaf, {.create_graph = true});
+      }),
       AS("gather fitting", (T a, I d, bool descending), gather(a, d, argsort(a, d, descending))),
       AS("scatter_add fitting", (T a, I d, T src), scatter_add(a, d, argsort(src, d), src)),
   };
