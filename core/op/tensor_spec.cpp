@@ -10,8 +10,8 @@ namespace {
   Strides strides;
   int64_t numel = 1;
   if (spec.strided || spec.channels_last) [[unlikely]] {
-    strides = spec.strided ? spec.strides : channels_last_strides(spec.sizes);
     numel = checked_numel(op, spec.sizes);
+    strides = spec.strided ? spec.strides : channels_last_strides(spec.sizes);
   } else {
     // checked_numel and contiguous_strides in one pass: this runs on every op.
     strides = Dims::filled(rank, 1);

@@ -125,11 +125,10 @@ int overlapping_dim(const Shape& sizes, const Strides& strides) noexcept {
 }
 
 int64_t reach(const Shape& sizes, const Strides& strides) noexcept {
+  for (int64_t size : sizes)
+    if (size == 0) return 0;
   int64_t end = 1;
-  for (int i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] == 0) return 0;
-    end += (sizes[i] - 1) * strides[i];
-  }
+  for (int i = 0; i < sizes.size(); ++i) end += (sizes[i] - 1) * strides[i];
   return end;
 }
 
@@ -138,14 +137,14 @@ int64_t checked_reach(const char* op, const Shape& sizes, const Strides& strides
               strides, " for sizes ", sizes);
   for (int64_t stride : strides)
     FARRO_CHECK(stride >= 0, ValueError, op, ": strides must not be negative, got ", strides);
-  if (checked_numel(op, sizes) == 0) return 0;
+  const bool none = checked_numel(op, sizes) == 0;  // its strides are still multiplied with, by views of it
   int64_t end = 1;
   for (int i = 0; i < sizes.size(); ++i) {
     int64_t span = 0;
-    FARRO_CHECK(!__builtin_mul_overflow(sizes[i] - 1, strides[i], &span) && !__builtin_add_overflow(end, span, &end),
+    FARRO_CHECK(!__builtin_mul_overflow(std::max<int64_t>(sizes[i] - 1, 0), strides[i], &span) && !__builtin_add_overflow(end, span, &end),
                 ShapeError, op, ": sizes and strides must stay below 2^63 elements, got ", sizes, " and ", strides);
   }
-  return end;
+  return none ? 0 : end;
 }
 
 int normalize_dim(const char* op, int64_t dim, int rank) {

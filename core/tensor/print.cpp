@@ -87,7 +87,7 @@ std::vector<std::string> cells_of(const Tensor& tensor, const PrintOptions& opti
 Tensor summary(Tensor tensor, int64_t edge) {
   for (int d = 0; d < tensor.dim(); ++d) {
     const int64_t size = tensor.sizes()[d];
-    if (size <= 2 * edge) continue;
+    if (size - edge <= edge) continue;
     Shape sizes = tensor.sizes();
     sizes[d] = 2 * edge;
     const Tensor ends = empty(sizes, {.dtype = tensor.dtype(), .device = tensor.device()});

@@ -1,6 +1,7 @@
 #include <farro/data/loader/loader.h>
 
 #include <farro/core/random/generator.h>
+#include <farro/core/util/checked.h>
 #include <farro/data/loader/detail/pipeline.h>
 
 #include <algorithm>
@@ -68,7 +69,7 @@ std::shared_ptr<const std::vector<int64_t>> DataLoader::order_of(int64_t epoch) 
 
 Batch DataLoader::make(int64_t epoch, int64_t number) {
   const auto order = order_of(epoch);
-  const int64_t first = number * options_.batch_size, last = std::min(samples_, first + options_.batch_size);
+  const int64_t first = number * options_.batch_size, last = first + std::min(samples_ - first, options_.batch_size);
   Batch batch;
   for (int64_t i = first; i < last; ++i) {
     const int64_t at = (i * options_.world_size + options_.rank) % dataset_.size();
@@ -104,10 +105,12 @@ bool DataLoader::next(Batch& batch) {
   return true;
 }
 
-// Batches are counted through all epochs in 64 bits; workers may be an epoch ahead.
-void DataLoader::check_epoch(const char* op, int64_t epoch) const {
-  const int64_t most = INT64_MAX / std::max<int64_t>(batches_, 1) - 2;
-  FARRO_CHECK(epoch >= 0 && epoch <= most, ValueError, op, ": epoch must be in [0, ", most, "], got ", epoch);
+// Batches are counted through all epochs.
+void DataLoader::check_epoch(const char* function, int64_t epoch) const {
+  FARRO_CHECK(epoch >= 0, ValueError, function, ": epoch must be at least 0, got ", epoch);
+  FARRO_CHECK(((Checked(epoch) + 1) * std::max<int64_t>(batches_, 1)).ok(), ValueError, function,
+              ": the batches up to the end of the epoch must be fewer than 2^63, got epoch ", epoch, " of ", batches_,
+              " batches");
 }
 
 void DataLoader::seek(int64_t epoch, int64_t position) {

@@ -57,8 +57,8 @@ class DataLoader {
   // or transform threw on a worker is thrown here, each time that batch is asked for. OutOfMemoryError where the system
   // has no room for the workers' threads; a call that threw has changed nothing.
   bool next(Batch& batch);
-  // Stands at the start of an epoch, e.g. after leaving one early. ValueError where batches counted through all epochs
-  // would leave 63 bits.
+  // Stands at the start of an epoch, e.g. after leaving one early. ValueError where (epoch + 1) * batches() is not below
+  // 2^63.
   void start_epoch(int64_t epoch);
 
   // A loop over the rest of the epoch.
@@ -96,8 +96,8 @@ class DataLoader {
   class Pipeline;
   Batch make(int64_t epoch, int64_t number);
   std::shared_ptr<const std::vector<int64_t>> order_of(int64_t epoch);
+  void check_epoch(const char* function, int64_t epoch) const;
   void seek(int64_t epoch, int64_t position);
-  void check_epoch(const char* op, int64_t epoch) const;
 
   const Dataset& dataset_;
   const LoaderOptions options_;

@@ -60,7 +60,8 @@ Transform normalize(std::vector<double> mean, std::vector<double> std) {
 }
 
 Transform random_crop(const RandomCropOptions& options) {
-  FARRO_CHECK(options.padding >= 0, ValueError, "random_crop: padding must be at least 0, got ", options.padding);
+  FARRO_CHECK(options.padding >= 0 && options.padding <= INT32_MAX, ValueError,
+              "random_crop: padding must be at least 0 and below 2^31, got ", options.padding);
   const Dims size = options.size.expand("random_crop: size", 2);
   return [size, padding = options.padding](const Tensor& batch, const BatchInfo& info) {
     check_images("random_crop", batch);

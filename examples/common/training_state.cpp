@@ -181,7 +181,8 @@ void TrainingState::load(const Checkpoint& checkpoint) {
     for (const auto& [name, tensor] : all)
       if (is_models(name)) weights.set(name, tensor);
     const int64_t made = run.integer("step");
-    FARRO_CHECK(made >= 0, ValueError, "run.step must be at least 0, got ", made);
+    FARRO_CHECK(made >= 0 && made < int64_t{1} << 62, ValueError, "load_state_dict: ", kRun,
+                ".step must be at least 0 and below 2^62, got ", made);
     const PhiloxState random{.seed = static_cast<uint64_t>(run.integer("random.seed")),
                              .stream = static_cast<uint64_t>(run.integer("random.stream")),
                              .offset = static_cast<uint64_t>(run.integer("random.offset"))};

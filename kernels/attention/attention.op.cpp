@@ -29,10 +29,10 @@ DType statistics_dtype(const Tensor& q) { return q.dtype() == DType::f64 ? DType
 // `products` of queries by keys; q, k and v count `inputs` times, out and lse `outputs` times.
 Cost cost_of(const Tensor& q, const Tensor& k, const Tensor& v, double products, double inputs, double outputs) {
   const Shape& sizes = q.sizes();
-  const double queries = static_cast<double>(sizes[0] * sizes[1] * sizes[2]), keys = static_cast<double>(k.sizes()[2]);
-  const double out = queries * static_cast<double>(v.sizes()[3] * static_cast<int64_t>(item_size(q.dtype())));
+  const double queries = double(sizes[0]) * double(sizes[1]) * double(sizes[2]), keys = static_cast<double>(k.sizes()[2]);
+  const double out = queries * static_cast<double>(v.sizes()[3]) * static_cast<double>(item_size(q.dtype()));
   const double lse = queries * static_cast<double>(item_size(statistics_dtype(q)));
-  return {products * queries * keys * static_cast<double>(sizes[3] + v.sizes()[3]),
+  return {products * queries * keys * (static_cast<double>(sizes[3]) + static_cast<double>(v.sizes()[3])),
           inputs * static_cast<double>(q.nbytes() + k.nbytes() + v.nbytes()) + outputs * (out + lse)};
 }
 

@@ -33,17 +33,33 @@ void backward_filter_generic(Ctx&, const ConvBackwardFilter::Args& args, Outputs
                                       args.bias ? out[1].raw_data() : nullptr);
 }
 
-// Empty tensors are left to the plain loops, and so is an x whose end no window reaches by a stride or more, which
-// oneDNN takes for a mistake: the transpose of an output padding that is larger than the stride.
-// So are kernels of very many elements, whose products oneDNN adds in one running f32 sum.
-bool has_fast_form(DType dtype, const ConvShape& shape) {
-  constexpr int64_t kMaxTaps = 16384;
-  if (shape.taps() > kMaxTaps) return false;
-  for (int d = 0; d < 3; ++d) {
-    const int64_t reach = (shape.out[d] - 1) * shape.stride[d] + (shape.kernel[d] - 1) * shape.dilation[d] + 1;
-    if (shape.in[d] + shape.pad[d] - reach > shape.stride[d]) return false;
+// What oneDNN runs. Not empty tensors, nor an x whose end no window reaches by a stride or more, which it takes for a
+// mistake: the transpose of an output padding beyond the stride. And its generated code keeps sizes, and distances in
+// bytes within a window, in 32 bits, and does not look: beyond that it reads elsewhere.
+bool has_fast_form(DType dtype, const ConvShape& s) {
+  constexpr int64_t kMaxTaps = 16384;  // it keeps one running f32 sum over them
+  if (s.taps() > kMaxTaps) return false;
+  if (dtype == DType::f64 || s.batch == 0 || s.out_channels == 0 || s.in_channels == 0 || s.out_pixels() == 0)
+    return false;
+  constexpr int64_t kUnrolled = 32;  // outputs along a row that one block of code computes, at most
+  constexpr auto fits = [](Checked number) { return number.at_most(INT32_MAX); };
+  if (!fits(s.batch)) return false;
+  // Bytes from one position to the next along a dimension, channels-last.
+  Checked in_step = Checked(s.groups) * s.in_channels * 4, out_step = Checked(s.groups) * s.out_channels * 4;
+  for (int d = 2; d >= 0; --d) {
+    const int64_t rest = s.window(d).rest(s.out[d]);
+    if (rest >= s.stride[d]) return false;
+    if (s.in[d] > 1 || s.kernel[d] > 1 || s.out[d] > 1) {
+      const Checked strides = Checked(s.stride[d]) * (d == 2 ? kUnrolled : 1);
+      const Checked extent = s.window(d).extent();
+      if (!fits(Checked(s.in[d]) + s.pad[d]) || !fits(s.out[d]) || !fits(out_step * (d == 2 ? kUnrolled : 1)) ||
+          !fits(in_step * strides) || !fits(in_step * extent) || !fits(in_step * s.pad[d]) || !fits(in_step * -rest))
+        return false;
+    }
+    in_step = in_step * s.in[d];
+    out_step = out_step * s.out[d];
   }
-  return dtype != DType::f64 && shape.batch * shape.out_channels * shape.in_channels * shape.out_pixels() != 0;
+  return true;
 }
 
 // oneDNN sees dense f32 memory, channels-last: half precision is converted, which costs little beside the products and

@@ -94,6 +94,7 @@ ConvShape ConvBackwardData::shape(const Args& args) {
 TensorSpec ConvBackwardData::infer(const Args& args) {
   check_floating(info.name, "grad", args.grad);
   check_same_dtype(info.name, "weight", args.weight, "grad", args.grad);
+  checked_numel(info.name, args.x_sizes);
   check_grad(info.name, args.grad, shape(args));
   return activation_spec(args.x_sizes, args.grad);
 }
@@ -111,6 +112,7 @@ ConvShape ConvBackwardFilter::shape(const Args& args) {
 std::array<TensorSpec, 2> ConvBackwardFilter::infer(const Args& args) {
   check_floating(info.name, "grad", args.grad);
   check_same_dtype(info.name, "x", args.x, "grad", args.grad);
+  checked_numel(info.name, args.weight_sizes);
   check_grad(info.name, args.grad, shape(args));
   return {TensorSpec(args.weight_sizes, args.grad), TensorSpec({args.bias ? args.weight_sizes[0] : 0}, args.grad)};
 }
@@ -148,9 +150,11 @@ ConvParams resolve(const char* op, int rank, const Shape& weight, const ConvOpti
               options.padding);
   for (int i = 0; i < rank; ++i) {
     FARRO_CHECK(params.stride[i] == 1, ValueError, op, ": stride must be 1 with same_padding, got ", params.stride);
-    const int64_t total = params.dilation[i] * (weight[i + 2] - 1);
-    params.padding[i] = total / 2;
-    params.padding_end[i] = total - total / 2;
+    const Checked total = Checked(params.dilation[i]) * (Checked(weight[i + 2]) - 1);
+    FARRO_CHECK(total.ok(), ValueError, op, ": dilation must keep the kernel's extent below 2^63, got ",
+                params.dilation, " (weight: ", weight, ")");
+    params.padding[i] = total.value() / 2;
+    params.padding_end[i] = total.value() - total.value() / 2;
   }
   return params;
 }
@@ -201,7 +205,10 @@ Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Ten
               " (weight: ", weight, ")");
   FARRO_CHECK(x.size(1) == weight.size(0), ShapeError, op, ": x must have weight's ", weight.size(0), " channels, got ",
               x.size(1), " (x: ", x, ", weight: ", weight, ")");
-  const int64_t channels = weight.size(1) * params.groups;
+  const Checked all_channels = Checked(weight.size(1)) * params.groups;
+  FARRO_CHECK(all_channels.ok(), ShapeError, op, ": output channels must be below 2^63, got ", weight.size(1),
+              " x groups ", params.groups, " (weight: ", weight, ")");
+  const int64_t channels = all_channels.value();
   Shape sizes{x.size(0), channels};
   for (int i = 0; i < rank; ++i) {
     FARRO_CHECK(weight.size(i + 2) >= 1, ShapeError, op, ": weight's kernel sizes must be at least 1, got ", weight);
@@ -209,11 +216,15 @@ Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Ten
                 x);
     FARRO_CHECK(extra[i] < std::max(params.stride[i], params.dilation[i]), ValueError, op,
                 ": output_padding must be below stride or dilation, got ", extra);
-    const int64_t size = (x.size(i + 2) - 1) * params.stride[i] - 2 * params.padding[i] +
-                         params.dilation[i] * (weight.size(i + 2) - 1) + extra[i] + 1;
-    FARRO_CHECK(size >= 1, ShapeError, op, ": result must have at least one element in dimension ", i + 2, ", got ",
-                size, " (x: ", x, ", weight: ", weight, ")");
-    sizes.push_back(size);
+    const Checked size = WindowAxis{x.size(i + 2),     weight.size(i + 2),    params.stride[i],
+                                    params.padding[i], params.padding_end[i], params.dilation[i]}
+                             .transposed(extra[i]);
+    FARRO_CHECK(size.ok(), ShapeError, op, ": result must have fewer than 2^63 elements in dimension ", i + 2,
+                " (x: ", x, ", weight: ", weight, ", padding: ", params.padding, ", stride: ", params.stride,
+                ", dilation: ", params.dilation, ")");
+    FARRO_CHECK(size.value() >= 1, ShapeError, op, ": result must have at least one element in dimension ", i + 2,
+                ", got ", size, " (x: ", x, ", weight: ", weight, ")");
+    sizes.push_back(size.value());
     // Of the extra elements those that make up whole strides would be windows of the convolution: no x is theirs.
     params.padding_end[i] -= extra[i] / params.stride[i] * params.stride[i];
   }

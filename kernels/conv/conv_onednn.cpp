@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 
 namespace farro {
 
@@ -166,7 +167,11 @@ template <class Fn>
 void with_typed_errors(Fn&& fn) {
   try {
     fn();
+  } catch (const std::bad_alloc&) {
+    fail<OutOfMemoryError>("conv: out of memory for the convolution's scratch");
   } catch (const dnnl::error& error) {
+    FARRO_CHECK(error.status != dnnl_out_of_memory, OutOfMemoryError, "conv: out of memory in oneDNN (", error.message,
+                ")");
     fail<BackendError>("conv: oneDNN must run the convolution, got status ", static_cast<int>(error.status), " (",
                        error.message, ")");
   }

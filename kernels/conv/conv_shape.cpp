@@ -1,5 +1,7 @@
 #include <farro/kernels/conv/conv_shape.h>
 
+#include <algorithm>
+
 namespace farro {
 
 Shape ConvShape::out_sizes() const {
@@ -27,6 +29,19 @@ Dims expand_option(const char* op, const char* option, const Dims& values, int r
   return values.size() == rank ? values : Dims::filled(rank, values[0]);
 }
 
+void WindowAxis::refuse(const char* op, const char* window, int dim, const std::string& what) const {
+  FARRO_CHECK(padded().ok(), ShapeError, op, ": padded size must be below 2^63, got ", in, " + ", pad, " + ", pad_end,
+              " in dimension ", dim, " (", what, ")");
+  fail<ShapeError>(op, ": ", window, " must fit into the padded input, got extent ", extent(), " over ", padded(),
+                   " in dimension ", dim, " (", what, ")");
+}
+
+int64_t WindowAxis::count(bool ceil_mode) const noexcept {
+  const int64_t room = padded().value() - extent().value(), whole = room / stride + 1;
+  if (!ceil_mode || room % stride == 0) return whole;
+  return (Checked(whole) * stride).at_most(in + pad - 1) ? whole + 1 : whole;
+}
+
 ConvShape check_conv(const char* op, const Shape& x, const Shape& weight, const ConvParams& params) {
   ConvShape s;
   s.rank = x.size() - 2;
@@ -35,9 +50,9 @@ ConvShape check_conv(const char* op, const Shape& x, const Shape& weight, const 
   FARRO_CHECK(s.groups >= 1, ValueError, op, ": groups must be at least 1, got ", s.groups);
   FARRO_CHECK(weight[0] % s.groups == 0, ShapeError, op, ": weight's output channels must be divisible by groups (",
               s.groups, "), got ", weight[0], " (weight: ", weight, ")");
-  FARRO_CHECK(x[1] == weight[1] * s.groups, ShapeError, op, ": x must have ", weight[1] * s.groups,
-              " channels (weight's ", weight[1], " x groups ", s.groups, "), got ", x[1], " (x: ", x,
-              ", weight: ", weight, ")");
+  const Checked channels = Checked(weight[1]) * s.groups;
+  FARRO_CHECK(channels.ok() && x[1] == channels.value(), ShapeError, op, ": x must have ", channels, " channels (weight's ",
+              weight[1], " x groups ", s.groups, "), got ", x[1], " (x: ", x, ", weight: ", weight, ")");
   s.in_channels = weight[1];
   s.out_channels = weight[0] / s.groups;
   for (int i = 0; i < s.rank; ++i) {
@@ -48,11 +63,12 @@ ConvShape check_conv(const char* op, const Shape& x, const Shape& weight, const 
     s.pad[to] = params.padding[i];
     s.dilation[to] = params.dilation[i];
     FARRO_CHECK(s.kernel[to] >= 1, ShapeError, op, ": weight's kernel sizes must be at least 1, got ", weight);
-    const int64_t padded = s.in[to] + params.padding[i] + params.padding_end[i];
-    const int64_t extent = (s.kernel[to] - 1) * s.dilation[to] + 1;
-    FARRO_CHECK(extent <= padded, ShapeError, op, ": kernel must fit into the padded input, got extent ", extent,
-                " over ", padded, " in dimension ", i + 2, " (x: ", x, ", weight: ", weight, ")");
-    s.out[to] = (padded - extent) / s.stride[to] + 1;
+    if (s.kernel[to] == 1) s.dilation[to] = 1;
+    const WindowAxis axis{s.in[to], s.kernel[to], s.stride[to], s.pad[to], params.padding_end[i], s.dilation[to]};
+    if (!axis.fits()) axis.refuse(op, "kernel", i + 2, str("x: ", x, ", weight: ", weight));
+    s.out[to] = axis.count();
+    // Of one window: the shortest stride at which a second would leave the input.
+    if (s.out[to] == 1) s.stride[to] = std::max<int64_t>(axis.rest(1), 0) + 1;
   }
   return s;
 }

@@ -54,14 +54,18 @@ void scatter_add_kernel(Ctx& ctx, const ScatterAdd::Args& args, Outputs<ScatterA
                       const T* from = src.data<T>() + o * entries * inner;
                       T* base = sum.tensor().data<T>() + around.outer[o];
                       if (inner == 1 && slot_begin == 0 && slot_end == slots) {
-                        for (int64_t j = 0; j < entries; ++j) base[at[j] * stride] += from[j];
+                        for (int64_t j = 0; j < entries; ++j) {
+                          T& place = base[at[j] * stride];
+                          place = wrapped_sum(place, from[j]);
+                        }
                         return;
                       }
                       for (int64_t j = 0; j < entries; ++j)
                         for (int64_t i = begin; i < end; ++i) {
                           const int64_t slot = at[j * inner + i];
-                          if (slot >= slot_begin && slot < slot_end)
-                            base[slot * stride + around.inner[i]] += from[j * inner + i];
+                          if (slot < slot_begin || slot >= slot_end) continue;
+                          T& place = base[slot * stride + around.inner[i]];
+                          place = wrapped_sum(place, from[j * inner + i]);
                         }
                     });
   });

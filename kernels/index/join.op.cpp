@@ -37,7 +37,8 @@ TensorSpec Cat::infer(const Args& args) {
     for (int d = 0; fits && d < sizes.size(); ++d) fits = d == dim || tensor.sizes()[d] == sizes[d];
     FARRO_CHECK(fits, ShapeError, "cat: sizes must agree except in dimension ", dim, ", got ", like.sizes(), " and ",
                 tensor.sizes(), " (tensor ", i, ": ", tensor, ")");
-    sizes[dim] += tensor.sizes()[dim];
+    FARRO_CHECK(!__builtin_add_overflow(sizes[dim], tensor.sizes()[dim], &sizes[dim]), ShapeError,
+                "cat: the sizes in dimension ", dim, " must add up to less than 2^63 (tensor ", i, ": ", tensor, ")");
   }
   return TensorSpec(sizes, result_type(args.tensors), like.device());
 }
@@ -98,13 +99,13 @@ Tensor repeat(const Tensor& input, const Dims& repeats) {
               " dimensions, got ", repeats);
   Shape sizes = Dims::filled(lead, 1);
   for (int64_t size : input.sizes()) sizes.push_back(size);
-  Shape result = sizes;
-  for (int d = 0; d < repeats.size(); ++d) {
+  Shape repeated = sizes;
+  for (int d = 0; d < sizes.size(); ++d) {
     FARRO_CHECK(repeats[d] >= 0, ValueError, "repeat: repeats must not be negative, got ", repeats);
-    FARRO_CHECK(!__builtin_mul_overflow(sizes[d], repeats[d], &result[d]), ShapeError,
+    FARRO_CHECK(!__builtin_mul_overflow(sizes[d], repeats[d], &repeated[d]), ShapeError,
                 "repeat: sizes must stay below 2^63, got repeats ", repeats, " (input: ", input, ")");
   }
-  checked_numel("repeat", result);
+  checked_numel("repeat", repeated);
   Tensor out = input.reshape(sizes);
   // One dimension at a time, from the last on, as [outer, repeats, size * inner]: no new dimension beyond the limit.
   int64_t inner = 1;

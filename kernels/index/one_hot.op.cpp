@@ -29,7 +29,10 @@ Tensor one_hot(const Tensor& index, int64_t num_classes) {
   check_defined("one_hot", "index", index);
   if (num_classes >= 0) return call<OneHot>({index, num_classes});
   FARRO_CHECK(index.numel() > 0, ValueError, "one_hot: num_classes must be given for an empty index, got ", index);
-  return call<OneHot>({index, topk(index.reshape({-1}), 1).first.item<int64_t>() + 1});
+  const int64_t greatest = topk(index.reshape({-1}), 1).first.item<int64_t>();
+  FARRO_CHECK(greatest < INT64_MAX, ShapeError, "one_hot: index must leave the number of classes below 2^63, got ",
+              greatest, " (index: ", index, ")");
+  return call<OneHot>({index, greatest + 1});
 }
 
 }  // namespace farro

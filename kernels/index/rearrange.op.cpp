@@ -68,7 +68,7 @@ Tensor roll(const Tensor& input, const Dims& shifts, const Dims& dims) {
   for (int k = 0; k < dims.size(); ++k) {
     const int dim = normalize_dim("roll", dims[k], input.dim());
     const int64_t size = input.dim() ? input.sizes()[dim] : 1;
-    const int64_t shift = size ? (shifts[k] % size + size) % size : 0;
+    const int64_t rest = size ? shifts[k] % size : 0, shift = rest < 0 ? rest + size : rest;
     if (shift) out = rolled(out, dim, shift);
   }
   return out.is_same(input) ? input.clone() : out;

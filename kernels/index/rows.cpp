@@ -160,7 +160,7 @@ void add_rows(const Accumulator& sum, const Tensor& values, const RowMap& rows) 
     if constexpr (std::is_same_v<T, float>)
       add_floats(sum.tensor().data<T>(), values.data<T>(), rows);
     else
-      update_rows(sum.tensor().data<T>(), values.data<T>(), rows, [](T& place, T value) { place += value; });
+      update_rows(sum.tensor().data<T>(), values.data<T>(), rows, [](T& place, T value) { place = wrapped_sum(place, value); });
   });
 }
 

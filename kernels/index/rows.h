@@ -27,6 +27,15 @@ void take_rows(const Tensor& out, const Tensor& input, const RowMap& rows);
 // wins.
 void put_rows(const Tensor& target, const Tensor& values, const RowMap& rows);
 
+// a + b; integers wrap around, as in add().
+template <class T>
+inline T wrapped_sum(T a, T b) {
+  if constexpr (std::is_integral_v<T>)
+    return static_cast<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  else
+    return a + b;
+}
+
 // So many terms may be added to one place in f32: a running sum of n terms is off by up to n units in the last place.
 inline constexpr int64_t kMaxTerms = 64;
 

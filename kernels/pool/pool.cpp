@@ -17,12 +17,10 @@ void check_input(const char* op, int rank, const Tensor& x) {
   FARRO_CHECK(is_floating(x.dtype()), DTypeError, op, ": x must be floating, got ", x.dtype(), " (x: ", x, ")");
 }
 
-// Number of windows along an axis. With ceil_mode a last window may hang over the end, but must begin before it.
-int64_t pooled_size(int64_t in, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation, bool ceil_mode) {
-  const int64_t room = in + 2 * pad - dilation * (kernel - 1) - 1;
-  int64_t out = (room + (ceil_mode ? stride - 1 : 0)) / stride + 1;
-  if (ceil_mode && (out - 1) * stride >= in + pad) --out;
-  return out;
+// The tables of windows (pool_windows.h) hold positions in 32 bits.
+void check_positions(const char* op, const Tensor& x, int dim, Checked size) {
+  FARRO_CHECK(size.at_most(INT32_MAX), ShapeError, op, ": x with its padding must have fewer than 2^31 elements in dimension ",
+              dim, ", got ", size, " (x: ", x, ")");
 }
 
 PoolParams resolve(const char* op, int rank, const Tensor& x, const PoolOptions& options) {
@@ -34,13 +32,16 @@ PoolParams resolve(const char* op, int rank, const Tensor& x, const PoolOptions&
   params.dilation = expand_option(op, "dilation", options.dilation, rank, 1, 1);
   params.count_include_pad = options.count_include_pad;
   for (int d = 0; d < rank; ++d) {
-    const int64_t kernel = params.kernel[d], pad = params.padding[d], in = x.size(x.dim() - rank + d);
+    const int dim = x.dim() - rank + d;
+    const int64_t kernel = params.kernel[d], pad = params.padding[d];
     FARRO_CHECK(pad <= kernel / 2, ValueError, op, ": padding must be at most half of kernel_size ", params.kernel,
                 ", got ", params.padding);
-    const int64_t extent = params.dilation[d] * (kernel - 1) + 1;
-    FARRO_CHECK(extent <= in + 2 * pad, ShapeError, op, ": window must fit into the padded input, got extent ", extent,
-                " over ", in + 2 * pad, " in dimension ", x.dim() - rank + d, " (x: ", x, ")");
-    params.output.push_back(pooled_size(in, kernel, params.stride[d], pad, params.dilation[d], options.ceil_mode));
+    if (kernel == 1) params.dilation[d] = 1;  // no second element is so far away
+    const WindowAxis axis{x.size(dim), kernel, params.stride[d], pad, pad, params.dilation[d]};
+    if (!axis.fits()) axis.refuse(op, "window", dim, str("x: ", x));
+    check_positions(op, x, dim, axis.padded());
+    params.output.push_back(axis.count(options.ceil_mode));
+    if (params.output[d] == 1) params.stride[d] = 1;
   }
   return params;
 }
@@ -51,6 +52,7 @@ PoolParams resolve_adaptive(const char* op, int rank, const Tensor& x, const Dim
   params.output = expand_option(op, "output_size", output_size, rank, 1, -1);
   for (int d = 0; d < rank; ++d) {
     const int64_t in = x.size(x.dim() - rank + d);
+    check_positions(op, x, x.dim() - rank + d, in);
     if (params.output[d] == -1) params.output[d] = in;
     FARRO_CHECK(in >= 1 || params.output[d] == 0, ShapeError, op, ": x must not be empty in dimension ",
                 x.dim() - rank + d, ", got 0 (x: ", x, ")");

@@ -38,7 +38,10 @@ Cost pool_backward_cost(const Tensor& grad, const Shape& x_sizes, const PoolPara
 std::array<TensorSpec, 2> MaxPool::infer(const Args& args) {
   const TensorSpec values = pool_spec(pooled_sizes(args.x.sizes(), args.params), args.x, args.params);
   TensorSpec indices = values;
-  indices.dtype = pool_window_size(args.x.sizes(), args.params) <= kMaxByteTaps ? DType::u8 : DType::i32;
+  const int64_t window = pool_window_size(args.x.sizes(), args.params);
+  FARRO_CHECK(window <= INT32_MAX, ShapeError, "max_pool: a window must have fewer than 2^31 elements, got ",
+              args.params.kernel, " (x: ", args.x, ")");
+  indices.dtype = window <= kMaxByteTaps ? DType::u8 : DType::i32;
   return {values, indices};
 }
 Grads MaxPool::backward(const Back<MaxPool>& b) {

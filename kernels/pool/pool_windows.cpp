@@ -1,6 +1,9 @@
 #include <farro/kernels/pool/pool_windows.h>
 
+#include <farro/core/util/checked.h>
+
 #include <algorithm>
+#include <numeric>
 
 namespace farro {
 
@@ -29,10 +32,13 @@ Window fixed_window(int64_t o, int64_t in, const PoolParams& params, int d) {
 
 int64_t largest_window(int64_t in, const PoolParams& params, int d) {
   if (!params.adaptive()) return params.kernel[d];
-  int64_t largest = 1;
-  for (int64_t o = 0; o < params.output[d]; ++o)
-    largest = std::max(largest, adaptive_window(o, in, params.output[d]).end);
-  return largest;
+  // Of the in / out elements between the bounds of a window, the bounds cut an element each unless they fall on it:
+  // with m = o * rest mod out, a window has whole + ceil((m + rest) / out) elements, and m takes all multiples of the
+  // common divisor.
+  const int64_t out = params.output[d];
+  if (out == 0) return 1;
+  const int64_t whole = in / out, rest = in % out;
+  return std::max<int64_t>(whole + (rest == 0 ? 0 : rest == std::gcd(rest, out) ? 1 : 2), 1);
 }
 
 }  // namespace
@@ -52,35 +58,45 @@ PoolWindows::PoolWindows(const Shape& x_sizes, const PoolParams& params) {
     axis.out = params.output[from];
     axis.step = params.adaptive() ? 1 : params.dilation[from];
     axis.window = largest_window(axis.in, params, from);
-    std::vector<int32_t>& table = tables_[d];
+    FARRO_CHECK(axis.in <= INT32_MAX && axis.out <= INT32_MAX, ShapeError,
+                "pool: pooled dimensions must have fewer than 2^31 elements, got ", axis.in, " and ", axis.out);
     const size_t in = static_cast<size_t>(axis.in), out = static_cast<size_t>(axis.out);
-    std::vector<Window> windows(out);
+    const auto window_of = [&](size_t o) {
+      return params.adaptive() ? adaptive_window(static_cast<int64_t>(o), axis.in, axis.out)
+                               : fixed_window(static_cast<int64_t>(o), axis.in, params, from);
+    };
     size_t pairs = 0;
     for (size_t o = 0; o < out; ++o) {
-      windows[o] = params.adaptive() ? adaptive_window(static_cast<int64_t>(o), axis.in, axis.out)
-                                     : fixed_window(static_cast<int64_t>(o), axis.in, params, from);
-      pairs += static_cast<size_t>(windows[o].end - windows[o].begin);
+      const Window window = window_of(o);
+      pairs += static_cast<size_t>(window.end - window.begin);
     }
-    table.resize(4 * out + in + 1 + 2 * pairs);
-    int32_t* origin = table.data();
+    FARRO_CHECK(pairs <= INT32_MAX, ShapeError, "pool: windows must hold fewer than 2^31 elements along a dimension, got ",
+                pairs);
+    // Tensors, whose memory has a typed error where there is none left.
+    const auto numbers = [](size_t count) { return empty({static_cast<int64_t>(count)}, {DType::i32, Device::cpu()}); };
+    tables_[d] = numbers(4 * out + in + 1 + 2 * pairs);
+    int32_t* origin = tables_[d].data<int32_t>();
     int32_t *begin = origin + out, *end = begin + out, *divisor = end + out, *cover_at = divisor + out;
     int32_t *cover_out = cover_at + in + 1, *cover_tap = cover_out + pairs;
     for (size_t o = 0; o < out; ++o) {
-      origin[o] = static_cast<int32_t>(windows[o].origin);
-      begin[o] = static_cast<int32_t>(windows[o].begin);
-      end[o] = static_cast<int32_t>(windows[o].end);
-      divisor[o] = static_cast<int32_t>(windows[o].divisor);
+      const Window window = window_of(o);
+      origin[o] = static_cast<int32_t>(window.origin);
+      begin[o] = static_cast<int32_t>(window.begin);
+      end[o] = static_cast<int32_t>(window.end);
+      divisor[o] = static_cast<int32_t>(window.divisor);
     }
     // Counting sort of (input, output, tap) by input; outputs ascend within each.
     const auto each = [&](auto&& fn) {
       for (size_t o = 0; o < out; ++o)
-        for (int64_t tap = windows[o].begin; tap < windows[o].end; ++tap)
-          fn(static_cast<size_t>(windows[o].origin + tap * axis.step), static_cast<int32_t>(o),
-             static_cast<int32_t>(tap));
+        for (int64_t tap = begin[o]; tap < end[o]; ++tap)
+          fn(static_cast<size_t>(origin[o] + tap * axis.step), static_cast<int32_t>(o), static_cast<int32_t>(tap));
     };
+    std::fill_n(cover_at, in + 1, 0);
     each([&](size_t i, int32_t, int32_t) { ++cover_at[i + 1]; });
     for (size_t i = 0; i < in; ++i) cover_at[i + 1] += cover_at[i];
-    std::vector<int32_t> next(cover_at, cover_at + in);
+    const Tensor places = numbers(in);
+    int32_t* next = places.data<int32_t>();
+    std::copy_n(cover_at, in, next);
     each([&](size_t i, int32_t o, int32_t tap) {
       cover_out[next[i]] = o;
       cover_tap[next[i]++] = tap;
@@ -96,9 +112,9 @@ PoolWindows::PoolWindows(const Shape& x_sizes, const PoolParams& params) {
 }
 
 int64_t pool_window_size(const Shape& x_sizes, const PoolParams& params) {
-  int64_t size = 1;
-  for (int d = 0; d < x_sizes.size() - 2; ++d) size *= largest_window(x_sizes[d + 2], params, d);
-  return size;
+  Checked size = 1;
+  for (int d = 0; d < x_sizes.size() - 2; ++d) size = size * largest_window(x_sizes[d + 2], params, d);
+  return size.ok() ? size.value() : INT64_MAX;
 }
 
 }  // namespace farro

@@ -6,8 +6,6 @@
 #include <farro/core/dtype/dtype.h>
 #include <farro/kernels/pool/pool.op.h>
 
-#include <vector>
-
 namespace farro {
 
 // Output position o takes the inputs origin[o] + tap * step for tap in [begin[o], end[o]).
@@ -32,11 +30,11 @@ class PoolWindows {
   const PoolAxis& axis(int d) const noexcept { return axes_[d]; }
 
  private:
-  std::vector<int32_t> tables_[3];
+  Tensor tables_[3];  // i32
   PoolAxis axes_[3];
 };
 
-// Elements of the largest window.
+// Elements of the largest window; INT64_MAX beyond that.
 int64_t pool_window_size(const Shape& x_sizes, const PoolParams& params);
 
 // Memory seen as [outer, in0, in1, in2, inner]: channels-last has inner = C, row-major inner = 1.

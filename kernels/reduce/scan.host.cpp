@@ -28,8 +28,9 @@ class Lines {
     sizes_.erase(dim);
     strides_.erase(dim);
   }
+  // None where they are empty: there may be 2^62 of these.
   int64_t count() const {
-    int64_t product = 1;
+    int64_t product = length_ ? 1 : 0;
     for (const int64_t size : sizes_) product *= size;
     return product;
   }

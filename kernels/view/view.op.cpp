@@ -210,15 +210,31 @@ Tensor Tensor::select(int64_t dim, int64_t index) const {
   return call_view<Slice1d>({*this, d, index < 0 ? index + size : index, 1, 1}).squeeze(d);
 }
 
+namespace {
+// A handle takes about 300 bytes: beyond this a mistaken dimension is more likely than a use.
+void check_parts(const char* op, int64_t parts, const Tensor& tensor) {
+  constexpr int64_t kMostParts = int64_t{1} << 22;
+  FARRO_CHECK(parts <= kMostParts, ValueError, op, ": number of tensors must be at most ", kMostParts, ", got ", parts,
+              " (tensor: ", tensor, ")");
+}
+
+// Of `size` elements each, the last with what is left; one, if empty, where there is nothing.
+std::vector<Tensor> parts_of(const char* op, const Tensor& tensor, int dim, int64_t size) {
+  const int64_t total = tensor.sizes()[dim], count = std::max<int64_t>(total / size + (total % size != 0), 1);
+  check_parts(op, count, tensor);
+  std::vector<Tensor> parts;
+  parts.reserve(static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) parts.push_back(tensor.narrow(dim, i * size, std::min(size, total - i * size)));
+  return parts;
+}
+}  // namespace
+
 std::vector<Tensor> Tensor::split(int64_t size, int64_t dim) const {
   check_defined("split", "tensor", *this);
   FARRO_CHECK(size > 0, ValueError, "split: size must be positive, got ", size);
   FARRO_CHECK(this->dim() > 0, ShapeError, "split: tensor must have a dimension, got ", *this);
   const int d = normalize_dim("split", dim, this->dim());
-  const int64_t total = sizes()[d];
-  std::vector<Tensor> parts;
-  for (int64_t at = 0; at < total || parts.empty(); at += size) parts.push_back(narrow(d, at, std::min(size, total - at)));
-  return parts;
+  return parts_of("split", *this, d, size);
 }
 
 std::vector<Tensor> Tensor::chunk(int64_t chunks, int64_t dim) const {
@@ -226,15 +242,15 @@ std::vector<Tensor> Tensor::chunk(int64_t chunks, int64_t dim) const {
   FARRO_CHECK(chunks > 0, ValueError, "chunk: chunks must be positive, got ", chunks);
   FARRO_CHECK(this->dim() > 0, ShapeError, "chunk: tensor must have a dimension, got ", *this);
   const int d = normalize_dim("chunk", dim, this->dim());
-  // Not total + chunks - 1, which may leave 63 bits.
   const int64_t total = sizes()[d];
-  return split(std::max<int64_t>(total / chunks + (total % chunks != 0), 1), d);
+  return parts_of("chunk", *this, d, std::max<int64_t>(total / chunks + (total % chunks != 0), 1));
 }
 
 std::vector<Tensor> Tensor::unbind(int64_t dim) const {
   check_defined("unbind", "tensor", *this);
   FARRO_CHECK(this->dim() > 0, IndexError, "unbind: tensor must have a dimension, got ", *this);
   const int d = normalize_dim("unbind", dim, this->dim());
+  check_parts("unbind", sizes()[d], *this);
   std::vector<Tensor> parts;
   for (int64_t i = 0; i < sizes()[d]; ++i) parts.push_back(select(d, i));
   return parts;

@@ -102,6 +102,8 @@ Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<int64_t> mil
   FARRO_CHECK(std::is_sorted(milestones.begin(), milestones.end()), ValueError,
               "sequential_lr: milestones must ascend");
   for (const Schedule& schedule : schedules) check_schedule("sequential_lr", schedule);
+  FARRO_CHECK(milestones.empty() || milestones[0] >= 0, ValueError, "sequential_lr: milestones must not be negative, got ",
+              milestones[0]);
   return [schedules = std::move(schedules), milestones = std::move(milestones)](int64_t step, double base) {
     const auto i =
         static_cast<size_t>(std::upper_bound(milestones.begin(), milestones.end(), step) - milestones.begin());
@@ -163,6 +165,8 @@ StateDict Scheduler::state_dict() const {
 
 void Scheduler::load_state_dict(const StateDict& state) {
   const int64_t step = state.integer("step");
+  FARRO_CHECK(step >= 0 && step < int64_t{1} << 62, ValueError,
+              "load_state_dict: step must be at least 0 and below 2^62, got ", step);
   const Tensor& saved_lrs = state.at("base_lrs");
   FARRO_CHECK(saved_lrs.defined() && is_floating(saved_lrs.dtype()) && !saved_lrs.is_meta(), ValueError,
               "load_state_dict: base_lrs must be floating numbers, got ", saved_lrs);

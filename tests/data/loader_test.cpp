@@ -50,6 +50,38 @@ TEST(DataLoader, GoesThroughInOrder) {
   EXPECT_THAT(rest_of_epoch(full), ElementsAre(Ints{0, 1, 2}, Ints{3, 4, 5}));
 }
 
+TEST(DataLoader, RefusesEpochsThatCannotBeCounted) {
+  const TensorDataset dataset = numbers(5);
+  for (int workers : {0, 1}) {
+    DataLoader loader(dataset, {.batch_size = 2, .shuffle = true, .workers = workers});
+    nn::StateDict state = loader.state_dict().clone();
+    for (int64_t epoch : {int64_t{-1}, INT64_MIN, int64_t{1} << 62, INT64_MAX, INT64_MAX / 3}) {
+      state.set_number("epoch", epoch);
+      EXPECT_THROW(loader.load_state_dict(state), ValueError) << epoch;
+      EXPECT_THROW(loader.start_epoch(epoch), ValueError) << epoch;
+    }
+    EXPECT_EQ(loader.epoch(), 0);
+    // The last that can: its batches are made, and the next epoch is an error instead of a wrapped number.
+    loader.start_epoch(INT64_MAX / 3 - 1);
+    Batch batch;
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(loader.next(batch));
+    EXPECT_THROW(loader.next(batch), ValueError);
+  }
+  // Without batches there is nothing to count but the epochs.
+  const TensorDataset none = numbers(0);
+  DataLoader empty(none, {.batch_size = 2});
+  EXPECT_THROW(empty.start_epoch(INT64_MAX), ValueError);
+  EXPECT_NO_THROW(empty.start_epoch(INT64_MAX - 1));
+  // A batch as large as a number gets is the whole set.
+  DataLoader whole(dataset, {.batch_size = INT64_MAX});
+  EXPECT_THAT(rest_of_epoch(whole), ElementsAre(Ints{0, 1, 2, 3, 4}));
+}
+
+TEST(Transforms, RandomCropRefusesAPaddingBeyondAnyImage) {
+  EXPECT_THROW(random_crop({.size = {2}, .padding = INT64_MAX}), ValueError);
+  EXPECT_THROW(random_crop({.size = {2}, .padding = int64_t{1} << 31}), ValueError);
+}
+
 TEST(DataLoader, ShufflesAnewEachEpochAndTheSameWithAnyWorkers) {
   const TensorDataset dataset = numbers(100);
   std::vector<std::vector<Ints>> runs;

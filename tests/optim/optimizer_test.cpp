@@ -192,6 +192,25 @@ TEST(Optimizer, AStateThatDoesNotFitChangesNothing) {
   EXPECT_EQ(sgd.lr(), 3);
 }
 
+TEST(Optimizer, CountersOutOfRangeAreRefused) {
+  Tensor p = parameter({1, 2});
+  p.set_grad(tensor(std::vector<double>{1, 1}));
+  Adam adam({p});
+  adam.step();
+  StateDict state = adam.state_dict().clone();
+  Scheduler schedule(adam, linear_lr(0.5, 1, 2));
+  StateDict progress = schedule.state_dict().clone();
+  for (int64_t steps : {int64_t{-1}, INT64_MIN, int64_t{1} << 62, INT64_MAX}) {
+    state.set_number("state.0.step", steps);
+    EXPECT_THROW(adam.load_state_dict(state), ValueError) << steps;
+    progress.set_number("step", steps);
+    EXPECT_THROW(schedule.load_state_dict(progress), ValueError) << steps;
+  }
+  EXPECT_EQ(adam.state_dict().integer("state.0.step"), 1);
+  EXPECT_EQ(schedule.state_dict().integer("step"), 0);
+  EXPECT_THROW(sequential_lr({linear_lr(0.5, 1, 2), linear_lr(0.5, 1, 2)}, {INT64_MIN}), ValueError);
+}
+
 TEST(Optimizer, AStateOfAnotherKindIsRefused) {
   const auto error_of = [](Optimizer& optimizer, const StateDict& state) -> std::string {
     try {

@@ -333,6 +333,7 @@ TEST(Print, Options) {
   EXPECT_EQ(to_text(tensor({1e-6, 1}), {.sci_mode = false}), "tensor([    0.0000,     1.0000])");
   EXPECT_EQ(to_text(arange(10), {.threshold = 5, .edge_items = 2}), "tensor([0, 1,  ..., 8, 9])");
   EXPECT_EQ(to_text(arange(10), {.threshold = 5, .edge_items = 5}), "tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])");
+  EXPECT_EQ(to_text(arange(10), {.threshold = 5, .edge_items = INT64_MAX}), "tensor([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])");
   EXPECT_EQ(to_text(arange(6), {.line_width = 16}), "tensor([0, 1, 2,\n        3, 4, 5])");
   EXPECT_EQ(to_text(arange(6), {.line_width = 0}),
             "tensor([0,\n        1,\n        2,\n        3,\n        4,\n        5])");

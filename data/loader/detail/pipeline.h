@@ -72,7 +72,9 @@ class OrderedWorkers {
     // The consumer's computation has the pool of threads; a worker that used it too would slow both.
     const SerialGuard serial;
     std::unique_lock lock(mutex_);
-    const auto has_room = [this] { return next_to_make_ < next_to_take_ + static_cast<int64_t>(slots_.size()); };
+    const auto has_room = [this] {
+      return next_to_make_ - next_to_take_ < static_cast<int64_t>(slots_.size()) && next_to_make_ < INT64_MAX;
+    };
     for (;;) {
       room_.wait(lock, [&] { return stopping_ || has_room(); });
       if (stopping_) return;

@@ -1,0 +1,49 @@
+// The public functions, each as something that can be called with arguments drawn at random.
+#pragma once
+
+#include "arguments.h"
+
+#include <array>
+#include <functional>
+
+namespace farro::hostile {
+
+struct Function {
+  std::string name;
+  std::function<std::vector<Tensor>(Draw&)> call;  // gives the tensors that came out
+};
+
+const std::vector<Function>& all_functions();
+
+namespace detail {
+
+inline void collect(std::vector<Tensor>& out, const Tensor& tensor) { out.push_back(tensor); }
+inline void collect(std::vector<Tensor>& out, const std::vector<Tensor>& tensors) {
+  out.insert(out.end(), tensors.begin(), tensors.end());
+}
+inline void collect(std::vector<Tensor>& out, const std::pair<Tensor, Tensor>& tensors) {
+  out.push_back(tensors.first);
+  out.push_back(tensors.second);
+}
+
+template <class R, class... A>
+Function make(const char* name, R (*fn)(A...)) {
+  return {name, [fn](Draw& d) {
+            // In braces, so that they are drawn in order.
+            std::tuple<std::remove_cvref_t<A>...> arguments{Argument<std::remove_cvref_t<A>>::draw(d)...};
+            std::vector<Tensor> out;
+            std::apply(
+                [&](auto&... argument) {
+                  if constexpr (std::is_void_v<R>)
+                    fn(argument...);
+                  else
+                    collect(out, fn(argument...));
+                },
+                arguments);
+            return out;
+          }};
+}
+
+}  // namespace detail
+
+}  // namespace farro::hostile
