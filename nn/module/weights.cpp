@@ -8,7 +8,7 @@
 
 namespace farro::nn {
 
-StateDict Module::state_dict() const {
+StateDict ModuleBase::state_dict() const {
   StateDict out;
   for_each_entry({}, [&](const std::string& name, const Entry& entry) {
     if (entry.persistent) out.set(name, entry.tensor.detach());
@@ -16,7 +16,7 @@ StateDict Module::state_dict() const {
   return out;
 }
 
-LoadReport Module::load_state_dict(const StateDict& state, LoadMode mode) {
+LoadReport ModuleBase::load_state_dict(const StateDict& state, LoadMode mode) {
   std::vector<std::string> own_names, missing, unexpected;
   std::vector<std::pair<Tensor, Tensor>> copies;  // target, source
   LoadReport report;
@@ -44,14 +44,14 @@ LoadReport Module::load_state_dict(const StateDict& state, LoadMode mode) {
   return report;
 }
 
-void Module::clone_from(const Module& other) { load_state_dict(other.state_dict()); }
+void ModuleBase::clone_from(const ModuleBase& other) { load_state_dict(other.state_dict()); }
 
-Module& Module::convert(std::optional<Device> device, std::optional<DType> dtype) {
+ModuleBase& ModuleBase::convert(std::optional<Device> device, std::optional<DType> dtype) {
   for (Entry& entry : entries_) {
     const DType own = entry.tensor.dtype();
     convert_data(entry.tensor, device.value_or(entry.tensor.device()), dtype && is_floating(own) ? *dtype : own);
   }
-  for (Module* child : children_) child->convert(device, dtype);
+  for (ModuleBase* child : children_) child->convert(device, dtype);
   return *this;
 }
 
@@ -61,12 +61,12 @@ void check_floating(DType dtype) {
 }
 }  // namespace
 
-Module& Module::to(Device device) { return convert(device, std::nullopt); }
-Module& Module::to(DType dtype) {
+ModuleBase& ModuleBase::to(Device device) { return convert(device, std::nullopt); }
+ModuleBase& ModuleBase::to(DType dtype) {
   check_floating(dtype);
   return convert(std::nullopt, dtype);
 }
-Module& Module::to(Device device, DType dtype) {
+ModuleBase& ModuleBase::to(Device device, DType dtype) {
   check_floating(dtype);
   return convert(device, dtype);
 }
