@@ -129,12 +129,14 @@ Tensor fixed_values(const Tensor& like, uint64_t& state) {
 }  // namespace
 
 void gradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
+  FARRO_CHECK(function, ValueError, "gradcheck: function must be callable, got an empty one");
   check_inputs("gradcheck", inputs);
   check_connected("gradcheck", function(inputs));
   check("gradcheck", function, inputs, options);
 }
 
 void gradgradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs, const GradcheckOptions& options) {
+  FARRO_CHECK(function, ValueError, "gradgradcheck: function must be callable, got an empty one");
   check_inputs("gradgradcheck", inputs);
   std::vector<Tensor> extended = inputs;
   uint64_t state = 1;

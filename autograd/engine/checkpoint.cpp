@@ -177,6 +177,7 @@ void Frame::run_again() {
 
 std::vector<Tensor> checkpoint(TensorFunction function, const std::vector<Tensor>& inputs,
                                const CheckpointOptions& options) {
+  FARRO_CHECK(function, ValueError, "checkpoint: function must be callable, got an empty one");
   if (!grad_enabled()) return function(inputs);
   const auto frame = Ref<Frame>::adopt(new Frame(std::move(function), inputs, options));
   return frame->run(inputs);
@@ -184,6 +185,7 @@ std::vector<Tensor> checkpoint(TensorFunction function, const std::vector<Tensor
 
 Tensor checkpoint(std::function<Tensor(const Tensor&)> function, const Tensor& input,
                   const CheckpointOptions& options) {
+  FARRO_CHECK(function, ValueError, "checkpoint: function must be callable, got an empty one");
   const auto on_lists = [fn = std::move(function)](const std::vector<Tensor>& in) { return std::vector{fn(in[0])}; };
   return checkpoint(TensorFunction(on_lists), std::vector{input}, options)[0];
 }

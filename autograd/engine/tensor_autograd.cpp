@@ -48,6 +48,7 @@ void Tensor::backward(const Tensor& gradient, BackwardOptions options) const {
 }
 
 uint64_t Tensor::register_hook(Hook hook) {
+  FARRO_CHECK(hook, ValueError, "register_hook: hook must be callable, got an empty function");
   FARRO_CHECK(requires_grad(), AutogradError, "register_hook: tensor must require a gradient, got ", *this);
   const Edge edge = gradient_edge(*this);
   const uint64_t id = NodeHooks::new_id();
@@ -63,6 +64,7 @@ void Tensor::remove_hook(uint64_t id) {
 }
 
 uint64_t register_post_accumulate_hook(const Tensor& leaf, std::function<void()> hook) {
+  FARRO_CHECK(hook, ValueError, "register_post_accumulate_hook: hook must be callable, got an empty function");
   FARRO_CHECK(leaf.is_leaf() && leaf.requires_grad(), AutogradError,
               "register_post_accumulate_hook: tensor must be a leaf that requires a gradient, got ", leaf);
   const uint64_t id = NodeHooks::new_id();

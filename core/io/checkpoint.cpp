@@ -22,7 +22,9 @@ std::optional<int64_t> step_of(std::string_view name) {
   name.remove_suffix(std::min(name.size(), kAfter.size()));
   int64_t step = 0;
   const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), step);
-  const bool whole = error == std::errc() && end == name.data() + name.size() && name.size() >= kDigits && step >= 0;
+  // Exactly the name that path() gives: one with more zeros in front would be listed and then not be found.
+  const bool whole = error == std::errc() && end == name.data() + name.size() && step >= 0 &&
+                     (name.size() == kDigits || (name.size() > kDigits && name.front() != '0'));
   return whole ? std::optional(step) : std::nullopt;
 }
 

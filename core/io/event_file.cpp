@@ -3,6 +3,7 @@
 #include <farro/core/error/error.h>
 #include <farro/core/io/atomic_file.h>
 #include <farro/core/util/crc32c.h>
+#include <farro/core/util/utf8.h>
 
 #include <unistd.h>
 
@@ -76,7 +77,7 @@ EventFile::EventFile(const std::string& folder, int64_t first_step)
 
 void EventFile::add_scalar(std::string_view tag, int64_t step, float value) {
   std::string point;  // Summary.Value: string tag = 1, float simple_value = 2
-  put_bytes(point, 1, tag);
+  put_bytes(point, 1, to_utf8(tag));  // protobuf readers refuse the whole file for a string that is none
   put_key(point, 2, Wire::fixed32);
   put_little_endian(point, std::bit_cast<uint32_t>(value), 4);
   std::string summary;  // Summary: repeated Value value = 1

@@ -20,7 +20,8 @@ class EventFile {
   // One point of the curve `tag`, e.g. "train/loss". The record is complete in the file on return.
   void add_scalar(std::string_view tag, int64_t step, float value);
 
-  const std::string& path() const noexcept { return file_.path(); }
+  const std::string& path() const& noexcept { return file_.path(); }
+  std::string path() && { return file_.path(); }
 
  private:
   void write_record(std::string_view event);

@@ -70,6 +70,18 @@ AppendFile::AppendFile(std::string path, Mode mode)
   if (!fd_.is_open()) fail_errno(errno, "could not create", path_);
 }
 
+void AppendFile::append(std::string_view bytes) {
+  struct stat status;
+  const bool known = ::fstat(fd_.get(), &status) == 0 && S_ISREG(status.st_mode);
+  try {
+    write_all(fd_.get(), bytes, path_);
+  } catch (...) {
+    // Half a record would spoil the next one, too. Where cutting fails as well, the first error is the one to know.
+    if (known && ::ftruncate(fd_.get(), status.st_size) != 0) throw;
+    throw;
+  }
+}
+
 std::string read_file(const std::string& path, uint64_t max_bytes) {
   const InputFile file(path);
   if (file.size() > max_bytes)

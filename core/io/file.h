@@ -42,7 +42,8 @@ class InputFile {
   // caller.
   explicit InputFile(std::string path);
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const& noexcept { return path_; }
+  std::string path() && { return std::move(path_); }
   uint64_t size() const noexcept { return size_; }
   // Fills `data` with the bytes from `offset` on; FileError (truncated) when the file ends before.
   void read_exact(uint64_t offset, void* data, size_t bytes) const;
@@ -59,8 +60,10 @@ class AppendFile {
   enum class Mode { truncate, append };
   AppendFile(std::string path, Mode mode);
 
-  const std::string& path() const noexcept { return path_; }
-  void append(std::string_view bytes) { write_all(fd_.get(), bytes, path_); }
+  const std::string& path() const& noexcept { return path_; }
+  std::string path() && { return std::move(path_); }
+  // All of it or, where the system refuses a part (FileError), nothing.
+  void append(std::string_view bytes);
 
  private:
   std::string path_;

@@ -3,6 +3,7 @@
 #include <farro/core/error/error.h>
 #include <farro/core/io/atomic_file.h>
 #include <farro/core/io/detail/chart_axis.h>
+#include <farro/core/util/utf8.h>
 
 #include <algorithm>
 #include <array>
@@ -36,7 +37,11 @@ std::string px(double value) {
 
 std::string escape(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  std::string good = to_utf8(text);
+  // The two characters of UTF-8 that XML cannot hold either.
+  for (const std::string_view none : {"\xef\xbf\xbe", "\xef\xbf\xbf"})
+    for (size_t at = 0; (at = good.find(none, at)) != std::string::npos;) good.replace(at, 3, "\xef\xbf\xbd");
+  for (const char c : good) {
     switch (c) {
       case '&':
         out += "&amp;";

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 namespace farro::io {
 
@@ -67,7 +68,14 @@ MetricsLog MetricsLog::resume(const std::string& path, int64_t last_step) {
 
 void MetricsLog::write(int64_t step, std::initializer_list<Metric> metrics) {
   std::string line = str("{\"step\":", step);
-  for (const Metric& metric : metrics) line += str(",", json_string(metric.name), ":", metric.json);
+  std::set<std::string> names{json_string("step")};
+  for (const Metric& metric : metrics) {
+    std::string name = json_string(metric.name);
+    FARRO_CHECK(!names.contains(name), ValueError,
+                "MetricsLog: names must differ from each other and from 'step', got ", printable(metric.name));
+    line += str(",", name, ":", metric.json);
+    names.insert(std::move(name));
+  }
   line += "}\n";
   file_.append(line);
 }

@@ -23,7 +23,7 @@ struct Metric {
   Metric(std::string_view metric_name, std::string_view value);
   Metric(std::string_view metric_name, const char* value) : Metric(metric_name, std::string_view(value)) {}
 
-  std::string_view name;
+  std::string name;
   std::string json;
 };
 
@@ -36,7 +36,8 @@ class MetricsLog {
   // the line's number, when a complete line is no record.
   static MetricsLog resume(const std::string& path, int64_t last_step);
 
-  // {"step":12,"loss":0.5,...}
+  // {"step":12,"loss":0.5,...}. ValueError for the name "step" or one given twice, which resume() could not read; then,
+  // as where the system takes only a part of the line, the file is as before.
   void write(int64_t step, std::initializer_list<Metric> metrics);
 
  private:

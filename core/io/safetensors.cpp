@@ -76,7 +76,9 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors, cons
                 tensor, " (tensor: ", printable(name), ")");
     FARRO_CHECK(name != "__metadata__" && by_name.emplace(name, &tensor).second, ValueError,
                 "save_safetensors: names must differ from each other and from __metadata__, got ", printable(name));
-    header.entries.push_back({name, tensor.dtype(), tensor.sizes(), 0, 0});
+    FARRO_CHECK(can_be_read(tensor), ValueError, "save_safetensors: sizes, zeros taken as ones, must multiply to less ",
+                "than 2^63 bytes, got ", tensor, " (tensor: ", printable(name), ")");
+    header.entries.push_back({.name = name, .dtype = tensor.dtype(), .shape = tensor.sizes()});
   }
   assign_offsets(header.entries);
   const std::string text = write_safetensors_header(header);
@@ -100,17 +102,29 @@ void save_safetensors(const std::string& path, const NamedTensors& tensors, cons
 LoadedTensors load_safetensors(const std::string& path, const LoadOptions& options) {
   const SafetensorsFile file(path);
   std::map<std::string_view, Tensor> loaded;
+  for (const Entry& entry : file.entries())
+    if (!options.skip_unreadable) file.check_readable(entry);
   // The data has no holes, so the tensors in the file's order are the bytes the checksum was made of.
   uint32_t checksum = file.header_checksum();
   for (const Entry* entry : file.in_file_order()) {
+    if (entry->unreadable && options.skip_unreadable) {
+      checksum = file.checksum_of(entry->begin, entry->end, checksum);
+      continue;
+    }
     const Tensor host = file.read(*entry);
     checksum = crc32c(host.raw_data(), host.nbytes(), checksum);
     loaded[entry->name] = options.device.is_cpu() ? host : host.to(options.device);
   }
   file.compare_checksum(checksum, options.require_checksum);
-  LoadedTensors out{{}, file.metadata()};
+  LoadedTensors out{{}, file.metadata(), {}};
   out.metadata.erase(std::string(kChecksumKey));
-  for (const Entry& entry : file.entries()) out.tensors.emplace_back(entry.name, std::move(loaded[entry.name]));
+  for (const Entry& entry : file.entries()) {
+    if (entry.unreadable) {
+      out.skipped.push_back(entry.name);
+    } else {
+      out.tensors.emplace_back(entry.name, std::move(loaded[entry.name]));
+    }
+  }
   return out;
 }
 
@@ -121,14 +135,19 @@ SafetensorsFile::SafetensorsFile(const std::string& path) : file_(path), header_
   for (size_t i = 0; i < entries_.size(); ++i) index_.emplace(entries_[i].name, i);
 }
 
-const SafetensorsFile::Entry& SafetensorsFile::entry(std::string_view name) const {
+const SafetensorsFile::Entry& SafetensorsFile::entry(std::string_view name) const& {
   const auto found = index_.find(name);
   FARRO_CHECK(found != index_.end(), ValueError, "SafetensorsFile: name must be that of a tensor in '", file_.path(),
               "', got ", printable(name));
   return entries_[found->second];
 }
 
+void SafetensorsFile::check_readable(const Entry& entry) const {
+  if (entry.unreadable) fail_read(*entry.unreadable, file_.path(), entry.problem, " (tensor: ", printable(entry.name), ")");
+}
+
 Tensor SafetensorsFile::read(const Entry& entry, Device device) const {
+  check_readable(entry);
   Tensor host = empty(entry.shape, {.dtype = entry.dtype, .device = Device::cpu()});
   file_.read_exact(kLengthBytes + header_.size() + entry.begin, host.raw_data(), host.nbytes());
   check_bools(file_.path(), host);
@@ -158,14 +177,17 @@ void SafetensorsFile::compare_checksum(uint32_t found, bool required) const {
 }
 
 void SafetensorsFile::verify(bool required) const {
-  uint32_t checksum = header_checksum();
+  compare_checksum(checksum_of(0, file_.size() - kLengthBytes - header_.size(), header_checksum()), required);
+}
+
+uint32_t SafetensorsFile::checksum_of(uint64_t begin, uint64_t end, uint32_t checksum) const {
   std::string chunk;
-  for (uint64_t at = kLengthBytes + header_.size(); at < file_.size(); at += chunk.size()) {
-    chunk.resize(std::min<uint64_t>(file_.size() - at, uint64_t{1} << 20));
-    file_.read_exact(at, chunk.data(), chunk.size());
+  for (; begin < end; begin += chunk.size()) {
+    chunk.resize(std::min<uint64_t>(end - begin, uint64_t{1} << 20));
+    file_.read_exact(kLengthBytes + header_.size() + begin, chunk.data(), chunk.size());
     checksum = crc32c(chunk.data(), chunk.size(), checksum);
   }
-  compare_checksum(checksum, required);
+  return checksum;
 }
 
 }  // namespace farro::io

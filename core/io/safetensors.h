@@ -5,9 +5,11 @@
 #pragma once
 
 #include <farro/core/io/file.h>
+#include <farro/core/io/file_error.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,11 +29,14 @@ struct LoadOptions {
   // Refuse a file without a checksum, as checkpoints do: damage might have hit the very entry that holds it. A checksum
   // that is there is always compared.
   bool require_checksum = false;
+  // Leave out tensors of element types that this library lacks, instead of refusing the file.
+  bool skip_unreadable = false;
 };
 
 struct LoadedTensors {
   NamedTensors tensors;  // in the order of the header
   Metadata metadata;
+  std::vector<std::string> skipped = {};  // names of what skip_unreadable left out
 };
 // FileError for everything that a damaged or hostile file can be; see FileFault. Nothing is executed, and memory stays
 // within the tensors' bytes and about twelve times the header's (a tensor without elements costs a record, too). A file
@@ -43,19 +48,28 @@ class SafetensorsFile {
  public:
   struct Entry {
     std::string name;
-    DType dtype;
-    Shape shape;
-    uint64_t begin = 0, end = 0;  // bytes, counted from the end of the header
+    DType dtype = DType::u8;        // of no meaning where format_dtype is one that this library lacks
+    Shape shape = {};               // the first 8 sizes
+    uint64_t begin = 0, end = 0;    // bytes, counted from the end of the header
+    std::string format_dtype = {};  // as the file has it: "F32", "F8_E4M3", ...
+    // Where read() would fail: why. Such a tensor is listed, and the others are read as ever.
+    std::optional<FileFault> unreadable = {};
+    std::string problem = {};
   };
 
-  // Reads and checks the header. FileError.
+  // Reads and checks the header. FileError. Element types and numbers of dimensions that this library lacks are errors
+  // only when such a tensor is read.
   explicit SafetensorsFile(const std::string& path);
 
-  const std::vector<Entry>& entries() const noexcept { return entries_; }
-  const Metadata& metadata() const noexcept { return metadata_; }
+  // From a temporary file object they are copies, so that a loop over them does not walk freed memory.
+  const std::vector<Entry>& entries() const& noexcept { return entries_; }
+  std::vector<Entry> entries() && { return std::move(entries_); }
+  const Metadata& metadata() const& noexcept { return metadata_; }
+  Metadata metadata() && { return std::move(metadata_); }
   // ValueError where there is no such name.
-  const Entry& entry(std::string_view name) const;
-  // A new tensor. The checksum is compared by verify() and load_safetensors(), for it is that of the whole file.
+  const Entry& entry(std::string_view name) const&;
+  Entry entry(std::string_view name) && { return static_cast<const SafetensorsFile&>(*this).entry(name); }
+  // A new tensor; FileError (bad_dtype, bad_shape) for one that is unreadable. The checksum is compared by verify() and load_safetensors(), for it is that of the whole file.
   Tensor read(const Entry& entry, Device device = Device::cpu()) const;
   // Reads the whole file and throws FileError (bad_checksum) where it is not what was written, or, if `required`, where
   // it has no checksum.
@@ -64,7 +78,9 @@ class SafetensorsFile {
  private:
   friend LoadedTensors load_safetensors(const std::string& path, const LoadOptions& options);
   std::vector<const Entry*> in_file_order() const;
+  void check_readable(const Entry& entry) const;
   uint32_t header_checksum() const;
+  uint32_t checksum_of(uint64_t begin, uint64_t end, uint32_t checksum) const;  // of data, after `checksum`
   void compare_checksum(uint32_t found, bool required) const;
 
   InputFile file_;

@@ -18,6 +18,16 @@ size_t utf8_character(std::string_view text) noexcept {
   return overlong || surrogate || too_large ? 0 : length;
 }
 
+std::string to_utf8(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const size_t length = utf8_character(text);
+    out += length > 0 ? text.substr(0, length) : std::string_view("\xef\xbf\xbd");
+    text.remove_prefix(length > 0 ? length : 1);
+  }
+  return out;
+}
+
 std::string_view utf8_prefix(std::string_view text, size_t limit) noexcept {
   if (text.size() <= limit) return text;
   size_t end = limit;

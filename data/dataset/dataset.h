@@ -35,7 +35,8 @@ class TensorDataset : public Dataset {
   int64_t size() const override { return rows_; }
   Sample get(int64_t index) const override;
   Sample get_batch(std::span<const int64_t> indices) const override;
-  const std::vector<Tensor>& tensors() const noexcept { return tensors_; }
+  const std::vector<Tensor>& tensors() const& noexcept { return tensors_; }
+  std::vector<Tensor> tensors() && { return std::move(tensors_); }
 
  private:
   std::vector<Tensor> tensors_;

@@ -15,7 +15,8 @@ class ByteVocabulary {
   explicit ByteVocabulary(std::string_view text);
   int64_t size() const noexcept { return static_cast<int64_t>(bytes_.size()); }
   // The bytes by number: what a checkpoint stores to rebuild the vocabulary.
-  const std::string& bytes() const noexcept { return bytes_; }
+  const std::string& bytes() const& noexcept { return bytes_; }
+  std::string bytes() && { return std::move(bytes_); }
   // i64 [text.size()]; ValueError that names a byte the vocabulary lacks.
   Tensor encode(std::string_view text) const;
   // IndexError for a number that is none of the vocabulary.

@@ -3,11 +3,18 @@
 #include <farro/core/random/generator.h>
 #include <farro/data/loader/detail/pipeline.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <mutex>
 #include <numeric>
 
 namespace farro::data {
+
+namespace {
+// Far above what helps; beyond it memory or threads run out before the first batch.
+constexpr int kMostWorkers = 1024, kMostPrefetch = 1 << 16;
+}  // namespace
 
 // The orders of the epochs being made; workers may be one epoch ahead of the caller.
 struct DataLoader::OrderCache {
@@ -28,8 +35,11 @@ DataLoader::DataLoader(const Dataset& dataset, LoaderOptions options)
     : dataset_(dataset), options_(std::move(options)), orders_(std::make_unique<OrderCache>()) {
   const LoaderOptions& o = options_;
   FARRO_CHECK(o.batch_size >= 1, ValueError, "DataLoader: batch_size must be at least 1, got ", o.batch_size);
-  FARRO_CHECK(o.workers >= 0 && o.prefetch >= 1, ValueError,
-              "DataLoader: workers must be at least 0 and prefetch at least 1, got ", o.workers, " and ", o.prefetch);
+  FARRO_CHECK(o.workers >= 0 && o.workers <= kMostWorkers && o.prefetch >= 1 && o.prefetch <= kMostPrefetch, ValueError,
+              "DataLoader: workers must be in [0, ", kMostWorkers, "] and prefetch in [1, ", kMostPrefetch, "], got ",
+              o.workers, " and ", o.prefetch);
+  for (const Transform& transform : o.transforms)
+    FARRO_CHECK(transform, ValueError, "DataLoader: transforms must be callable, got an empty function");
   FARRO_CHECK(o.world_size >= 1 && o.rank >= 0 && o.rank < o.world_size, ValueError,
               "DataLoader: rank must be in [0, world_size), got ", o.rank, " of ", o.world_size);
   const int64_t total = dataset.size();
@@ -77,6 +87,7 @@ Batch DataLoader::make(int64_t epoch, int64_t number) {
 
 bool DataLoader::next(Batch& batch) {
   if (position_ >= batches_) {
+    check_epoch("next", epoch_ + 1);
     ++epoch_;
     position_ = 0;
     return false;
@@ -93,6 +104,12 @@ bool DataLoader::next(Batch& batch) {
   return true;
 }
 
+// Batches are counted through all epochs in 64 bits; workers may be an epoch ahead.
+void DataLoader::check_epoch(const char* op, int64_t epoch) const {
+  const int64_t most = INT64_MAX / std::max<int64_t>(batches_, 1) - 2;
+  FARRO_CHECK(epoch >= 0 && epoch <= most, ValueError, op, ": epoch must be in [0, ", most, "], got ", epoch);
+}
+
 void DataLoader::seek(int64_t epoch, int64_t position) {
   pipeline_.reset();
   epoch_ = epoch;
@@ -100,7 +117,7 @@ void DataLoader::seek(int64_t epoch, int64_t position) {
 }
 
 void DataLoader::start_epoch(int64_t epoch) {
-  FARRO_CHECK(epoch >= 0, ValueError, "start_epoch: epoch must be at least 0, got ", epoch);
+  check_epoch("start_epoch", epoch);
   if (epoch != epoch_ || position_ != 0) seek(epoch, 0);
 }
 
@@ -126,6 +143,7 @@ void DataLoader::load_state_dict(const nn::StateDict& state) {
   FARRO_CHECK(epoch >= 0 && position >= 0 && position <= batches_, ValueError,
               "load_state_dict: epoch must be at least 0 and position at most ", batches_, ", got ", epoch, " and ",
               position);
+  check_epoch("load_state_dict", epoch);
   seek(epoch, position);
 }
 

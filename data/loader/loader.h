@@ -22,8 +22,8 @@ struct LoaderOptions {
   int64_t batch_size = 1;
   bool shuffle = false;
   bool drop_last = false;                  // leave out a last batch that is not full
-  int workers = 0;                         // threads; 0: batches are made by the caller, when it asks
-  int prefetch = 4;                        // batches made ahead, at most
+  int workers = 0;   // threads, at most 1024; 0: batches are made by the caller, when it asks
+  int prefetch = 4;  // batches made ahead, at most; itself at most 65536
   uint64_t seed = 0;                       // of the order and of random transforms
   std::vector<Transform> transforms = {};  // of each batch's first tensor, in order
   // For data-parallel training: every world_size-th sample, from `rank` on; all ranks get equally many (the first
@@ -35,7 +35,8 @@ struct LoaderOptions {
 struct Batch {
   Sample tensors;
   std::vector<int64_t> indices;  // of its samples
-  const Tensor& operator[](size_t i) const { return tensors[i]; }
+  const Tensor& operator[](size_t i) const& { return tensors[i]; }
+  Tensor operator[](size_t i) && { return tensors[i]; }
   int64_t size() const noexcept { return static_cast<int64_t>(indices.size()); }
 };
 
@@ -53,9 +54,11 @@ class DataLoader {
   int64_t position() const noexcept { return position_; }
 
   // The next batch. At the end of an epoch false, once, and the loader stands at the start of the next. What a dataset
-  // or transform threw on a worker is thrown here, each time that batch is asked for.
+  // or transform threw on a worker is thrown here, each time that batch is asked for. OutOfMemoryError where the system
+  // has no room for the workers' threads; a call that threw has changed nothing.
   bool next(Batch& batch);
-  // Stands at the start of an epoch, e.g. after leaving one early.
+  // Stands at the start of an epoch, e.g. after leaving one early. ValueError where batches counted through all epochs
+  // would leave 63 bits.
   void start_epoch(int64_t epoch);
 
   // A loop over the rest of the epoch.
@@ -94,6 +97,7 @@ class DataLoader {
   Batch make(int64_t epoch, int64_t number);
   std::shared_ptr<const std::vector<int64_t>> order_of(int64_t epoch);
   void seek(int64_t epoch, int64_t position);
+  void check_epoch(const char* op, int64_t epoch) const;
 
   const Dataset& dataset_;
   const LoaderOptions options_;

@@ -35,6 +35,12 @@ double BatchNorm::new_share() const {
   return num_batches_tracked.device().is_meta() ? 1 : 1 / (num_batches_tracked.item() + 1);
 }
 
+void BatchNorm::check_loaded(std::string_view name, const std::string& path, const Tensor& value) const {
+  if ((name != "running_var" && name != "num_batches_tracked") || value.is_meta() || value.numel() == 0) return;
+  const double least = value.min().item();
+  FARRO_CHECK(!(least < 0), ValueError, "load_state_dict: ", path, " must not be negative, got ", least);
+}
+
 Tensor BatchNorm::forward(const Tensor& x) {
   FARRO_CHECK(x.dim() >= min_rank_ && x.dim() <= max_rank_, ShapeError, type_name(), ": x must have ",
               min_rank_ == max_rank_ ? str(max_rank_) : str(min_rank_, " or ", max_rank_), " dimensions, got ", x);

@@ -35,6 +35,7 @@ class BatchNorm : public Module {
 
  private:
   double new_share() const;
+  void check_loaded(std::string_view name, const std::string& path, const Tensor& value) const override;
 
   int min_rank_, max_rank_;
 };

@@ -1,6 +1,7 @@
 // ModuleBase: the tree, names, calls and hooks.
 #include <farro/nn/module/module.h>
 
+#include <farro/core/util/utf8.h>
 #include <farro/nn/module/detail/module_impl.h>
 
 #include <cxxabi.h>
@@ -39,8 +40,9 @@ void ModuleBase::forget_child(ModuleBase* child) noexcept { std::erase(children_
 void ModuleBase::check_new_name(std::string_view kind, std::string_view name) const {
   FARRO_CHECK(!name.empty() && name.find('.') == std::string_view::npos, ValueError, type_name(), ": name of a ", kind,
               " must be non-empty and without a dot, got '", name, "'");
+  FARRO_CHECK(to_utf8(name) == name, ValueError, type_name(), ": name of a ", kind, " must be UTF-8, got '", name, "'");
   const bool taken = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; }) ||
-                     std::any_of(children_.begin(), children_.end(), [&](const ModuleBase* m) { return m->name_ == name; });
+                     std::any_of(children_.begin(), children_.end(), [&](const auto* module) { return module->name_ == name; });
   FARRO_CHECK(!taken, ValueError, type_name(), ": name of a ", kind, " must be new in its module, got '", name,
               "' again");
 }
@@ -106,7 +108,9 @@ const ScopeNode* ModuleBase::enter_scope() {
   return current_scope();
 }
 
-ModuleBase::CallScope::CallScope(ModuleBase& module) : previous_(active), guard_(module.enter_scope()) { active = &module; }
+ModuleBase::CallScope::CallScope(ModuleBase& module) : previous_(active), guard_(module.enter_scope()) {
+  active = &module;
+}
 ModuleBase::CallScope::~CallScope() { active = previous_; }
 
 std::vector<Tensor> ModuleBase::run_pre_hooks(std::vector<Tensor> inputs) {
@@ -131,12 +135,14 @@ std::vector<Tensor> ModuleBase::run_forward_hooks(const std::vector<Tensor>& inp
 }
 
 uint64_t ModuleBase::register_forward_pre_hook(InputsHook hook) {
+  FARRO_CHECK(hook, ValueError, "register_forward_pre_hook: hook must be callable, got an empty function");
   if (!hooks_) hooks_ = std::make_unique<Hooks>();
   hooks_->pre.emplace_back(hooks_->next_id, std::move(hook));
   return hooks_->next_id++;
 }
 
 uint64_t ModuleBase::register_forward_hook(OutputsHook hook) {
+  FARRO_CHECK(hook, ValueError, "register_forward_hook: hook must be callable, got an empty function");
   if (!hooks_) hooks_ = std::make_unique<Hooks>();
   hooks_->forward.emplace_back(hooks_->next_id, std::move(hook));
   return hooks_->next_id++;
@@ -154,12 +160,15 @@ Tensor Module::forward(const Tensor& input) {
 }
 
 uint64_t Module::register_forward_pre_hook(PreHook hook) {
-  return ModuleBase::register_forward_pre_hook([this, hook = std::move(hook)](ModuleBase&, std::vector<Tensor>& inputs) {
-    if (Tensor replaced = hook(*this, inputs[0]); replaced.defined()) inputs[0] = std::move(replaced);
-  });
+  FARRO_CHECK(hook, ValueError, "register_forward_pre_hook: hook must be callable, got an empty function");
+  return ModuleBase::register_forward_pre_hook(
+      [this, hook = std::move(hook)](ModuleBase&, std::vector<Tensor>& inputs) {
+        if (Tensor replaced = hook(*this, inputs[0]); replaced.defined()) inputs[0] = std::move(replaced);
+      });
 }
 
 uint64_t Module::register_forward_hook(ForwardHook hook) {
+  FARRO_CHECK(hook, ValueError, "register_forward_hook: hook must be callable, got an empty function");
   return ModuleBase::register_forward_hook(
       [this, hook = std::move(hook)](ModuleBase&, const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
         if (Tensor replaced = hook(*this, inputs[0], outputs[0]); replaced.defined()) outputs[0] = std::move(replaced);
@@ -242,7 +251,10 @@ ModuleBase& ModuleBase::set_requires_grad(bool on) {
   return *this;
 }
 
+void ModuleBase::check_loaded(std::string_view, const std::string&, const Tensor&) const {}
+
 void ModuleBase::apply(const std::function<void(ModuleBase&)>& fn) {
+  FARRO_CHECK(fn, ValueError, "apply: fn must be callable, got an empty function");
   for (ModuleBase* child : children_) child->apply(fn);
   fn(*this);
 }

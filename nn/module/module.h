@@ -72,7 +72,9 @@ class ModuleBase {
 
   // --- hooks
   // Before forward(), with the tensors in the arguments, and after it, with those in the result, too, in order of
-  // declaration. A hook may put others in the places of `inputs` or `outputs`, but not change their number (ValueError).
+  // declaration. A hook may put others in the places of `inputs` or `outputs`, but not change how many there are
+  // (ValueError).
+  // Registering: ValueError for an empty function.
   using InputsHook = std::function<void(ModuleBase& module, std::vector<Tensor>& inputs)>;
   using OutputsHook =
       std::function<void(ModuleBase& module, const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs)>;
@@ -91,7 +93,8 @@ class ModuleBase {
   NamedTensors named_parameters() const;
   std::vector<Tensor> buffers() const;
   NamedTensors named_buffers() const;
-  const std::vector<ModuleBase*>& children() const noexcept { return children_; }
+  const std::vector<ModuleBase*>& children() const& noexcept { return children_; }
+  std::vector<ModuleBase*> children() && { return children_; }
   // This module and all below it.
   std::vector<ModuleBase*> modules();
   int64_t num_parameters() const;  // elements
@@ -113,7 +116,8 @@ class ModuleBase {
   // Parameters and persistent buffers by dotted name; the tensors share storage with the module.
   StateDict state_dict() const;
   // Copies values in, converting dtype and device. strict: throws ValueError unless names and shapes are exactly the
-  // module's, and then nothing has changed. lenient: takes what fits; the report names the rest.
+  // module's. lenient: takes what fits; the report names the rest. Values that an entry cannot hold are errors in both.
+  // Whatever is thrown, nothing has changed.
   LoadReport load_state_dict(const StateDict& state, LoadMode mode = LoadMode::strict);
   // Takes the values of a module of the same structure.
   void clone_from(const ModuleBase& other);
@@ -139,6 +143,9 @@ class ModuleBase {
     put_tensors(result, run_forward_hooks(inputs, tensors_in(result)));
     return result;
   }
+  // ValueError where an entry of this module must not have these values, e.g. a variance below 0. `path` is its name in
+  // the state dict.
+  virtual void check_loaded(std::string_view name, const std::string& path, const Tensor& value) const;
   // A list is never called itself: its name becomes part of its children's ("blocks.0").
   bool only_groups_ = false;
 
@@ -240,7 +247,8 @@ class ModuleOf<Result(Args...)> : public ModuleBase {
 // A tensor member that is trained. An undefined one (`bias = false`) is absent.
 class Parameter : public Tensor {
  public:
-  Parameter(ModuleBase& owner, std::string_view name, const Tensor& data) : Tensor(owner.register_parameter(name, data)) {}
+  Parameter(ModuleBase& owner, std::string_view name, const Tensor& data)
+      : Tensor(owner.register_parameter(name, data)) {}
   Parameter(const Parameter&) = delete;
   Parameter& operator=(const Parameter&) = delete;
 };

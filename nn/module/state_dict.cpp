@@ -1,8 +1,10 @@
 #include <farro/nn/module/state_dict.h>
 
+#include <farro/core/util/utf8.h>
 #include <farro/kernels/pointwise/factories.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace farro::nn {
@@ -23,20 +25,37 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+// What no writer of files takes must not get into a dict.
+void check_name(std::string_view name) {
+  for (std::string_view rest = name; !rest.empty();) {
+    const size_t length = utf8_character(rest);
+    FARRO_CHECK(length > 0, ValueError, "StateDict: names must be UTF-8, got '", name, "'");
+    rest.remove_prefix(length);
+  }
+}
+
 std::string hint(const std::string& nearest) { return nearest.empty() ? "" : " (nearest: " + nearest + ")"; }
 
 }  // namespace
 
 StateDict::StateDict(NamedTensors entries) : entries_(std::move(entries)) {
-  for (size_t i = 0; i < entries_.size(); ++i)
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    check_name(entries_[i].first);
     FARRO_CHECK(index_.emplace(entries_[i].first, i).second, ValueError, "StateDict: names must be distinct, got '",
                 entries_[i].first, "' twice");
+  }
 }
 
 void StateDict::set(std::string_view name, const Tensor& tensor) {
+  check_name(name);
   const auto [slot, is_new] = index_.emplace(name, entries_.size());
   if (is_new) {
-    entries_.emplace_back(name, tensor);
+    try {
+      entries_.emplace_back(name, tensor);
+    } catch (...) {
+      index_.erase(slot);
+      throw;
+    }
   } else {
     entries_[slot->second].second = tensor;
   }
@@ -47,12 +66,12 @@ void StateDict::set_number(std::string_view name, Scalar value) {
   set(name, full({}, value, {.dtype = dtype, .device = Device::cpu()}));
 }
 
-const Tensor* StateDict::find(std::string_view name) const noexcept {
+const Tensor* StateDict::find(std::string_view name) const& noexcept {
   const auto found = index_.find(name);
   return found == index_.end() ? nullptr : &entries_[found->second].second;
 }
 
-const Tensor& StateDict::at(std::string_view name) const {
+const Tensor& StateDict::at(std::string_view name) const& {
   if (const Tensor* found = find(name)) return *found;
   std::vector<std::string> names;
   for (const auto& [key, tensor] : entries_) names.push_back(key);
@@ -62,11 +81,18 @@ const Tensor& StateDict::at(std::string_view name) const {
 
 const Tensor& StateDict::single(std::string_view name) const {
   const Tensor& entry = at(name);
-  FARRO_CHECK(entry.defined() && entry.numel() == 1, ValueError, "StateDict: ", name, " must be one number, got ", entry);
+  FARRO_CHECK(entry.defined() && entry.numel() == 1 && !entry.is_meta(), ValueError, "StateDict: ", name, " must be one number, got ", entry);
   return entry;
 }
 double StateDict::number(std::string_view name) const { return single(name).item<double>(); }
-int64_t StateDict::integer(std::string_view name) const { return single(name).item<int64_t>(); }
+int64_t StateDict::integer(std::string_view name) const {
+  const Tensor& entry = single(name);
+  if (!is_floating(entry.dtype())) return entry.item<int64_t>();
+  const double value = entry.item<double>();
+  FARRO_CHECK(value >= -0x1p63 && value < 0x1p63 && value == std::trunc(value), ValueError, "StateDict: ", name,
+              " must be a whole number of 64 bits, got ", value);
+  return static_cast<int64_t>(value);
+}
 
 void StateDict::add(std::string_view prefix, const StateDict& other) {
   for (const auto& [name, tensor] : other) set(str(prefix, ".", name), tensor);

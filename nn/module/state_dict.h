@@ -17,17 +17,22 @@ using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 class StateDict {
  public:
   StateDict() = default;
-  // ValueError where a name occurs twice.
+  // ValueError where a name occurs twice or is no UTF-8.
   StateDict(NamedTensors entries);
 
-  // Adds an entry or replaces it.
+  // Adds an entry or replaces it. ValueError for a name that is no UTF-8: no file could hold it.
   void set(std::string_view name, const Tensor& tensor);
   // Kept exactly: f64, i64 or bool.
   void set_number(std::string_view name, Scalar value);
-  const Tensor* find(std::string_view name) const noexcept;  // null where there is none
+  // What refers into the dict is not had from a temporary: `for (auto& [name, tensor] : net.state_dict().entries())`
+  // would walk freed memory, and there copies.
+  const Tensor* find(std::string_view name) const& noexcept;  // null where there is none
+  const Tensor* find(std::string_view name) && = delete;
+  bool contains(std::string_view name) const noexcept { return find(name) != nullptr; }
   // ValueError that names the nearest key where there is none.
-  const Tensor& at(std::string_view name) const;
-  // ValueError also where it has more than one element.
+  const Tensor& at(std::string_view name) const&;
+  Tensor at(std::string_view name) && { return static_cast<const StateDict&>(*this).at(name); }
+  // ValueError also where it has more than one element, and integer() where that is no whole number of 64 bits.
   double number(std::string_view name) const;
   int64_t integer(std::string_view name) const;
 
@@ -38,7 +43,8 @@ class StateDict {
   // With tensors of its own: a snapshot that later training does not change.
   StateDict clone() const;
 
-  const NamedTensors& entries() const noexcept { return entries_; }
+  const NamedTensors& entries() const& noexcept { return entries_; }
+  NamedTensors entries() && { return std::move(entries_); }
   size_t size() const noexcept { return entries_.size(); }
   bool empty() const noexcept { return entries_.empty(); }
   auto begin() const noexcept { return entries_.begin(); }

@@ -150,6 +150,7 @@ std::string with_unit(double value, const char* unit) {
 }  // namespace
 
 Summary summary(ModuleBase& model, const std::function<void()>& run) {
+  FARRO_CHECK(run, ValueError, "summary: run must be callable, got an empty function");
   const std::vector<ModuleBase*> modules = model.modules();
   std::vector<SummaryRow> own(modules.size());
   std::map<const ModuleBase*, SummaryRow*> by_module;

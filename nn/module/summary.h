@@ -27,7 +27,8 @@ struct Summary {
   std::vector<SummaryRow> rows;  // the root first, then in order of declaration
   int64_t trainable_parameters = 0;
   int64_t weight_bytes = 0;  // parameters and buffers
-  const SummaryRow& root() const { return rows.front(); }
+  const SummaryRow& root() const& { return rows.front(); }
+  SummaryRow root() && { return std::move(rows.front()); }
 };
 
 // Runs the model on an input of this shape. The model, its hooks and the random generators are afterwards as before;

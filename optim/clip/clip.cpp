@@ -35,7 +35,11 @@ Tensor clip_grad_norm_(TensorList params, double max_norm, const ClipOptions& op
 void clip_grad_value_(TensorList params, double limit) {
   FARRO_CHECK(limit >= 0, ValueError, "clip_grad_value_: limit must be at least 0, got ", limit);
   const no_grad guard;
-  for (Tensor& grad : grads_of(params)) grad.clamp_(-limit, limit);
+  std::vector<Tensor> grads = grads_of(params);
+  for (const Tensor& grad : grads)  // before any of them changes
+    FARRO_CHECK(grad.is_contiguous() || overlapping_dim(grad.sizes(), grad.strides()) < 0, ValueError,
+                "clip_grad_value_: gradients must not hold an element twice (an expanded view), got ", grad);
+  for (Tensor& grad : grads) grad.clamp_(-limit, limit);
 }
 
 }  // namespace farro::optim

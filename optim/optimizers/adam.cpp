@@ -30,7 +30,7 @@ std::vector<ParamGroup<AdamOptions>> as_adam(const std::vector<ParamGroup<AdamWO
 Adam::Adam(std::vector<Tensor> params, const AdamOptions& options) : Adam(one_group(std::move(params), options)) {}
 Adam::Adam(std::vector<ParamGroup<AdamOptions>> groups) : Adam("Adam", std::move(groups), false) {}
 Adam::Adam(const char* name, std::vector<ParamGroup<AdamOptions>> groups, bool decoupled)
-    : Optimizer(name, params_of(groups), kStates), options_(options_of(groups)), decoupled_(decoupled) {
+    : Optimizer(name, params_of(groups), kStates), options_(options_of(groups)), decoupled_(decoupled), kind_(name) {
   for (const AdamOptions& options : options_) check(name, options);
 }
 
@@ -49,6 +49,8 @@ void Adam::update(size_t group, const Batch& batch) {
               .maximize = o.maximize,
               .step = batch.step});
 }
+
+void Adam::check_options(size_t group) const { check(kind_, options_[group]); }
 
 std::vector<Optimizer::Setting> Adam::settings(size_t group) {
   AdamOptions& o = options_[group];

@@ -41,9 +41,11 @@ class Adam : public Optimizer {
   double& lr_of(size_t group) override { return options_[group].lr; }
   double& momentum_of(size_t group) override { return options_[group].beta1; }
   std::vector<Setting> settings(size_t group) override;
+  void check_options(size_t group) const override;
 
   std::vector<AdamOptions> options_;
   const bool decoupled_;
+  const char* const kind_;  // how errors call it
 };
 
 // Adam whose weight decay shrinks the parameters instead of entering the gradient.

@@ -7,10 +7,14 @@
 #include <cmath>
 #include <map>
 #include <unordered_set>
+#include <utility>
 
 namespace farro::optim {
 
 namespace {
+
+// A count beyond it is none: kernels take it as a double.
+constexpr int64_t kMostSteps = int64_t{1} << 53;
 
 // The gradient in the parameter's layout, which the fused kernels need.
 Tensor grad_of(const Tensor& param) {
@@ -21,6 +25,15 @@ Tensor grad_of(const Tensor& param) {
   Tensor copy = empty_like(param);
   copy.copy_(grad);
   return copy;
+}
+
+// What the fused kernels ask of one parameter, found before any parameter has changed.
+void check_step(const char* name, const Tensor& param, const Tensor& grad, const Tensor& first) {
+  FARRO_CHECK(grad.device() == param.device() && param.device() == first.device(), DeviceError, name,
+              ": params of a group and their gradients must be on one device, got ", param, " with gradient ", grad,
+              " (first parameter: ", first, ")");
+  FARRO_CHECK(param.is_contiguous() || is_dense(param.sizes(), param.strides()), ValueError, name,
+              ": params must be dense, got strides ", param.strides(), " (", param, ")");
 }
 
 // Half-precision parameters have f32 states: squares of small gradients vanish in f16.
@@ -57,14 +70,24 @@ size_t Optimizer::checked(size_t group) const {
 }
 const Optimizer::Group& Optimizer::group_at(size_t group) const { return groups_[checked(group)]; }
 
+void Optimizer::set_option(double& option, double value, size_t group) {
+  const double before = std::exchange(option, value);
+  try {
+    check_options(group);
+  } catch (...) {
+    option = before;
+    throw;
+  }
+}
+
 void Optimizer::set_lr(double lr, size_t group) {
   FARRO_CHECK(std::isfinite(lr) && lr >= 0, ValueError, "set_lr: lr must be finite and at least 0, got ", lr);
-  lr_of(checked(group)) = lr;
+  set_option(lr_of(checked(group)), lr, group);
 }
 void Optimizer::set_momentum(double momentum, size_t group) {
   FARRO_CHECK(std::isfinite(momentum) && momentum >= 0, ValueError,
               "set_momentum: momentum must be finite and at least 0, got ", momentum);
-  momentum_of(checked(group)) = momentum;
+  set_option(momentum_of(checked(group)), momentum, group);
 }
 
 void Optimizer::zero_grad(bool set_to_none) {
@@ -76,58 +99,74 @@ void Optimizer::zero_grad(bool set_to_none) {
   }
 }
 
-void Optimizer::step() {
-  for (size_t i = 0; i < groups_.size(); ++i) {
-    step_group(i);
-    grads_.clear();  // gradients must not live longer than their parameters want
-  }
-}
+struct Optimizer::Planned {
+  size_t group;
+  std::vector<size_t> members;  // positions in the group; empty: all of them
+  std::vector<Tensor> params;   // of the members
+  std::vector<Tensor> grads;
+  States states;  // of the members, or new ones
+  int64_t step;
+  bool new_states;
+  bool all() const { return members.empty(); }
+};
 
-void Optimizer::make_states(Group& group, size_t param, size_t count) {
-  for (size_t k = 0; k < count; ++k)
-    if (!group.states[k][param].defined()) group.states[k][param] = new_state(group.params[param]);
+void Optimizer::step() {
+  std::vector<Planned> plan;
+  plan.reserve(groups_.size());
+  for (size_t i = 0; i < groups_.size(); ++i) plan_group(i, plan);
+  for (Planned& planned : plan) run(planned);
 }
 
 // Mostly all parameters of a group have gradients and have made the same steps: then the group's own lists are the
-// batch.
-void Optimizer::step_group(size_t index) {
-  Group& group = groups_[index];
+// batch. Else there is a batch for each count of steps.
+void Optimizer::plan_group(size_t index, std::vector<Planned>& out) const {
+  const Group& group = groups_[index];
   const size_t count = group.params.size(), used = states_in_use(index);
+  if (count == 0) return;
+  std::vector<Tensor> grads(count);
   bool even = true;
   for (size_t i = 0; i < count; ++i) {
-    grads_.push_back(grad_of(group.params[i]));
-    even = even && grads_.back().defined() && group.steps[i] == group.steps[0] &&
+    grads[i] = grad_of(group.params[i]);
+    even = even && grads[i].defined() && group.steps[i] == group.steps[0] &&
            group.states[0][i].defined() == group.states[0][0].defined();
+    if (grads[i].defined()) check_step(name_, group.params[i], grads[i], group.params[0]);
   }
-  if (!even) return step_ragged(index);
-  if (count == 0) return;
-  const bool new_states = !group.states[0][0].defined();
-  for (size_t i = 0; i < count; ++i) make_states(group, i, used);
-  Batch batch{group.params, grads_, {}, group.steps[0] + 1, new_states};
-  for (size_t k = 0; k < used; ++k) batch.states[k] = group.states[k];
-  update(index, batch);
-  for (int64_t& steps : group.steps) ++steps;
+  const auto make_states = [&](Planned& planned) {
+    for (size_t k = 0; k < used && planned.new_states; ++k)
+      for (const Tensor& param : planned.all() ? group.params : planned.params)
+        planned.states[k].push_back(new_state(param));
+  };
+  if (even) {
+    const bool fresh = !group.states[0][0].defined();
+    out.push_back({index, {}, {}, std::move(grads), {}, group.steps[0] + 1, fresh});
+    return make_states(out.back());
+  }
+  std::map<std::pair<int64_t, bool>, std::vector<size_t>> alike;  // steps made, new states -> parameters
+  for (size_t i = 0; i < count; ++i)
+    if (grads[i].defined()) alike[{group.steps[i], !group.states[0][i].defined()}].push_back(i);
+  for (auto& [key, members] : alike) {
+    Planned& planned = out.emplace_back(Planned{index, std::move(members), {}, {}, {}, key.first + 1, key.second});
+    for (const size_t i : planned.members) {
+      planned.params.push_back(group.params[i]);
+      planned.grads.push_back(grads[i]);
+      for (size_t k = 0; k < used && !planned.new_states; ++k) planned.states[k].push_back(group.states[k][i]);
+    }
+    make_states(planned);
+  }
 }
 
-void Optimizer::step_ragged(size_t index) {
-  Group& group = groups_[index];
-  const size_t used = states_in_use(index);
-  std::map<std::pair<int64_t, bool>, std::vector<size_t>> alike;  // steps made, new states -> parameters
-  for (size_t i = 0; i < group.params.size(); ++i)
-    if (grads_[i].defined()) alike[{group.steps[i], !group.states[0][i].defined()}].push_back(i);
-  for (const auto& [key, members] : alike) {
-    std::vector<Tensor> params, grads;
-    States states;
-    for (size_t i : members) {
-      make_states(group, i, used);
-      params.push_back(group.params[i]);
-      grads.push_back(grads_[i]);
-      for (size_t k = 0; k < used; ++k) states[k].push_back(group.states[k][i]);
-    }
-    Batch batch{params, grads, {}, key.first + 1, key.second};
-    for (size_t k = 0; k < used; ++k) batch.states[k] = states[k];
-    update(index, batch);
-    for (size_t i : members) ++group.steps[i];
+void Optimizer::run(Planned& planned) {
+  Group& group = groups_[planned.group];
+  const size_t used = states_in_use(planned.group);
+  const bool own = planned.all() && !planned.new_states;
+  Batch batch{planned.all() ? group.params : planned.params, planned.grads, {}, planned.step, planned.new_states};
+  for (size_t k = 0; k < used; ++k) batch.states[k] = own ? group.states[k] : planned.states[k];
+  update(planned.group, batch);
+  const size_t count = planned.grads.size();
+  for (size_t at = 0; at < count; ++at) {
+    const size_t i = planned.all() ? at : planned.members[at];
+    ++group.steps[i];
+    for (size_t k = 0; k < used && planned.new_states; ++k) group.states[k][i] = std::move(planned.states[k][at]);
   }
 }
 
@@ -177,13 +216,17 @@ std::vector<Optimizer::Group> Optimizer::read_states(const StateDict& state) con
       group.steps[i] = steps ? state.integer(str("state.", number, ".step")) : 0;
       FARRO_CHECK(!steps || group.steps[i] >= 1, ValueError, "load_state_dict: state.", number,
                   ".step must be at least 1, got ", group.steps[i]);
+      FARRO_CHECK(group.steps[i] < kMostSteps, ValueError, "load_state_dict: state.", number,
+                  ".step must be below 2^53, got ", group.steps[i]);
       for (size_t k = 0; k < state_names_.size(); ++k) {
         const std::string key = str("state.", number, ".", state_names_[k]);
         const Tensor* found = state.find(key);
         group.states[k][i].reset();
         if (!found) continue;
-        FARRO_CHECK(found->sizes() == group.params[i].sizes(), ValueError, "load_state_dict: ", key,
+        FARRO_CHECK(found->defined() && found->sizes() == group.params[i].sizes(), ValueError, "load_state_dict: ", key,
                     " must have its parameter's shape ", group.params[i].sizes(), ", got ", *found);
+        FARRO_CHECK(is_floating(found->dtype()) && (!found->is_meta() || group.params[i].is_meta()), ValueError,
+                    "load_state_dict: ", key, " must hold floating values, got ", *found);
         group.states[k][i] = new_state(group.params[i]);
         group.states[k][i].copy_(*found);
       }
@@ -241,9 +284,14 @@ void Optimizer::load_state_dict(const StateDict& state) {
       FARRO_CHECK(!std::holds_alternative<const bool*>(setting.second) || loaded.back().number == own.back().number,
                   ValueError, "load_state_dict: ", setting.first, " must be ", own.back().number, " in a state of ", name_,
                   ", got ", loaded.back().number);
+      FARRO_CHECK(std::holds_alternative<double*>(setting.second) || loaded.back().number == 0 ||
+                      loaded.back().number == 1,
+                  ValueError, "load_state_dict: param_groups.", g, ".", setting.first, " must be 0 or 1, got ",
+                  loaded.back().number);
     }
   choose(loaded);
   try {
+    for (size_t g = 0; g < groups_.size(); ++g) check_options(g);
     check_complete(groups);  // which states there must be depends on the options
   } catch (...) {
     choose(own);

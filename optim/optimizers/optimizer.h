@@ -27,15 +27,17 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  // Changes every parameter that has a gradient.
+  // Changes every parameter that has a gradient. All that a step needs is checked and allocated before the first of
+  // them changes: one that throws has changed nothing, and the next goes on as if it had not been.
   void step();
   void zero_grad(bool set_to_none = true);
 
   size_t num_groups() const noexcept { return groups_.size(); }
   // IndexError unless group < num_groups().
-  const std::vector<Tensor>& params(size_t group = 0) const { return group_at(group).params; }
+  const std::vector<Tensor>& params(size_t group = 0) const& { return group_at(group).params; }
+  std::vector<Tensor> params(size_t group = 0) && { return group_at(group).params; }
   double lr(size_t group = 0) const { return const_cast<Optimizer*>(this)->lr_of(checked(group)); }
-  // ValueError unless lr is finite and at least 0; set_momentum() alike.
+  // ValueError for what the constructor would refuse; set_momentum() alike.
   void set_lr(double lr, size_t group = 0);
   // SGD's momentum, Adam's beta1: what a one-cycle schedule turns down while the learning rate is up.
   double momentum(size_t group = 0) const { return const_cast<Optimizer*>(this)->momentum_of(checked(group)); }
@@ -45,7 +47,7 @@ class Optimizer {
   // counted through all groups, in PyTorch's names. The tensors share storage with the optimizer.
   StateDict state_dict() const;
   // ValueError (and no change) unless it is the state of an optimizer of this kind with the same groups and parameter
-  // shapes.
+  // shapes, and its options are such as the constructor takes.
   void load_state_dict(const StateDict& state);
 
  protected:
@@ -74,6 +76,8 @@ class Optimizer {
   // The group's options by PyTorch's names, for state dicts; what points to a constant must be equal in a loaded one.
   using Setting = std::pair<const char*, std::variant<double*, bool*, const bool*>>;
   virtual std::vector<Setting> settings(size_t group) = 0;
+  // ValueError for options out of range: of the constructor, of a loaded state, of a schedule.
+  virtual void check_options(size_t group) const = 0;
 
  private:
   struct Group {
@@ -83,9 +87,11 @@ class Optimizer {
   };
   const Group& group_at(size_t group) const;
   size_t checked(size_t group) const;
-  void step_group(size_t index);
-  void step_ragged(size_t index);
-  void make_states(Group& group, size_t param, size_t count);
+  // What a step will do with the parameters that are alike, made ready before anything changes.
+  struct Planned;
+  void plan_group(size_t index, std::vector<Planned>& out) const;
+  void run(Planned& planned);
+  void set_option(double& option, double value, size_t group);
   struct Choice;  // a setting and its number
   static double number_of(const Setting& setting);
   static void choose(const std::vector<Choice>& choices);
@@ -96,7 +102,6 @@ class Optimizer {
   const char* name_;
   std::vector<const char*> state_names_;
   std::vector<Group> groups_;
-  std::vector<Tensor> grads_;  // of the group being stepped; kept for its capacity
 };
 
 }  // namespace farro::optim

@@ -13,6 +13,7 @@ void check(const SGDOptions& o) {
   check_not_negative("SGD", "lr", o.lr);
   check_not_negative("SGD", "momentum", o.momentum);
   check_not_negative("SGD", "weight_decay", o.weight_decay);
+  FARRO_CHECK(std::isfinite(o.dampening), ValueError, "SGD: dampening must be finite, got ", o.dampening);
   FARRO_CHECK(!o.nesterov || (o.momentum > 0 && o.dampening == 0), ValueError,
               "SGD: nesterov must have momentum above 0 and no dampening, got momentum ", o.momentum, " and dampening ",
               o.dampening);
@@ -37,6 +38,8 @@ void SGD::update(size_t group, const Batch& batch) {
              .nesterov = o.nesterov,
              .maximize = o.maximize});
 }
+
+void SGD::check_options(size_t group) const { check(options_[group]); }
 
 std::vector<Optimizer::Setting> SGD::settings(size_t group) {
   SGDOptions& o = options_[group];

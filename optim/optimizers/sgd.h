@@ -29,6 +29,7 @@ class SGD final : public Optimizer {
   double& lr_of(size_t group) override { return options_[group].lr; }
   double& momentum_of(size_t group) override { return options_[group].momentum; }
   std::vector<Setting> settings(size_t group) override;
+  void check_options(size_t group) const override;
 
   std::vector<SGDOptions> options_;
 };

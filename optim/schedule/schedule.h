@@ -57,6 +57,7 @@ Schedule chained_lr(std::vector<Schedule> schedules);
 // of the next. The groups' learning rates at construction are the base rates.
 class Scheduler {
  public:
+  // ValueError for an empty schedule, or rates that the optimizer refuses; then, as for step(), nothing has changed.
   Scheduler(Optimizer& optimizer, Schedule schedule);
   void step();
   int64_t step_count() const noexcept { return step_; }
@@ -64,11 +65,12 @@ class Scheduler {
 
   // "step" and "base_lrs".
   StateDict state_dict() const;
-  // Goes on from a saved step. ValueError where the optimizer has another number of groups.
+  // Goes on from a saved step. ValueError (and no change) where the optimizer has another number of groups, or for
+  // numbers that no run can have had.
   void load_state_dict(const StateDict& state);
 
  private:
-  void apply();
+  void apply(int64_t step, const std::vector<double>& base_lrs);
 
   Optimizer& optimizer_;
   Schedule schedule_;

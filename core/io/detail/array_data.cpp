@@ -6,16 +6,27 @@
 
 namespace farro::io {
 
-uint64_t array_bytes(const std::string& path, DType dtype, const Shape& shape) {
-  auto bytes = static_cast<int64_t>(item_size(dtype));
-  bool good = true, zero = false;
-  for (const int64_t size : shape) {
-    // A zero counts as one here: [2^62, 2^62, 0] has no elements, but its strides would overflow.
+namespace {
+// A zero counts as one here: [2^62, 2^62, 0] has no elements, but its strides would overflow.
+bool fits(DType dtype, const Shape& shape, int64_t& bytes) noexcept {
+  bytes = static_cast<int64_t>(item_size(dtype));
+  bool good = true;
+  for (const int64_t size : shape)
     good = good && size >= 0 && !__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes);
-    zero |= size == 0;
-  }
-  if (!good) fail_read(FileFault::bad_shape, path, "the size in bytes must be below 2^63, got ", dtype, " ", shape);
-  return zero ? 0 : static_cast<uint64_t>(bytes);
+  return good;
+}
+}  // namespace
+
+uint64_t array_bytes(const std::string& path, DType dtype, const Shape& shape) {
+  int64_t bytes = 0;
+  if (!fits(dtype, shape, bytes))
+    fail_read(FileFault::bad_shape, path, "the size in bytes must be below 2^63, got ", dtype, " ", shape);
+  return std::find(shape.begin(), shape.end(), 0) != shape.end() ? 0 : static_cast<uint64_t>(bytes);
+}
+
+bool can_be_read(const Tensor& tensor) noexcept {
+  int64_t bytes = 0;
+  return fits(tensor.impl()->dtype, tensor.impl()->sizes, bytes);
 }
 
 void check_data_bytes(const std::string& path, const std::string& what, uint64_t expected, uint64_t found) {

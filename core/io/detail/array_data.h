@@ -12,6 +12,9 @@ namespace farro::io {
 // Bytes of an array; FileError (bad_shape) where a size is negative or the product leaves 63 bits.
 uint64_t array_bytes(const std::string& path, DType dtype, const Shape& shape);
 
+// Whether array_bytes() takes the tensor's sizes: a writer must refuse what no reader takes.
+bool can_be_read(const Tensor& tensor) noexcept;
+
 // FileError (truncated or trailing_bytes) unless the file has exactly the data that `what` needs.
 void check_data_bytes(const std::string& path, const std::string& what, uint64_t expected, uint64_t found);
 

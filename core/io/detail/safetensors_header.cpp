@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 #include <set>
 
 namespace farro::io {
@@ -17,8 +18,19 @@ namespace {
 using nlohmann::json;
 using Entry = SafetensorsFile::Entry;
 
+// By DType.
 constexpr std::array<const char*, kNumDTypes> kDTypeNames = {"F64", "F32", "F16", "BF16", "I64",
                                                              "I32", "I16", "I8",  "U8",   "BOOL"};
+
+// The format's other element types, which this library has no tensors for, and their bits.
+struct OtherType {
+  std::string_view name;
+  uint64_t bits;
+};
+constexpr OtherType kOtherTypes[] = {
+    {"F4", 4},      {"F6_E2M3", 6},     {"F6_E3M2", 6},     {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8},
+    {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"U16", 16}, {"U32", 32}, {"U64", 64}, {"C64", 64},
+};
 
 // Takes the header's JSON event by event, so that a hostile header costs no more memory than its entries, and refuses
 // at the first event that the format does not allow: objects of objects, arrays of whole numbers, nothing deeper.
@@ -40,8 +52,10 @@ class HeaderReader : public nlohmann::json_sax<json> {
       if (!names_.insert(text).second)
         fail_at(FileFault::duplicate_key, "each name must occur once, got ", printable(text), " twice");
       is_metadata_ = text == "__metadata__";
-      if (!is_metadata_) out_.entries.push_back({text, DType::u8, {}, 0, 0});
+      if (!is_metadata_) out_.entries.push_back({.name = text});
       fields_ = 0;
+      elements_ = 1;
+      has_zero_ = false;
     } else if (level_ == Level::metadata) {
       metadata_key_ = text;
     } else {
@@ -56,11 +70,16 @@ class HeaderReader : public nlohmann::json_sax<json> {
       return true;
     }
     if (level_ != Level::tensor || field_ != kDType) refuse("a string");
+    Entry& entry = out_.entries.back();
     const auto found = std::find(kDTypeNames.begin(), kDTypeNames.end(), text);
-    if (found == kDTypeNames.end())
-      fail_at(FileFault::bad_dtype, "dtype must be one of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL, got ",
-              printable(text), of_tensor());
-    out_.entries.back().dtype = static_cast<DType>(found - kDTypeNames.begin());
+    if (found != kDTypeNames.end()) {
+      entry.dtype = static_cast<DType>(found - kDTypeNames.begin());
+    } else {
+      entry.unreadable = FileFault::bad_dtype;
+      entry.problem =
+          str("dtype must be one of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL to be read, got ", printable(text));
+    }
+    entry.format_dtype = std::move(text);
     return true;
   }
   bool start_array(size_t) override {
@@ -79,9 +98,16 @@ class HeaderReader : public nlohmann::json_sax<json> {
     if (field_ == kShape) {
       if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
         fail_at(FileFault::bad_shape, "sizes must be below 2^63, got ", value, of_tensor());
-      if (numbers_ == kMaxDims)
-        fail_at(FileFault::bad_shape, "a tensor must have at most ", kMaxDims, " dimensions, got more", of_tensor());
-      entry.shape.push_back(static_cast<int64_t>(value));
+      // A zero counts as one here: [2^62, 2^62, 0] has no elements, but its strides would overflow.
+      if (__builtin_mul_overflow(elements_, std::max<int64_t>(static_cast<int64_t>(value), 1), &elements_))
+        fail_at(FileFault::bad_shape, "the size in bytes must be below 2^63, got more", of_tensor());
+      has_zero_ |= value == 0;
+      if (numbers_ < kMaxDims) {
+        entry.shape.push_back(static_cast<int64_t>(value));
+      } else if (!entry.unreadable) {
+        entry.unreadable = FileFault::bad_shape;
+        entry.problem = str("a tensor must have at most ", kMaxDims, " dimensions to be read, got more");
+      }
     } else {
       (numbers_ == 0 ? entry.begin : entry.end) = value;
     }
@@ -124,9 +150,34 @@ class HeaderReader : public nlohmann::json_sax<json> {
       fail_at(FileFault::duplicate_key, "each key must occur once, got ", printable(text), " twice", of_tensor());
     fields_ |= field_;
   }
-  void finish_tensor() const {
+  void finish_tensor() {
     if (fields_ != kAllFields)
       fail_at(FileFault::bad_header, "a tensor must have dtype, shape and data_offsets, got only some", of_tensor());
+    check_size(out_.entries.back());
+  }
+  // The bits of one element; nothing for a type that came into the format later, whose range is taken as it is.
+  static std::optional<uint64_t> bits_of(const Entry& entry) {
+    if (!entry.unreadable || *entry.unreadable != FileFault::bad_dtype) return 8 * item_size(entry.dtype);
+    for (const OtherType& type : kOtherTypes)
+      if (type.name == entry.format_dtype) return type.bits;
+    return std::nullopt;
+  }
+  // The range must have the size that dtype and shape say.
+  void check_size(const Entry& entry) const {
+    const auto bits = bits_of(entry);
+    if (!bits || entry.end < entry.begin) return;  // the order of the ranges is checked with all of them
+    int64_t total = 0;
+    if (__builtin_mul_overflow(elements_, std::max<int64_t>(static_cast<int64_t>(*bits / 8), 1), &total))
+      fail_at(FileFault::bad_shape, "the size in bytes must be below 2^63, got ", entry.format_dtype, " ", entry.shape,
+              of_tensor());
+    const auto elements = has_zero_ ? 0 : static_cast<uint64_t>(elements_);
+    const uint64_t bytes = *bits >= 8 ? elements * (*bits / 8) : elements / 8 * *bits + (elements % 8 * *bits + 7) / 8;
+    const std::string type = entry.unreadable ? entry.format_dtype : to_string(entry.dtype);
+    if (elements % 8 * *bits % 8 != 0)
+      fail_at(FileFault::bad_shape, "a tensor must fill whole bytes, got ", type, " ", entry.shape, of_tensor());
+    if (bytes != entry.end - entry.begin)
+      fail_at(FileFault::bad_offsets, "data_offsets must span the ", bytes, " bytes of ", type, " ", entry.shape,
+              ", got ", entry.end - entry.begin, of_tensor());
   }
 
   const std::string& path_;
@@ -135,11 +186,13 @@ class HeaderReader : public nlohmann::json_sax<json> {
   bool is_metadata_ = false;  // the last name
   unsigned field_ = 0, fields_ = 0;
   int numbers_ = 0;
+  int64_t elements_ = 1;  // of the tensor being read, zeros counted as ones
+  bool has_zero_ = false;
   std::string metadata_key_;
   std::set<std::string, std::less<>> names_;
 };
 
-// Ranges must cover the data without overlap or hole, and each must have the size its dtype and shape say.
+// Ranges must cover the data without overlap or hole.
 void check_ranges(const std::vector<Entry>& entries, uint64_t data_bytes, const std::string& path) {
   std::vector<const Entry*> order;
   for (const Entry& entry : entries) order.push_back(&entry);
@@ -153,10 +206,6 @@ void check_ranges(const std::vector<Entry>& entries, uint64_t data_bytes, const 
     if (entry->begin != covered || entry->end < entry->begin)
       fail_range("data_offsets must begin where the tensor before ends, at ", covered, ", got [", entry->begin, ", ",
                  entry->end, "]");
-    const uint64_t bytes = array_bytes(path, entry->dtype, entry->shape);
-    if (bytes != entry->end - entry->begin)
-      fail_range("data_offsets must span the ", bytes, " bytes of ", entry->dtype, " ", entry->shape, ", got ",
-                 entry->end - entry->begin);
     covered = entry->end;
   }
   check_data_bytes(path, "the header's tensors", covered, data_bytes);
@@ -205,7 +254,9 @@ std::string write_safetensors_header(const SafetensorsHeader& header) {
 }
 
 size_t find_checksum_digits(std::string_view header) noexcept {
-  const size_t at = header.find(kDigitsPrefix);
+  // Behind a backslash the quote is part of another key.
+  size_t at = header.find(kDigitsPrefix);
+  while (at != std::string_view::npos && at > 0 && header[at - 1] == '\\') at = header.find(kDigitsPrefix, at + 1);
   if (at == std::string_view::npos || header.size() - at < kDigitsPrefix.size() + kChecksumDigits)
     return std::string_view::npos;
   return at + kDigitsPrefix.size();

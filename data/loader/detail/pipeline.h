@@ -2,6 +2,7 @@
 // order. Used by the DataLoader. At most `ahead` items are made but not yet taken.
 #pragma once
 
+#include <farro/core/error/error.h>
 #include <farro/core/util/parallel.h>
 
 #include <condition_variable>
@@ -10,6 +11,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -23,6 +25,10 @@ class OrderedWorkers {
       : make_(std::move(make)), slots_(static_cast<size_t>(ahead)), next_to_make_(start), next_to_take_(start) {
     try {
       for (int i = 0; i < workers; ++i) threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error& error) {
+      stop();
+      fail<OutOfMemoryError>("out of threads: the system must allow ", workers, " workers, got ", threads_.size(), " (",
+                             error.what(), ")");
     } catch (...) {
       stop();
       throw;

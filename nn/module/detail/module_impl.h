@@ -3,11 +3,19 @@
 
 #include <farro/nn/module/module.h>
 
+#include <type_traits>
+
 namespace farro::nn {
 
 template <class Fn>
 void ModuleBase::for_each_entry(const std::string& prefix, Fn&& fn) const {
-  for (const Entry& entry : entries_) fn(prefix + entry.name, entry);
+  for (const Entry& entry : entries_) {
+    if constexpr (std::is_invocable_v<Fn, std::string, const Entry&, const ModuleBase&>) {
+      fn(prefix + entry.name, entry, *this);
+    } else {
+      fn(prefix + entry.name, entry);
+    }
+  }
   for (const ModuleBase* child : children_) child->for_each_entry(prefix + child->name_ + ".", fn);
 }
 

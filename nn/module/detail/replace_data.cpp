@@ -18,14 +18,15 @@ void replace_data(const Tensor& target, const Tensor& source) {
   if (to.meta && to.meta->accumulator) accumulator_of(to).leaf_changed();
 }
 
-void convert_data(const Tensor& target, Device device, DType dtype) {
-  if (target.device() == device && target.dtype() == dtype) return;
+Converted converted(const Tensor& target, Device device, DType dtype) {
   const no_grad guard;
   const Tensor grad = target.grad();
-  const Tensor moved = target.detach().to(device, dtype);
-  const Tensor moved_grad = grad.defined() ? grad.to(device, dtype) : Tensor();
-  replace_data(target, moved);
-  Tensor(target).set_grad(moved_grad);
+  return {target, target.detach().to(device, dtype), grad.defined() ? grad.to(device, dtype) : Tensor()};
+}
+
+void replace_data(const Converted& made) {
+  replace_data(made.target, made.data);
+  Tensor(made.target).set_grad(made.grad);
 }
 
 }  // namespace farro::nn

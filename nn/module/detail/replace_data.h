@@ -9,7 +9,13 @@ namespace farro::nn {
 // Gives `target` the storage, strides, dtype and device of `source`, which has its sizes. No history, no version check.
 void replace_data(const Tensor& target, const Tensor& source);
 
-// replace_data with the tensor's own values on another device or in another dtype; its gradient goes along.
-void convert_data(const Tensor& target, Device device, DType dtype);
+// A tensor's values, and those of its gradient, on another device or in another dtype; replace_data() puts them in.
+struct Converted {
+  Tensor target;
+  Tensor data;
+  Tensor grad;
+};
+Converted converted(const Tensor& target, Device device, DType dtype);
+void replace_data(const Converted& made);
 
 }  // namespace farro::nn
