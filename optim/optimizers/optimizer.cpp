@@ -81,7 +81,9 @@ const Setting& Optimizer::setting_at(std::string_view name, size_t group) const 
   fail<ValueError>(name_, ": option must be one of ", known, ", got '", name, "'");
 }
 
-double Optimizer::option(std::string_view name, size_t group) const { return setting_at(name, group).value.to_double(); }
+double Optimizer::option(std::string_view name, size_t group) const {
+  return setting_at(name, group).value.to_double();
+}
 
 void Optimizer::set(std::string_view name, double value, size_t group) {
   const Setting& setting = setting_at(name, group);

@@ -21,7 +21,7 @@ namespace farro::optim {
 
 template <class Options>
 struct StateInfo {
-  const char* name;                              // PyTorch's
+  const char* name;                                // PyTorch's
   bool (*used)(const Options& options) = nullptr;  // absent: always
   // Whether a parameter that has made a step cannot be without it; else it may have come into use just now.
   bool needed = true;
@@ -45,7 +45,8 @@ class OptimizerOf : public Optimizer {
   using Info = OptimizerInfo<Options>;
   using Groups = std::vector<ParamGroup<Options>>;
   // `info` must outlive the optimizer. ValueError for options out of range, and see Optimizer.
-  OptimizerOf(const Info& info, Groups groups) : Optimizer(info.name, state_names(info), bare(info, groups)), info_(info) {
+  OptimizerOf(const Info& info, Groups groups)
+      : Optimizer(info.name, state_names(info), bare(info, groups)), info_(info) {
     for (size_t g = 0; g < num_groups(); ++g) check(settings(g));
   }
   OptimizerOf(const Info& info, std::vector<Tensor> params, const Options& options)
