@@ -42,7 +42,7 @@ void ModuleBase::check_new_name(std::string_view kind, std::string_view name) co
               " must be non-empty and without a dot, got '", name, "'");
   FARRO_CHECK(to_utf8(name) == name, ValueError, type_name(), ": name of a ", kind, " must be UTF-8, got '", name, "'");
   const bool taken = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; }) ||
-                     std::any_of(children_.begin(), children_.end(), [&](const auto* module) { return module->name_ == name; });
+                     std::any_of(children_.begin(), children_.end(), [&](const auto* m) { return m->name_ == name; });
   FARRO_CHECK(!taken, ValueError, type_name(), ": name of a ", kind, " must be new in its module, got '", name,
               "' again");
 }

@@ -25,7 +25,8 @@ Row values(const Tensor& t) { return t.to_vector<double>(); }
 double sig(double x) { return 1 / (1 + std::exp(-x)); }
 
 // One sequence of rows through one layer; h and c become the last ones.
-std::vector<Row> plain_layer(const StateDict& state, const std::string& layer, const std::vector<Row>& x, Row& h, Row& c) {
+std::vector<Row> plain_layer(const StateDict& state, const std::string& layer, const std::vector<Row>& x, Row& h,
+                             Row& c) {
   const Row w_ih = values(state.at("weight_ih" + layer)), w_hh = values(state.at("weight_hh" + layer));
   const bool bias = state.find("bias_ih" + layer);
   const size_t size = h.size();

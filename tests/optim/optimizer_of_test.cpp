@@ -55,7 +55,8 @@ void expect_follows(Optimizer& optimizer, Tensor p, Plain plain) {
 TEST(RMSprop, FollowsTheFormula) {
   for (const RMSpropOptions& o :
        {RMSpropOptions{}, RMSpropOptions{.lr = 0.1, .alpha = 0.9, .weight_decay = 0.1, .momentum = 0.8},
-        RMSpropOptions{.lr = 0.05, .centered = true}, RMSpropOptions{.momentum = 0.5, .centered = true, .maximize = true}}) {
+        RMSpropOptions{.lr = 0.05, .centered = true},
+        RMSpropOptions{.momentum = 0.5, .centered = true, .maximize = true}}) {
     Tensor p = parameter({1, -2, 3});
     RMSprop rmsprop({p}, o);
     std::vector<double> v(3), m(3), b(3);
@@ -72,7 +73,8 @@ TEST(RMSprop, FollowsTheFormula) {
 
 TEST(Adagrad, FollowsTheFormula) {
   for (const AdagradOptions& o :
-       {AdagradOptions{}, AdagradOptions{.lr = 0.1, .lr_decay = 0.2, .weight_decay = 0.1, .initial_accumulator_value = 0.5},
+       {AdagradOptions{},
+        AdagradOptions{.lr = 0.1, .lr_decay = 0.2, .weight_decay = 0.1, .initial_accumulator_value = 0.5},
         AdagradOptions{.maximize = true}}) {
     Tensor p = parameter({1, -2, 3});
     Adagrad adagrad({p}, o);

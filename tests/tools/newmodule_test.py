@@ -1,4 +1,4 @@
-"""tools/newmodule and tools/newoptimizer make files that compile as they stand, and refuse names that cannot be or are taken.
+"""tools/newmodule and tools/newoptimizer make files that compile as they stand, and refuse bad and taken names.
 
 usage: newmodule_test.py SOURCE_FOLDER INCLUDE_FOLDER COMPILER
 """
