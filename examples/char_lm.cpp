@@ -79,6 +79,8 @@ void train(RunOptions& options, const ModelOptions& model, const std::string& te
   std::optional<Checkpoint> checkpoint = load_checkpoint(options);
   if (options.threads) set_num_threads(options.threads);
   manual_seed(static_cast<uint64_t>(options.seed));
+  FARRO_CHECK(model.width % model.heads == 0, ValueError, "--heads: must divide --width, ", model.width, ", got ",
+              model.heads, " heads");
   const std::string text = io::read_file(text_path);
   const auto length = static_cast<int64_t>(text.size());
   // The last tenth, but at least one sample, tests what was learnt from the rest.
@@ -144,17 +146,18 @@ int main(int argc, char** argv) {
   options.lr = 3e-3;
   ModelOptions model;
   std::string text = kDefaultText;
-  app.add_option("--data,text", text, "The text to learn")->capture_default_str();
+  app.add_option("--data,text", text, "The text to learn")->check(check_path)->capture_default_str();
   add_run_options(app, options);
   add_setting(app, options, "--block-size", model.block_size, "Bytes the model looks back");
   add_setting(app, options, "--layers", model.layers, "Transformer blocks");
   add_setting(app, options, "--heads", model.heads, "Attention heads; must divide --width");
   add_setting(app, options, "--width", model.width, "Features per token");
   app.add_option("--sample", model.sample, "Bytes to print at the end")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0, 1'000'000'000))
       ->capture_default_str();
+  // Beyond these the logits leave f32, and every draw would be of the last token.
   app.add_option("--temperature", model.temperature, "Below 1 the sample is more careful")
-      ->check(CLI::PositiveNumber)
+      ->transform(number_between(1e-3, 1e3))
       ->capture_default_str();
   return run_program(app, argc, argv, [&] { train(options, model, text); });
 }

@@ -1,5 +1,6 @@
 // Trains a small convolutional network on Fashion-MNIST: the whole of a training program on one page. README.md says
 // what it leaves behind, --help what it takes; common/ has what the examples share: options, checkpoints, records.
+#include <farro/core/util/digest.h>
 #include <farro/examples/common/device.h>
 #include <farro/examples/common/program.h>
 #include <farro/examples/common/training_run.h>
@@ -85,6 +86,10 @@ void train(RunOptions& options, const std::string& data_folder) {
       adamw, optim::one_cycle_lr(
                  {.max_lr = options.lr, .total_steps = total_steps(options, loader), .cycle_momentum = false}));
   TrainingState state{options, net, adamw, schedule, loader};
+  Digest digest;
+  for (const auto* set : {&train_set, &test_set})
+    for (const Tensor& tensor : set->tensors()) digest.add(tensor);
+  state.input.set_number("data", static_cast<int64_t>(digest.value()));
   TrainingRun run(state, std::move(checkpoint), "fashion_mnist", {.unit = "images", .samples = train_set.size()});
   std::printf("fashion_mnist: %lld parameters on %s, run in %s\n", static_cast<long long>(net.num_parameters()),
               to_string(device).c_str(), run.path().c_str());
@@ -117,6 +122,6 @@ int main(int argc, char** argv) {
   options.lr = 3e-3;
   std::string data_folder = data::kFashionMnistFolder;
   add_run_options(app, options);
-  app.add_option("--data", data_folder, "Folder with the four IDX files")->capture_default_str();
+  app.add_option("--data", data_folder, "Folder with the four IDX files")->check(check_path)->capture_default_str();
   return run_program(app, argc, argv, [&] { train(options, data_folder); });
 }

@@ -11,7 +11,8 @@ namespace farro::io {
 const char* name(FileFault fault) noexcept {
   constexpr const char* names[] = {"not_found",      "wrong_kind",  "system",     "too_large",     "truncated",
                                    "trailing_bytes", "bad_magic",   "bad_header", "duplicate_key", "bad_dtype",
-                                   "bad_shape",      "bad_offsets", "bad_value",  "bad_checksum"};
+                                   "bad_shape",      "bad_offsets", "bad_value",  "bad_checksum",
+                                   "in_use"};
   return names[static_cast<int>(fault)];
 }
 

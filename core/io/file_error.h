@@ -23,6 +23,7 @@ enum class FileFault : uint8_t {
   bad_offsets,     // data ranges that overlap, leave holes or lie outside the file
   bad_value,       // an element that its type does not allow
   bad_checksum,    // the content differs from what was written
+  in_use,          // another process works on it
 };
 const char* name(FileFault fault) noexcept;
 

@@ -79,8 +79,11 @@ std::string draw_line(double x1, double y1, double x2, double y2, std::string_vi
              "\" stroke-width=\"", px(width), "\"/>\n");
 }
 
+// Beyond these an axis could not be computed: its range would overflow, or its ticks be zero.
+constexpr double kMost = 1e300, kLeast = 1e-300;
+
 bool is_drawn(const LineChart& chart, double x, double y) {
-  return std::isfinite(x) && std::isfinite(y) && (!chart.log_y || y > 0);
+  return std::abs(x) <= kMost && std::abs(y) <= kMost && (!chart.log_y || y >= kLeast);
 }
 
 // The exponential moving average, without the pull towards zero at the start (as in Adam, Kingma and Ba 2014).

@@ -10,7 +10,7 @@ namespace farro::io {
 
 struct ChartSeries {
   std::string name;
-  // Points in order of x. A point that is not finite is left out and breaks the line.
+  // Points in order of x. A point that is not finite, or beyond 1e300, is left out and breaks the line.
   std::vector<double> x, y;
   // 0 draws the points as they are. Towards 1 an exponential moving average is drawn over a faint line of the points
   // (new average = smoothing x average + (1 - smoothing) x point), as for the noisy loss of single steps.
@@ -22,7 +22,7 @@ struct LineChart {
   std::string x_label;
   std::string y_label;
   std::vector<ChartSeries> series;
-  bool log_y = false;  // points that are not positive are left out
+  bool log_y = false;  // points below 1e-300 are left out
 };
 
 // One picture with the charts side by side. ValueError when x and y differ in length or smoothing is outside [0, 1).

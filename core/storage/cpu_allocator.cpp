@@ -3,10 +3,15 @@
 #include <farro/core/error/error.h>
 #include <farro/core/storage/small_pool.h>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <vector>
 
 namespace farro {
@@ -48,13 +53,36 @@ void release_all(Cache& c) noexcept {
 
 }  // namespace
 
+size_t cpu_memory_limit() noexcept {
+  const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
+  size_t limit = pages > 0 && page > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(page) : SIZE_MAX;
+  for (const auto kind : {RLIMIT_AS, RLIMIT_DATA}) {
+    rlimit found;
+    if (::getrlimit(kind, &found) == 0 && found.rlim_cur != RLIM_INFINITY)
+      limit = std::min<size_t>(limit, found.rlim_cur);
+  }
+  return limit;
+}
+
+void fail_out_of_memory(size_t bytes) {
+  const CpuMemoryStats stats = cpu_memory_stats();
+  // The text needs memory itself: what the cache holds makes room, and where that is not enough the type must do.
+  empty_cpu_cache();
+  try {
+    fail<OutOfMemoryError>("out of memory: asked for ", bytes, " bytes on cpu, ", stats.in_use, " bytes in use, ",
+                           stats.cached, " cached, limit ", cpu_memory_limit());
+  } catch (const std::bad_alloc&) {
+    throw OutOfMemoryError("out of memory");
+  }
+}
+
 void* cpu_allocate(size_t bytes) {
   if (bytes <= kSmallBlock) return small_alloc(bytes);
   // Beyond any machine's memory; also keeps the rounding below from overflowing.
-  FARRO_CHECK(bytes < size_t{1} << 48, OutOfMemoryError, "out of memory: asked for ", bytes, " bytes on cpu");
+  if (bytes >= size_t{1} << 48) [[unlikely]] fail_out_of_memory(bytes);
   const size_t rounded = class_bytes(bytes);
   Cache& c = cache();
-  const std::lock_guard lock(c.mutex);
+  std::unique_lock lock(c.mutex);
   auto& list = c.free[class_index(rounded)];
   void* block = nullptr;
   if (!list.empty()) {
@@ -67,8 +95,10 @@ void* cpu_allocate(size_t bytes) {
       release_all(c);
       block = std::aligned_alloc(kAlign, rounded);
     }
-    FARRO_CHECK(block, OutOfMemoryError, "out of memory: asked for ", bytes, " bytes on cpu, ", c.stats.in_use,
-                " bytes in use");
+    if (!block) [[unlikely]] {
+      lock.unlock();
+      fail_out_of_memory(bytes);
+    }
   }
   c.stats.in_use += rounded;
   c.stats.peak = std::max(c.stats.peak, c.stats.in_use);

@@ -11,6 +11,11 @@ void* cpu_allocate(size_t bytes);
 // `bytes` as in the allocation.
 void cpu_free(void* data, size_t bytes) noexcept;
 
+// Throws OutOfMemoryError: what was asked for, in use and cached when it failed, and the limit.
+[[noreturn]] void fail_out_of_memory(size_t bytes);
+// The least of this process's limits and the machine's memory.
+size_t cpu_memory_limit() noexcept;
+
 struct CpuMemoryStats {
   size_t in_use = 0;  // bytes handed out above the small-block size
   size_t peak = 0;

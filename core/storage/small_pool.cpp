@@ -1,9 +1,10 @@
 #include <farro/core/storage/small_pool.h>
 
+#include <farro/core/storage/cpu_allocator.h>
+
 #include <cstdint>
 #include <cstdlib>
 #include <mutex>
-#include <new>
 
 namespace farro::detail {
 
@@ -55,7 +56,11 @@ thread_local ThreadEnd thread_end;
 
 [[gnu::noinline]] void* heap_alloc(size_t bytes) {
   void* block = std::aligned_alloc(kHeapAlign, (bytes + kHeapAlign - 1) / kHeapAlign * kHeapAlign);
-  if (!block) throw std::bad_alloc();
+  if (!block) {
+    empty_cpu_cache();
+    block = std::aligned_alloc(kHeapAlign, (bytes + kHeapAlign - 1) / kHeapAlign * kHeapAlign);
+  }
+  if (!block) fail_out_of_memory(bytes);
   return block;
 }
 

@@ -8,7 +8,7 @@ namespace farro {
 
 // Threads that parallel_for may use; the number of processors (or OMP_NUM_THREADS) at start.
 int num_threads() noexcept;
-// Throws ValueError unless 1 <= count <= 1024.
+// ValueError unless 1 <= count <= 1024 and so many threads can start; a number not set here is lowered where they cannot.
 void set_num_threads(int count);
 
 // Caps the grain of every parallel_for: 1 makes even tiny loops split, so that tests see that results do not depend on

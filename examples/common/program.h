@@ -1,16 +1,13 @@
 // The frame of an example program: the options that all of them take, and errors as one line with an exit code.
 #pragma once
 
+#include <CLI/CLI.hpp>
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <variant>
 #include <vector>
-
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
 
 namespace farro::examples {
 
@@ -30,12 +27,20 @@ struct RunOptions {
   struct Setting {
     const CLI::Option* option;
     std::variant<int64_t*, double*> value;
+    std::function<std::string(std::string& text)> check;  // as on the command line: what is wrong, or nothing
   };
   std::vector<Setting> settings;
 
   RunOptions() = default;
   RunOptions(const RunOptions&) = delete;  // settings point into it
 };
+
+// What an option takes: all of the text must be a number, in decimal, within the bounds.
+CLI::Validator whole_number(int64_t low, int64_t high);
+CLI::Validator positive_number();
+CLI::Validator number_between(double low, double high);
+// Some text: an empty variable of a shell script must not mean the default.
+std::string check_path(const std::string& text);
 
 // Adds --device, --epochs, ... to the command line, with the defaults that `options` holds.
 void add_run_options(CLI::App& app, RunOptions& options);

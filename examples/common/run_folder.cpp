@@ -42,8 +42,9 @@ std::string prepared(const std::string& folder) {
 
 }  // namespace
 
-RunFolder::RunFolder(std::string folder, const std::string& unit, io::MetricsLog metrics, int64_t first_step)
-    : folder_(std::move(folder)),
+RunFolder::RunFolder(LockedFolder folder, const std::string& unit, io::MetricsLog metrics, int64_t first_step)
+    : folder_(std::move(folder.path)),
+      lock_(std::move(folder.lock)),
       rate_name_(unit + "_per_s"),
       metrics_(std::move(metrics)),
       events_(folder_, first_step),
@@ -52,16 +53,16 @@ RunFolder::RunFolder(std::string folder, const std::string& unit, io::MetricsLog
       test_loss_{.name = "test", .x = {}, .y = {}},
       test_accuracy_{.name = "test", .x = {}, .y = {}} {}
 
-RunFolder RunFolder::create(const std::string& folder, const std::string& unit) {
-  auto metrics = io::MetricsLog::create(metrics_path(prepared(folder)));
-  return RunFolder(folder, unit, std::move(metrics), 0);
+RunFolder RunFolder::create(LockedFolder folder, const std::string& unit) {
+  auto metrics = io::MetricsLog::create(metrics_path(prepared(folder.path)));
+  return RunFolder(std::move(folder), unit, std::move(metrics), 0);
 }
 
-RunFolder RunFolder::resume(const std::string& folder, const std::string& unit, int64_t last_step) {
+RunFolder RunFolder::resume(LockedFolder folder, const std::string& unit, int64_t last_step) {
   // The checkpoints first: one of a later step without its records could not be resumed rightly.
-  io::CheckpointFolder(checkpoints_path(folder)).remove_after(last_step);
-  auto metrics = io::MetricsLog::resume(metrics_path(prepared(folder)), last_step);
-  RunFolder run(folder, unit, std::move(metrics), last_step + 1);
+  io::CheckpointFolder(checkpoints_path(folder.path)).remove_after(last_step);
+  auto metrics = io::MetricsLog::resume(metrics_path(prepared(folder.path)), last_step);
+  RunFolder run(std::move(folder), unit, std::move(metrics), last_step + 1);
   run.read_back();
   return run;
 }
@@ -116,17 +117,25 @@ void RunFolder::draw_curves() const {
   io::save_svg(folder_ + "/curves.svg", charts);
 }
 
-std::string choose_run_folder(const std::string& wanted, const std::string& program) {
+LockedFolder choose_run_folder(const std::string& wanted, const std::string& program) {
   if (!wanted.empty()) {
-    FARRO_CHECK(!holds_run(wanted), ValueError, "--out: folder must not hold a run already, got '", wanted,
-                "'; go on with --resume ", wanted, " or choose another");
-    return wanted;
+    const auto check_free = [&] {
+      FARRO_CHECK(!holds_run(wanted), ValueError, "--out: folder must not hold a run already, got '", wanted,
+                  "'; go on with --resume ", wanted, " or choose another");
+    };
+    std::error_code ignored;
+    if (fs::is_directory(wanted, ignored)) io::FolderLock{wanted};  // of a run at work that is the thing to say
+    check_free();
+    io::make_folder(wanted);
+    LockedFolder folder{wanted, io::FolderLock(wanted)};
+    check_free();  // a run that was quicker may have begun, and ended, since
+    return folder;
   }
   const std::string parent = str("runs/", program);
   io::make_folder(parent);
   for (int number = 1;; ++number) {
     const std::string folder = str(parent, "/", number);
-    if (::mkdir(folder.c_str(), 0777) == 0) return folder;
+    if (::mkdir(folder.c_str(), 0777) == 0) return {folder, io::FolderLock(folder)};
     if (errno != EEXIST) io::fail_errno(errno, "could not create the folder", folder);
   }
 }

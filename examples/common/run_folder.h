@@ -4,6 +4,7 @@
 
 #include <farro/core/io/checkpoint.h>
 #include <farro/core/io/event_file.h>
+#include <farro/core/io/folder_lock.h>
 #include <farro/core/io/line_chart.h>
 #include <farro/core/io/metrics_log.h>
 
@@ -34,25 +35,33 @@ struct EpochRecord {
   Score test;
 };
 
+// A folder that no other run writes to meanwhile.
+struct LockedFolder {
+  std::string path;
+  io::FolderLock lock;
+};
+
 class RunFolder {
  public:
   // `unit` names what items_per_second counts, e.g. "images". A run that goes on keeps the records and checkpoints up
   // to `last_step`.
-  static RunFolder create(const std::string& folder, const std::string& unit);
-  static RunFolder resume(const std::string& folder, const std::string& unit, int64_t last_step);
+  // The lock on `folder` is held as long as the run is.
+  static RunFolder create(LockedFolder folder, const std::string& unit);
+  static RunFolder resume(LockedFolder folder, const std::string& unit, int64_t last_step);
 
   void record(const StepRecord& step);
   void record(const EpochRecord& epoch);
   void draw_curves() const;
 
-  const std::string& path() const noexcept { return folder_; }
+  const std::string& path() const& noexcept { return folder_; }
   io::CheckpointFolder& checkpoints() noexcept { return checkpoints_; }
 
  private:
-  RunFolder(std::string folder, const std::string& unit, io::MetricsLog metrics, int64_t first_step);
+  RunFolder(LockedFolder folder, const std::string& unit, io::MetricsLog metrics, int64_t first_step);
   void read_back();
 
   std::string folder_;
+  io::FolderLock lock_;
   std::string rate_name_;
   io::MetricsLog metrics_;
   io::EventFile events_;
@@ -60,8 +69,8 @@ class RunFolder {
   io::ChartSeries train_loss_, test_loss_, test_accuracy_;
 };
 
-// The folder a run writes to: `wanted` if given (ValueError where it holds a run already), else the first free one of
-// runs/<program>/1, 2, ..., which it makes, so that no other run gets it.
-std::string choose_run_folder(const std::string& wanted, const std::string& program);
+// The folder a run writes to: `wanted` if given (ValueError where it holds a run already, IoError where one is at work
+// in it), else the first free one of runs/<program>/1, 2, ..., which it makes, so that no other run gets it.
+LockedFolder choose_run_folder(const std::string& wanted, const std::string& program);
 
 }  // namespace farro::examples

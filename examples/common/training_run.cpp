@@ -3,22 +3,19 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <utility>
 
 namespace farro::examples {
 
 namespace {
 
-RunFolder open_folder(TrainingState& state, const std::optional<Checkpoint>& checkpoint, const std::string& program,
+RunFolder open_folder(TrainingState& state, std::optional<Checkpoint> checkpoint, const std::string& program,
                       const std::string& unit) {
   const std::string& out = state.options.out;
   if (!checkpoint) return RunFolder::create(choose_run_folder(out, program), unit);
   state.load(*checkpoint);
-  const std::string& old = checkpoint->run_folder;
-  std::error_code ignored;
-  const bool goes_on = !old.empty() && (out.empty() || std::filesystem::equivalent(out, old, ignored));
-  return RunFolder::resume(goes_on ? old : choose_run_folder(out, program), unit, state.step);
+  return RunFolder::resume(checkpoint->run ? std::move(*checkpoint->run) : choose_run_folder(out, program), unit,
+                           state.step);
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {

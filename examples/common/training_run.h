@@ -49,7 +49,7 @@ class TrainingRun {
   // be wrong with the options must have been found before, for this creates files. ValueError, IoError.
   TrainingRun(TrainingState& state, std::optional<Checkpoint> checkpoint, std::string program, Items items);
 
-  const std::string& path() const noexcept { return folder_.path(); }
+  const std::string& path() const& noexcept { return folder_.path(); }
 
   // False at the end of the run: after the last epoch, at --max-steps or by a signal.
   bool begin_epoch();

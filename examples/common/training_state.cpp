@@ -86,30 +86,50 @@ void check_input(const nn::StateDict& own, const nn::StateDict& saved, const std
   }
 }
 
-Checkpoint find_checkpoint(const std::string& path) {
+// Locked before anything is read: a run at work would change it meanwhile.
+std::optional<LockedFolder> lock_run(const RunOptions& options, const std::string& folder) {
+  std::error_code ignored;
+  const bool goes_on = options.out.empty() || fs::equivalent(options.out, folder, ignored);
+  if (!goes_on) return std::nullopt;
+  return LockedFolder{folder, io::FolderLock(folder)};
+}
+
+Checkpoint find_checkpoint(const RunOptions& options) {
+  const std::string& path = options.resume;
   std::error_code ignored;  // what is no folder fails below as a file, with the reason
   if (!fs::is_directory(path, ignored)) {
-    auto loaded = io::load_safetensors(path, {.require_checksum = true});
     const fs::path folder = fs::absolute(path).parent_path();
-    return {std::move(loaded.tensors), path, folder.filename() == "checkpoints" ? folder.parent_path().string() : ""};
+    std::optional<LockedFolder> run;
+    if (folder.filename() == "checkpoints" && fs::is_directory(folder, ignored))
+      run = lock_run(options, folder.parent_path().string());
+    auto loaded = io::load_safetensors(path, {.require_checksum = true});
+    return {std::move(loaded.tensors), path, std::move(run)};
   }
   const std::string folder = path + "/checkpoints";
   FARRO_CHECK(fs::is_directory(folder, ignored), IoError,
               "--resume: folder must be a run's, with checkpoints in it, got '", path, "'");
+  std::optional<LockedFolder> run = lock_run(options, path);
   const io::CheckpointFolder checkpoints(folder);
   auto latest = checkpoints.load_latest();
   FARRO_CHECK(latest, IoError, "--resume: folder must hold a checkpoint, got none in '", folder, "'");
-  return {std::move(latest->tensors), checkpoints.path(latest->step), path};
+  return {std::move(latest->tensors), checkpoints.path(latest->step), std::move(run)};
 }
 
 void take_over(const RunOptions& options, const nn::StateDict& saved) {
   for (const RunOptions::Setting& setting : options.settings) {
     const std::string name = setting.option->get_name();
-    const Tensor* found = saved.find(key_of(setting));
-    FARRO_CHECK(found, ValueError, "it must say what ", name, " was, got nothing");
+    FARRO_CHECK(saved.contains(key_of(setting)), ValueError, "it must say what ", name, " was, got nothing");
     std::visit(
         [&](auto* value) {
-          const auto before = found->item<std::remove_pointer_t<decltype(value)>>();
+          std::remove_pointer_t<decltype(value)> before;
+          if constexpr (std::is_same_v<decltype(value), int64_t*>) {
+            before = saved.integer(key_of(setting));
+          } else {
+            before = saved.number(key_of(setting));
+          }
+          std::string text = str(before);
+          const std::string problem = setting.check(text);
+          FARRO_CHECK(problem.empty(), ValueError, name, ": ", problem);
           FARRO_CHECK(setting.option->count() == 0 || *value == before, ValueError, name,
                       " must be left out or be what the run began with, ", before, ", got ", *value);
           *value = before;
@@ -122,9 +142,9 @@ void take_over(const RunOptions& options, const nn::StateDict& saved) {
 
 std::optional<Checkpoint> load_checkpoint(RunOptions& options) {
   if (options.resume.empty()) return std::nullopt;
-  Checkpoint found = find_checkpoint(options.resume);
+  Checkpoint found = find_checkpoint(options);
   const nn::StateDict run = found.content.below(kRun);
-  FARRO_CHECK(run.find("step"), ValueError, "--resume: file must be a checkpoint of a run, got '", found.path,
+  FARRO_CHECK(run.contains("step"), ValueError, "--resume: file must be a checkpoint of a run, got '", found.path,
               "' with weights alone");
   reading(found.path, [&] { take_over(options, run.below(kOptions)); });
   return found;
@@ -142,6 +162,9 @@ std::string TrainingState::digest(const Tensor& loss) const {
 
 void TrainingState::save(io::CheckpointFolder& folder) const {
   nn::StateDict all = model.state_dict();
+  for (const auto& [name, tensor] : all)
+    FARRO_CHECK(is_models(name), ValueError, "save: names of the model must not begin with optimizer., schedule., ",
+                "loader. or run., which a checkpoint has for other things, got '", name, "'");
   all.add(kOptimizer, optimizer.state_dict());
   all.add(kSchedule, schedule.state_dict());
   all.add(kLoader, loader.state_dict());
@@ -157,14 +180,27 @@ void TrainingState::load(const Checkpoint& checkpoint) {
     nn::StateDict weights;
     for (const auto& [name, tensor] : all)
       if (is_models(name)) weights.set(name, tensor);
-    model.load_state_dict(weights);
-    optimizer.load_state_dict(all.below(kOptimizer));
-    schedule.load_state_dict(all.below(kSchedule));
-    loader.load_state_dict(all.below(kLoader));
-    step = run.integer("step");
-    default_generator().set_state({.seed = static_cast<uint64_t>(run.integer("random.seed")),
-                                   .stream = static_cast<uint64_t>(run.integer("random.stream")),
-                                   .offset = static_cast<uint64_t>(run.integer("random.offset"))});
+    const int64_t made = run.integer("step");
+    FARRO_CHECK(made >= 0, ValueError, "run.step must be at least 0, got ", made);
+    const PhiloxState random{.seed = static_cast<uint64_t>(run.integer("random.seed")),
+                             .stream = static_cast<uint64_t>(run.integer("random.stream")),
+                             .offset = static_cast<uint64_t>(run.integer("random.offset"))};
+    // Each part is loaded whole or not at all; those before one that fails go back.
+    const nn::StateDict old_optimizer = optimizer.state_dict().clone(), old_schedule = schedule.state_dict(),
+                        old_loader = loader.state_dict();
+    try {
+      optimizer.load_state_dict(all.below(kOptimizer));
+      schedule.load_state_dict(all.below(kSchedule));
+      loader.load_state_dict(all.below(kLoader));
+      model.load_state_dict(weights);
+    } catch (...) {
+      loader.load_state_dict(old_loader);
+      schedule.load_state_dict(old_schedule);
+      optimizer.load_state_dict(old_optimizer);
+      throw;
+    }
+    step = made;
+    default_generator().set_state(random);
   });
 }
 

@@ -6,6 +6,7 @@
 #include <farro/core/io/checkpoint.h>
 #include <farro/data/loader/loader.h>
 #include <farro/examples/common/program.h>
+#include <farro/examples/common/run_folder.h>
 #include <farro/nn/module/module.h>
 #include <farro/optim/schedule/schedule.h>
 
@@ -17,12 +18,13 @@ namespace farro::examples {
 struct Checkpoint {
   nn::StateDict content;
   std::string path;
-  std::string run_folder;  // the folder above checkpoints/; empty for a file that lies elsewhere
+  // The folder of the run that goes on; nullopt where a new run begins from a file that lies elsewhere, or by --out.
+  std::optional<LockedFolder> run;
 };
 
 // The checkpoint that --resume names: a file, or the newest intact one of a run's folder; nullopt without --resume.
 // Options that shape a run are taken over from it where the command line does not give them. ValueError where it gives
-// another value, or where the file is no checkpoint; IoError.
+// another value, or where the file is no checkpoint; IoError, also where a run is at work in the folder.
 std::optional<Checkpoint> load_checkpoint(RunOptions& options);
 
 struct TrainingState {
@@ -38,7 +40,7 @@ struct TrainingState {
   std::string digest(const Tensor& loss) const;
 
   void save(io::CheckpointFolder& folder) const;
-  // ValueError for the checkpoint of another model or run; then the state is part old, part new, and of no use.
+  // ValueError for the checkpoint of another model or run; then nothing has changed.
   void load(const Checkpoint& checkpoint);
 };
 

@@ -2,6 +2,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 from example_case import SVG_START, ExampleCase, main
 
@@ -108,6 +109,70 @@ class CharLm(ExampleCase):
         self.assertEqual([run.wait(60) for run in runs], [0] * 6)
         for number in range(1, 7):
             self.assertEqual(len(self.steps(self.folder / "runs" / "char_lm" / str(number))), 1)
+
+    def start(self, *arguments):
+        return subprocess.Popen([self.program, *map(str, arguments)], cwd=self.folder, env=os.environ | self.environment,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def check_alone(self, run, *arguments):
+        """Of four programs started at once on one folder one runs, the others say why they do not."""
+        runs = [self.start(*arguments) for _ in range(4)]
+        errors = [one.communicate(timeout=120)[1] for one in runs]
+        self.assertEqual(sorted(one.returncode for one in runs), [0, 1, 1, 1], errors)
+        for error in filter(None, errors):
+            self.assertRegex(error, r"in use by another run|must not hold a run already")
+        steps = [record["step"] for record in self.steps(run)]
+        self.assertEqual(steps, list(range(1, len(steps) + 1)))
+
+    def test_one_run_in_a_folder(self):
+        run = self.folder / "run"
+        self.check_alone(run, *TINY, "--out", run, "--max-steps", "60")
+
+    def test_a_run_at_work_keeps_others_out_until_it_is_killed(self):
+        run = self.folder / "run"
+        first = self.start(*TINY, "--epochs", "100000", "--checkpoint-every", "5", "--out", run)
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not list(run.glob("checkpoints/step-*")):
+            time.sleep(0.02)
+        for arguments in (("--resume", run), ("--out", run), ("--resume", next(run.glob("checkpoints/step-*")))):
+            done = self.run_program(*arguments)
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, r"\Achar_lm: IoError: could not lock the folder '.*': it is in use by another run\n\Z")
+        first.kill()
+        first.communicate()
+        done = len(self.steps(run))
+        self.train("--resume", run, "--max-steps", done + 5)
+        self.assertEqual([record["step"] for record in self.steps(run)], list(range(1, done + 6)))
+
+    def test_a_file_size_limit_is_an_error(self):
+        run = self.folder / "run"
+        command = f'ulimit -f 3; exec "{self.program}" {" ".join(TINY)} --max-steps 5 --out "{run}"'
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=self.folder,
+                              env=os.environ | self.environment)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, r"\Achar_lm: IoError: could not write '.*': File too large \(error 27\)\n\Z")
+        self.assertEqual([file for file in run.rglob("*") if ".farro-tmp" in file.name], [])
+
+    def test_usage_errors_are_readable(self):
+        for flag in ("--lr",):
+            for value in ("abc", "0", "-1", "nan", "inf", "1e999", "1e-999", "", "1x", "0x1p3"):
+                self.assert_fails(2, rf"\Achar_lm: {flag}: must be a positive number, got '{value}' \(see --help\)\Z", flag, value)
+        for value in ("abc", "0", "-1", "nan", "inf", "1e999", ""):
+            self.assert_fails(2, rf"--temperature: must be a number from 0.001 to 1000, got '{value}'", "--temperature", value)
+        for flag, low in (("--epochs", 1), ("--batch-size", 1), ("--width", 1), ("--heads", 1), ("--layers", 1),
+                          ("--block-size", 1), ("--sample", 0), ("--threads", 0), ("--seed", 0), ("--max-steps", 0),
+                          ("--checkpoint-every", 0)):
+            for value in ("abc", str(low - 1), "nan", "inf", "1.5", "1e3", str(10**30), "", "0x10"):
+                self.assert_fails(2, rf"\Achar_lm: {flag}: must be a whole number from {low} to \d+, got '{value}' \(see --help\)\Z",
+                                  flag, value)
+        for flag in ("--out", "--resume", "--data"):
+            self.assert_fails(2, rf"{flag}: must be a path, got ''", flag, "")
+        self.assert_fails(1, r"--heads: must divide --width, 30, got 4 heads", "--width", "30", "--heads", "4")
+
+    def test_a_number_is_decimal(self):
+        text = self.text("text", "abcdefgh" * 50)
+        self.train(*TINY, "--data", text, "--max-steps", "010", "--out", self.folder / "run")
+        self.assertEqual(len(self.steps(self.folder / "run")), 10)
 
     def test_bad_input(self):
         self.assert_fails(1, r"nowhere\.txt", self.folder / "nowhere.txt")

@@ -99,11 +99,24 @@ class FashionMnist(ExampleCase):
         self.assert_fails(2, r"--threads", "--threads", "1000000")
         self.assert_fails(2, r"--epochs", "--epochs", str(2**63 - 1))
         for seed in ("-1", str(10**20)):
-            self.assert_fails(2, rf"--seed: Value {seed} not in range", "--seed", seed)
+            self.assert_fails(2, rf"--seed: must be a whole number from 0 to {2**63 - 2}, got '{seed}'", "--seed", seed)
         self.assert_fails(1, r"IoError: could not examine 'x+/metrics.jsonl'", "--out", 300 * "x")
         (self.folder / "loop").symlink_to("loop")
         self.assert_fails(1, r"IoError: could not examine 'loop/metrics.jsonl'", "--out", "loop")
         self.assert_fails(1, r"IoError: could not open 'x+'", "--resume", 300 * "x")
+
+    def test_other_data_is_refused(self):
+        data, run = self.small_data(train=128, test=10), self.folder / "run"
+        self.train(*SHORT, "--data", data, "--max-steps", "1", "--out", run)
+        for name in FILES:
+            before = (data / name).read_bytes()
+            content = bytearray(gzip.decompress(before))
+            content[-1] = (content[-1] + 1) % 10
+            self.put(data / name, bytes(content))
+            self.assert_fails(1, r"--resume: data must be the one that the run of '.*' began with, got another",
+                              "--data", data, "--resume", run)
+            (data / name).write_bytes(before)
+        self.train("--data", data, "--resume", run, "--max-steps", "2")
 
     def test_a_device_without_kernels(self):
         simt = pathlib.Path(self.program).parents[1] / "lib" / "libfarro_simt.so"

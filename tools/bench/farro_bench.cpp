@@ -2,9 +2,12 @@
 // round: {"case": ..., "threads": ..., "seconds": seconds of one iteration}. Run by tools/bench/compare.
 #include <farro/farro.h>
 
+#include <charconv>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
@@ -103,7 +106,18 @@ Body make_case(const std::string& name) {
     Tensor b = empty_like(a);
     return [=]() mutable { b.copy_(a); };
   }
-  std::fprintf(stderr, "unknown case %s\n", name.c_str());
+  std::fprintf(stderr, "farro_bench: CASE must be one of add, add_grad, chain, mlp_small, mlp_large, cnn, gemm, copy, got '%s'\n",
+               name.c_str());
+  std::exit(2);
+}
+
+int64_t positive(const char* name, const char* text, int64_t most) {
+  int64_t value = 0;
+  const char* last = text + std::strlen(text);
+  const auto [end, error] = std::from_chars(text, last, value);
+  if (error == std::errc() && end == last && value >= 1 && value <= most) return value;
+  std::fprintf(stderr, "farro_bench: %s must be a whole number from 1 to %lld, got '%s'\n", name,
+               static_cast<long long>(most), text);
   std::exit(2);
 }
 
@@ -115,11 +129,12 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string name = argv[1];
-  set_num_threads(std::atoi(argv[2]));
-  const int64_t iterations = std::atoll(argv[3]);
+  const int64_t threads = positive("THREADS", argv[2], 1024), iterations = positive("ITERATIONS", argv[3], 1'000'000'000),
+                rounds = positive("ROUNDS", argv[4], 1'000'000'000);
+  set_num_threads(static_cast<int>(threads));
   const Body body = make_case(name);
   seconds_of(body, iterations / 5 + 1);
-  for (int round = 0; round < std::atoi(argv[4]); ++round)
+  for (int64_t round = 0; round < rounds; ++round)
     std::printf("{\"case\": \"%s\", \"threads\": %s, \"seconds\": %.9g}\n", name.c_str(), argv[2],
                 seconds_of(body, iterations));
 }
