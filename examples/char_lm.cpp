@@ -123,7 +123,7 @@ void train(RunOptions& options, const ModelOptions& model, const std::string& te
       adamw.zero_grad();
       const Tensor loss = loss_of(net, batch, device);
       loss.backward();
-      const double grad_norm = optim::clip_grad_norm_(adamw.params(), 1.0).item();
+      const double grad_norm = optim::clip_grad_norm_(adamw.parameters(), 1.0).item();
       const double lr = adamw.lr();
       adamw.step();
       schedule.step();

@@ -102,7 +102,7 @@ void train(RunOptions& options, const std::string& data_folder) {
       const Tensor logits = net(batch[0].to(device));
       const Tensor loss = cross_entropy(logits, labels);
       loss.backward();
-      const double grad_norm = optim::clip_grad_norm_(adamw.params(), 1.0).item();
+      const double grad_norm = optim::clip_grad_norm_(adamw.parameters(), 1.0).item();
       const double lr = adamw.lr();
       adamw.step();
       schedule.step();

@@ -153,7 +153,7 @@ std::optional<Checkpoint> load_checkpoint(RunOptions& options) {
 std::string TrainingState::digest(const Tensor& loss) const {
   Digest digest;
   digest.add(loss);
-  for (const Tensor& parameter : optimizer.params()) {
+  for (const Tensor& parameter : optimizer.parameters()) {
     digest.add(parameter.grad());
     digest.add(parameter);
   }

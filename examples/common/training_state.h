@@ -29,7 +29,7 @@ std::optional<Checkpoint> load_checkpoint(RunOptions& options);
 
 struct TrainingState {
   const RunOptions& options;
-  nn::Module& model;
+  nn::ModuleBase& model;
   optim::Optimizer& optimizer;
   optim::Scheduler& schedule;
   data::DataLoader& loader;

@@ -38,14 +38,13 @@ class LeakyReLU final : public Module {
  public:
   using Options = LeakyReLUOptions;
   // ValueError unless negative_slope is finite.
-  LeakyReLU(Parent parent, std::string_view name, const LeakyReLUOptions& options = {})
-      : Module(parent, name), negative_slope(options.negative_slope) {
-    FARRO_CHECK(std::isfinite(negative_slope), ValueError, "LeakyReLU: negative_slope must be finite, got ",
-                negative_slope);
+  LeakyReLU(Parent parent, std::string_view name, const LeakyReLUOptions& o = {}) : Module(parent, name), options(o) {
+    FARRO_CHECK(std::isfinite(options.negative_slope), ValueError, "LeakyReLU: negative_slope must be finite, got ",
+                options.negative_slope);
   }
-  Tensor forward(const Tensor& x) override { return leaky_relu(x, negative_slope); }
+  Tensor forward(const Tensor& x) override { return leaky_relu(x, options.negative_slope); }
 
-  const double negative_slope;
+  const LeakyReLUOptions options;
 };
 
 struct GELUOptions {
@@ -55,11 +54,10 @@ struct GELUOptions {
 class GELU final : public Module {
  public:
   using Options = GELUOptions;
-  GELU(Parent parent, std::string_view name, const GELUOptions& options = {})
-      : Module(parent, name), approximation(options.approximation) {}
-  Tensor forward(const Tensor& x) override { return gelu(x, approximation); }
+  GELU(Parent parent, std::string_view name, const GELUOptions& o = {}) : Module(parent, name), options(o) {}
+  Tensor forward(const Tensor& x) override { return gelu(x, options.approximation); }
 
-  const GeluApproximation approximation;
+  const GELUOptions options;
 };
 
 struct SoftmaxOptions {
@@ -69,11 +67,10 @@ struct SoftmaxOptions {
 class Softmax final : public Module {
  public:
   using Options = SoftmaxOptions;
-  Softmax(Parent parent, std::string_view name, const SoftmaxOptions& options = {})
-      : Module(parent, name), dim(options.dim) {}
-  Tensor forward(const Tensor& x) override { return softmax(x, dim); }
+  Softmax(Parent parent, std::string_view name, const SoftmaxOptions& o = {}) : Module(parent, name), options(o) {}
+  Tensor forward(const Tensor& x) override { return softmax(x, options.dim); }
 
-  const int64_t dim;
+  const SoftmaxOptions options;
 };
 
 }  // namespace farro::nn

@@ -32,10 +32,13 @@ MultiheadAttention::MultiheadAttention(Parent parent, std::string_view name, con
 
 Tensor MultiheadAttention::operator()(const Tensor& query, const Tensor& key, const Tensor& value,
                                       const AttentionInputs& inputs) {
-  return invoke(query, [&](const Tensor& q) {
-    // A hook may have replaced the query: where all three were one, they stay one.
-    return query.is_same(key) && query.is_same(value) ? attend(q, q, q, inputs) : attend(q, key, value, inputs);
-  });
+  return invoke([this](const auto&... given) { return attend(given...); }, query, key, value, inputs);
+}
+
+// One input for hooks, so that query, key and value stay one where a hook replaces it.
+Tensor MultiheadAttention::operator()(const Tensor& x, const AttentionInputs& inputs) {
+  return invoke([this](const Tensor& given, const AttentionInputs& more) { return attend(given, given, given, more); },
+                x, inputs);
 }
 
 Tensor MultiheadAttention::project(const Tensor& x, int64_t from, int64_t count) {

@@ -26,7 +26,7 @@ class MultiheadAttention final : public Module {
   MultiheadAttention(Parent parent, std::string_view name, const MultiheadAttentionOptions& options);
 
   Tensor operator()(const Tensor& query, const Tensor& key, const Tensor& value, const AttentionInputs& inputs = {});
-  Tensor operator()(const Tensor& x, const AttentionInputs& inputs = {}) { return (*this)(x, x, x, inputs); }
+  Tensor operator()(const Tensor& x, const AttentionInputs& inputs = {});
   Tensor forward(const Tensor& x) override { return attend(x, x, x, {}); }
 
   const MultiheadAttentionOptions options;

@@ -14,13 +14,12 @@ class Dropout final : public Module {
  public:
   using Options = DropoutOptions;
   // ValueError unless p is in [0, 1].
-  Dropout(Parent parent, std::string_view name, const DropoutOptions& options = {})
-      : Module(parent, name), p(options.p) {
-    FARRO_CHECK(p >= 0 && p <= 1, ValueError, "Dropout: p must be in [0, 1], got ", p);
+  Dropout(Parent parent, std::string_view name, const DropoutOptions& o = {}) : Module(parent, name), options(o) {
+    FARRO_CHECK(o.p >= 0 && o.p <= 1, ValueError, "Dropout: p must be in [0, 1], got ", o.p);
   }
-  Tensor forward(const Tensor& x) override { return dropout(x, p, is_training()); }
+  Tensor forward(const Tensor& x) override { return dropout(x, options.p, is_training()); }
 
-  const double p;
+  const DropoutOptions options;
 };
 
 }  // namespace farro::nn

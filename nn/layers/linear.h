@@ -12,8 +12,7 @@ struct LinearOptions {
 };
 
 // x [..., in_features] -> [..., out_features]. weight [out_features, in_features] and bias [out_features] start uniform
-// in
-// +-1 / sqrt(in_features).
+// in +-1 / sqrt(in_features).
 class Linear final : public Module {
  public:
   using Options = LinearOptions;

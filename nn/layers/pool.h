@@ -21,13 +21,17 @@ template <Tensor (*kPool)(const Tensor&, const PoolOptions&)>
 class PoolLayer : public Module {
  public:
   using Options = PoolLayerOptions;
-  PoolLayer(Parent parent, std::string_view name, const PoolLayerOptions& o)
-      : Module(parent, name), options_{o.kernel_size, o.stride,    o.padding,
-                                       o.dilation,    o.ceil_mode, o.count_include_pad} {}
-  Tensor forward(const Tensor& x) override { return kPool(x, options_); }
+  PoolLayer(Parent parent, std::string_view name, const PoolLayerOptions& o) : Module(parent, name), options(o) {}
+  Tensor forward(const Tensor& x) override {
+    return kPool(x, {.kernel_size = options.kernel_size,
+                     .stride = options.stride,
+                     .padding = options.padding,
+                     .dilation = options.dilation,
+                     .ceil_mode = options.ceil_mode,
+                     .count_include_pad = options.count_include_pad});
+  }
 
- private:
-  PoolOptions options_;
+  const PoolLayerOptions options;
 };
 
 class MaxPool1d final : public PoolLayer<&max_pool1d> {
@@ -58,11 +62,10 @@ class AdaptivePoolLayer : public Module {
  public:
   using Options = AdaptivePoolOptions;
   AdaptivePoolLayer(Parent parent, std::string_view name, const AdaptivePoolOptions& o)
-      : Module(parent, name), output_size_(o.output_size) {}
-  Tensor forward(const Tensor& x) override { return kPool(x, output_size_); }
+      : Module(parent, name), options(o) {}
+  Tensor forward(const Tensor& x) override { return kPool(x, options.output_size); }
 
- private:
-  Dims output_size_;
+  const AdaptivePoolOptions options;
 };
 
 class AdaptiveAvgPool1d final : public AdaptivePoolLayer<&adaptive_avg_pool1d> {
@@ -92,12 +95,10 @@ struct FlattenOptions {
 class Flatten final : public Module {
  public:
   using Options = FlattenOptions;
-  Flatten(Parent parent, std::string_view name, const FlattenOptions& options = {})
-      : Module(parent, name), options_(options) {}
-  Tensor forward(const Tensor& x) override { return x.flatten(options_.start_dim, options_.end_dim); }
+  Flatten(Parent parent, std::string_view name, const FlattenOptions& o = {}) : Module(parent, name), options(o) {}
+  Tensor forward(const Tensor& x) override { return x.flatten(options.start_dim, options.end_dim); }
 
- private:
-  FlattenOptions options_;
+  const FlattenOptions options;
 };
 
 }  // namespace farro::nn

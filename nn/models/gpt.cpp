@@ -22,6 +22,7 @@ const GPTOptions& checked(const GPTOptions& o) {
 
 GPTBlock::GPTBlock(Parent parent, std::string_view name, const GPTOptions& o)
     : Module(parent, name),
+      options(o),
       ln_1(*this, "ln_1", {.normalized_shape = o.embed_dim}),
       attn(*this, "attn", {.embed_dim = o.embed_dim, .num_heads = o.heads, .dropout = o.dropout}),
       ln_2(*this, "ln_2", {.normalized_shape = o.embed_dim}),

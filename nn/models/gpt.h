@@ -27,6 +27,7 @@ class GPTBlock final : public Module {
   GPTBlock(Parent parent, std::string_view name, const GPTOptions& options);
   Tensor forward(const Tensor& x) override;
 
+  const GPTOptions options;
   LayerNorm ln_1;
   MultiheadAttention attn;
   LayerNorm ln_2;

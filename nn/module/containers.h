@@ -77,10 +77,10 @@ class Sequential : public Module {
 };
 
 // Modules of one type under the names "0", "1", ...; the owner's forward calls them.
-template <std::derived_from<Module> M>
-class ModuleList : public Module {
+template <std::derived_from<ModuleBase> M>
+class ModuleList : public ModuleBase {
  public:
-  ModuleList(Parent parent, std::string_view name) : Module(parent, name) { only_groups_ = true; }
+  ModuleList(Parent parent, std::string_view name) : ModuleBase(parent, name) { only_groups_ = true; }
 
   template <class... Args>
   M& add(Args&&... args) {

@@ -1,3 +1,4 @@
+// ModuleBase: the tree, names, calls and hooks.
 #include <farro/nn/module/module.h>
 
 #include <farro/core/util/utf8.h>
@@ -10,43 +11,43 @@
 
 namespace farro::nn {
 
-struct Module::Hooks {
+struct ModuleBase::Hooks {
   uint64_t next_id = 1;
-  std::vector<std::pair<uint64_t, PreHook>> pre;
-  std::vector<std::pair<uint64_t, ForwardHook>> forward;
+  std::vector<std::pair<uint64_t, InputsHook>> pre;
+  std::vector<std::pair<uint64_t, OutputsHook>> forward;
 };
 
 namespace {
 // The module being called on this thread.
-thread_local const Module* active = nullptr;
+thread_local const ModuleBase* active = nullptr;
 }  // namespace
 
 // --- the tree
 
-Module::Module(Parent parent, std::string_view name) : name_(name), parent_(parent.get()) {
+ModuleBase::ModuleBase(Parent parent, std::string_view name) : name_(name), parent_(parent.get()) {
   if (!parent_) return;
   parent_->check_new_name("module", name);
   parent_->children_.push_back(this);
 }
 
-Module::~Module() {
+ModuleBase::~ModuleBase() {
   if (parent_) parent_->forget_child(this);
-  for (Module* child : children_) child->parent_ = nullptr;
+  for (ModuleBase* child : children_) child->parent_ = nullptr;
 }
 
-void Module::forget_child(Module* child) noexcept { std::erase(children_, child); }
+void ModuleBase::forget_child(ModuleBase* child) noexcept { std::erase(children_, child); }
 
-void Module::check_new_name(std::string_view kind, std::string_view name) const {
+void ModuleBase::check_new_name(std::string_view kind, std::string_view name) const {
   FARRO_CHECK(!name.empty() && name.find('.') == std::string_view::npos, ValueError, type_name(), ": name of a ", kind,
               " must be non-empty and without a dot, got '", name, "'");
   FARRO_CHECK(to_utf8(name) == name, ValueError, type_name(), ": name of a ", kind, " must be UTF-8, got '", name, "'");
   const bool taken = std::any_of(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.name == name; }) ||
-                     std::any_of(children_.begin(), children_.end(), [&](const Module* m) { return m->name_ == name; });
+                     std::any_of(children_.begin(), children_.end(), [&](const auto* m) { return m->name_ == name; });
   FARRO_CHECK(!taken, ValueError, type_name(), ": name of a ", kind, " must be new in its module, got '", name,
               "' again");
 }
 
-Tensor Module::register_parameter(std::string_view name, const Tensor& data) {
+Tensor ModuleBase::register_parameter(std::string_view name, const Tensor& data) {
   check_new_name("parameter", name);
   if (!data.defined()) return data;
   FARRO_CHECK(data.is_leaf(), ValueError, type_name(), ": parameter '", name,
@@ -57,30 +58,30 @@ Tensor Module::register_parameter(std::string_view name, const Tensor& data) {
   return parameter;
 }
 
-Tensor Module::register_buffer(std::string_view name, const Tensor& data, bool persistent) {
+Tensor ModuleBase::register_buffer(std::string_view name, const Tensor& data, bool persistent) {
   check_new_name("buffer", name);
   if (data.defined()) entries_.push_back({std::string(name), data, true, persistent});
   return data;
 }
 
-std::string Module::shown_name() const { return name_.empty() ? type_name() : name_; }
+std::string ModuleBase::shown_name() const { return name_.empty() ? type_name() : name_; }
 
 // "block3.fc1": this module's name with those of the modules above it, down to but not including `ancestor`.
-std::string Module::name_below(const Module* ancestor) const {
+std::string ModuleBase::name_below(const ModuleBase* ancestor) const {
   std::string name = shown_name();
-  for (const Module* above = parent_; above && above != ancestor; above = above->parent_)
+  for (const ModuleBase* above = parent_; above && above != ancestor; above = above->parent_)
     name = above->shown_name() + "." + name;
   return name;
 }
 
-std::string Module::path() const {
+std::string ModuleBase::path() const {
   if (!parent_) return {};
-  const Module* top = parent_;
+  const ModuleBase* top = parent_;
   while (top->parent_) top = top->parent_;
   return name_below(top);
 }
 
-std::string Module::type_name() const {
+std::string ModuleBase::type_name() const {
   int status = 0;
   const std::unique_ptr<char, void (*)(void*)> text(
       abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status), std::free);
@@ -92,19 +93,10 @@ std::string Module::type_name() const {
 
 // --- calling
 
-Tensor Module::forward(const Tensor& input) {
-  fail<NotImplementedError>(type_name(),
-                            ": forward(Tensor) must be overridden to call the module with one tensor, got ", input);
-}
-
-Tensor Module::operator()(const Tensor& input) {
-  return invoke(input, [this](const Tensor& given) { return forward(given); });
-}
-
 // The scope to run in: below the current one. Called from its parent's forward a module adds its own name; called from
 // elsewhere, its whole path.
-const ScopeNode* Module::enter_scope() {
-  const Module* caller = parent_;
+const ScopeNode* ModuleBase::enter_scope() {
+  const ModuleBase* caller = parent_;
   while (caller && caller->only_groups_) caller = caller->parent_;
   const bool nested = caller && caller == active;
   std::atomic<const ScopeNode*>& cache = nested ? nested_scope_ : outer_scope_;
@@ -116,41 +108,71 @@ const ScopeNode* Module::enter_scope() {
   return current_scope();
 }
 
-Module::CallScope::CallScope(Module& module) : previous_(active), guard_(module.enter_scope()) { active = &module; }
-Module::CallScope::~CallScope() { active = previous_; }
+ModuleBase::CallScope::CallScope(ModuleBase& module) : previous_(active), guard_(module.enter_scope()) {
+  active = &module;
+}
+ModuleBase::CallScope::~CallScope() { active = previous_; }
 
-Tensor Module::run_pre_hooks(const Tensor& input) {
-  Tensor current = input;
+std::vector<Tensor> ModuleBase::run_pre_hooks(std::vector<Tensor> inputs) {
+  const size_t count = inputs.size();
   // A hook may remove hooks: walk a copy.
-  for (const auto& [id, hook] : std::vector(hooks_->pre))
-    if (Tensor replaced = hook(*this, current); replaced.defined()) current = replaced;
-  return current;
+  for (const auto& [id, hook] : std::vector(hooks_->pre)) {
+    hook(*this, inputs);
+    FARRO_CHECK(inputs.size() == count, ValueError, type_name(), ": inputs of a forward pre-hook must stay ", count,
+                " tensors, got ", inputs.size());
+  }
+  return inputs;
 }
 
-Tensor Module::run_forward_hooks(const Tensor& input, Tensor output) {
-  for (const auto& [id, hook] : std::vector(hooks_->forward))
-    if (Tensor replaced = hook(*this, input, output); replaced.defined()) output = replaced;
-  return output;
+std::vector<Tensor> ModuleBase::run_forward_hooks(const std::vector<Tensor>& inputs, std::vector<Tensor> outputs) {
+  const size_t count = outputs.size();
+  for (const auto& [id, hook] : std::vector(hooks_->forward)) {
+    hook(*this, inputs, outputs);
+    FARRO_CHECK(outputs.size() == count, ValueError, type_name(), ": outputs of a forward hook must stay ", count,
+                " tensors, got ", outputs.size());
+  }
+  return outputs;
 }
 
-uint64_t Module::register_forward_pre_hook(PreHook hook) {
+uint64_t ModuleBase::register_forward_pre_hook(InputsHook hook) {
   FARRO_CHECK(hook, ValueError, "register_forward_pre_hook: hook must be callable, got an empty function");
   if (!hooks_) hooks_ = std::make_unique<Hooks>();
   hooks_->pre.emplace_back(hooks_->next_id, std::move(hook));
   return hooks_->next_id++;
 }
 
-uint64_t Module::register_forward_hook(ForwardHook hook) {
+uint64_t ModuleBase::register_forward_hook(OutputsHook hook) {
   FARRO_CHECK(hook, ValueError, "register_forward_hook: hook must be callable, got an empty function");
   if (!hooks_) hooks_ = std::make_unique<Hooks>();
   hooks_->forward.emplace_back(hooks_->next_id, std::move(hook));
   return hooks_->next_id++;
 }
 
-void Module::remove_hook(uint64_t id) {
+void ModuleBase::remove_hook(uint64_t id) {
   if (!hooks_) return;
   std::erase_if(hooks_->pre, [&](const auto& hook) { return hook.first == id; });
   std::erase_if(hooks_->forward, [&](const auto& hook) { return hook.first == id; });
+}
+
+Tensor Module::forward(const Tensor& input) {
+  fail<NotImplementedError>(type_name(),
+                            ": forward(Tensor) must be overridden to call the module with one tensor, got ", input);
+}
+
+uint64_t Module::register_forward_pre_hook(PreHook hook) {
+  FARRO_CHECK(hook, ValueError, "register_forward_pre_hook: hook must be callable, got an empty function");
+  return ModuleBase::register_forward_pre_hook(
+      [this, hook = std::move(hook)](ModuleBase&, std::vector<Tensor>& inputs) {
+        if (Tensor replaced = hook(*this, inputs[0]); replaced.defined()) inputs[0] = std::move(replaced);
+      });
+}
+
+uint64_t Module::register_forward_hook(ForwardHook hook) {
+  FARRO_CHECK(hook, ValueError, "register_forward_hook: hook must be callable, got an empty function");
+  return ModuleBase::register_forward_hook(
+      [this, hook = std::move(hook)](ModuleBase&, const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
+        if (Tensor replaced = hook(*this, inputs[0], outputs[0]); replaced.defined()) outputs[0] = std::move(replaced);
+      });
 }
 
 // --- walking
@@ -166,7 +188,7 @@ std::vector<Tensor> without_names(NamedTensors named) {
 
 }  // namespace
 
-NamedTensors Module::named_parameters() const {
+NamedTensors ModuleBase::named_parameters() const {
   NamedTensors out;
   std::unordered_set<const TensorImpl*> seen;
   for_each_entry({}, [&](std::string name, const Entry& entry) {
@@ -175,7 +197,7 @@ NamedTensors Module::named_parameters() const {
   return out;
 }
 
-NamedTensors Module::named_buffers() const {
+NamedTensors ModuleBase::named_buffers() const {
   NamedTensors out;
   std::unordered_set<const TensorImpl*> seen;
   for_each_entry({}, [&](std::string name, const Entry& entry) {
@@ -184,33 +206,33 @@ NamedTensors Module::named_buffers() const {
   return out;
 }
 
-std::vector<Tensor> Module::parameters() const { return without_names(named_parameters()); }
-std::vector<Tensor> Module::buffers() const { return without_names(named_buffers()); }
+std::vector<Tensor> ModuleBase::parameters() const { return without_names(named_parameters()); }
+std::vector<Tensor> ModuleBase::buffers() const { return without_names(named_buffers()); }
 
-int64_t Module::num_parameters() const {
+int64_t ModuleBase::num_parameters() const {
   int64_t count = 0;
   for (const Tensor& parameter : parameters()) count += parameter.numel();
   return count;
 }
 
-void Module::collect_modules(std::vector<Module*>& out) {
+void ModuleBase::collect_modules(std::vector<ModuleBase*>& out) {
   out.push_back(this);
-  for (Module* child : children_) child->collect_modules(out);
+  for (ModuleBase* child : children_) child->collect_modules(out);
 }
 
-std::vector<Module*> Module::modules() {
-  std::vector<Module*> out;
+std::vector<ModuleBase*> ModuleBase::modules() {
+  std::vector<ModuleBase*> out;
   collect_modules(out);
   return out;
 }
 
-Module& Module::train(bool on) {
+ModuleBase& ModuleBase::train(bool on) {
   training_ = on;
-  for (Module* child : children_) child->train(on);
+  for (ModuleBase* child : children_) child->train(on);
   return *this;
 }
 
-void Module::zero_grad(bool set_to_none) {
+void ModuleBase::zero_grad(bool set_to_none) {
   for (Entry& entry : entries_) {
     if (entry.buffer) continue;
     if (set_to_none) {
@@ -219,21 +241,21 @@ void Module::zero_grad(bool set_to_none) {
       entry.tensor.set_grad(grad.detach().zero_());
     }
   }
-  for (Module* child : children_) child->zero_grad(set_to_none);
+  for (ModuleBase* child : children_) child->zero_grad(set_to_none);
 }
 
-Module& Module::set_requires_grad(bool on) {
+ModuleBase& ModuleBase::set_requires_grad(bool on) {
   for (Entry& entry : entries_)
     if (!entry.buffer) entry.tensor.set_requires_grad(on);
-  for (Module* child : children_) child->set_requires_grad(on);
+  for (ModuleBase* child : children_) child->set_requires_grad(on);
   return *this;
 }
 
-void Module::check_loaded(std::string_view, const std::string&, const Tensor&) const {}
+void ModuleBase::check_loaded(std::string_view, const std::string&, const Tensor&) const {}
 
-void Module::apply(const std::function<void(Module&)>& fn) {
+void ModuleBase::apply(const std::function<void(ModuleBase&)>& fn) {
   FARRO_CHECK(fn, ValueError, "apply: fn must be callable, got an empty function");
-  for (Module* child : children_) child->apply(fn);
+  for (ModuleBase* child : children_) child->apply(fn);
   fn(*this);
 }
 

@@ -8,6 +8,18 @@
 //     Net net;                                       // a root
 //     nn::Linear probe{nn::root, "probe", {...}};    // a layer on its own
 //
+// Module takes one tensor and gives one. ModuleOf<Result(Args...)> takes and gives anything:
+//
+//     struct Vae : nn::ModuleOf<std::tuple<Tensor, Tensor, Tensor>(const Tensor&)> {
+//       ...
+//       std::tuple<Tensor, Tensor, Tensor> forward(const Tensor& x) override { return {decoded, mean, log_var}; }
+//     };
+//     auto [decoded, mean, log_var] = vae(x);
+//
+// ModuleBase is what both are: all that a module has besides its forward(). Every call passes ModuleBase::invoke(),
+// which enters the module's scope and runs hooks; hooks and summary() see the tensors in arguments and result as lists
+// (tensors_of.h says which types those may be).
+//
 // A module that is used inside others takes (nn::Parent, std::string_view name, ...) and hands the first two to Module.
 // Invariant: a child never outlives its entry in the parent, nor the entry the child; so modules are neither copied nor
 // moved. Names in state dicts are PyTorch's: "block3.fc1.weight".
@@ -16,6 +28,7 @@
 #include <farro/core/scope/scope.h>
 #include <farro/core/tensor/tensor.h>
 #include <farro/nn/module/state_dict.h>
+#include <farro/nn/module/tensors_of.h>
 
 #include <atomic>
 #include <functional>
@@ -23,11 +36,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace farro::nn {
 
-class Module;
+class ModuleBase;
 
 struct Root {};
 inline constexpr Root root;
@@ -35,38 +51,35 @@ inline constexpr Root root;
 // The module that a new one becomes a child of, or `root` for none.
 class Parent {
  public:
-  Parent(Module& module) noexcept : module_(&module) {}
+  Parent(ModuleBase& module) noexcept : module_(&module) {}
   Parent(Root) noexcept {}
-  Module* get() const noexcept { return module_; }
+  ModuleBase* get() const noexcept { return module_; }
 
  private:
-  Module* module_ = nullptr;
+  ModuleBase* module_ = nullptr;
 };
 
 enum class LoadMode : uint8_t { strict, lenient };
 
-class Module {
+class ModuleBase {
  public:
-  Module() : Module(root, {}) {}
+  ModuleBase() : ModuleBase(root, {}) {}
   // ValueError where `name` is empty for a child, holds a dot, or is taken in `parent`.
-  Module(Parent parent, std::string_view name);
-  virtual ~Module();
-  Module(const Module&) = delete;
-  Module& operator=(const Module&) = delete;
+  ModuleBase(Parent parent, std::string_view name);
+  virtual ~ModuleBase();
+  ModuleBase(const ModuleBase&) = delete;
+  ModuleBase& operator=(const ModuleBase&) = delete;
 
-  // --- calling
-  // forward() with hooks, in the scope of this module's path (core/scope).
-  Tensor operator()(const Tensor& input);
-  // Modules of one tensor override this; it throws NotImplementedError.
-  virtual Tensor forward(const Tensor& input);
-
-  // Before forward(); a defined result replaces the input.
-  using PreHook = std::function<Tensor(Module& module, const Tensor& input)>;
-  // After forward(); a defined result replaces the output.
-  using ForwardHook = std::function<Tensor(Module& module, const Tensor& input, const Tensor& output)>;
-  // ValueError for an empty function.
-  uint64_t register_forward_pre_hook(PreHook hook);
-  uint64_t register_forward_hook(ForwardHook hook);
+  // --- hooks
+  // Before forward(), with the tensors in the arguments, and after it, with those in the result, too, in order of
+  // declaration. A hook may put others in the places of `inputs` or `outputs`, but not change how many there are
+  // (ValueError).
+  // Registering: ValueError for an empty function.
+  using InputsHook = std::function<void(ModuleBase& module, std::vector<Tensor>& inputs)>;
+  using OutputsHook =
+      std::function<void(ModuleBase& module, const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs)>;
+  uint64_t register_forward_pre_hook(InputsHook hook);
+  uint64_t register_forward_hook(OutputsHook hook);
   void remove_hook(uint64_t id);
 
   // --- what it is
@@ -80,24 +93,24 @@ class Module {
   NamedTensors named_parameters() const;
   std::vector<Tensor> buffers() const;
   NamedTensors named_buffers() const;
-  const std::vector<Module*>& children() const& noexcept { return children_; }
-  std::vector<Module*> children() && { return children_; }
+  const std::vector<ModuleBase*>& children() const& noexcept { return children_; }
+  std::vector<ModuleBase*> children() && { return children_; }
   // This module and all below it.
-  std::vector<Module*> modules();
+  std::vector<ModuleBase*> modules();
   int64_t num_parameters() const;  // elements
 
   // --- changing it; all go down to the children
-  Module& train(bool on = true);
-  Module& eval() { return train(false); }
+  ModuleBase& train(bool on = true);
+  ModuleBase& eval() { return train(false); }
   // Drops the gradients, or fills them with zeros.
   void zero_grad(bool set_to_none = true);
-  Module& set_requires_grad(bool on);
+  ModuleBase& set_requires_grad(bool on);
   // Parameters and buffers (and gradients) move; the Tensor handles that others hold, such as an optimizer's, move with
   // them. A dtype applies to floating tensors only.
-  Module& to(Device device);
-  Module& to(DType dtype);
-  Module& to(Device device, DType dtype);
-  void apply(const std::function<void(Module&)>& fn);  // children first
+  ModuleBase& to(Device device);
+  ModuleBase& to(DType dtype);
+  ModuleBase& to(Device device, DType dtype);
+  void apply(const std::function<void(ModuleBase&)>& fn);  // children first
 
   // --- weights
   // Parameters and persistent buffers by dotted name; the tensors share storage with the module.
@@ -107,7 +120,7 @@ class Module {
   // Whatever is thrown, nothing has changed.
   LoadReport load_state_dict(const StateDict& state, LoadMode mode = LoadMode::strict);
   // Takes the values of a module of the same structure.
-  void clone_from(const Module& other);
+  void clone_from(const ModuleBase& other);
 
   // Registration outside member declarations. An undefined tensor registers nothing.
   Tensor register_parameter(std::string_view name, const Tensor& data);
@@ -115,14 +128,20 @@ class Module {
   Tensor register_buffer(std::string_view name, const Tensor& data, bool persistent = true);
 
  protected:
-  // For modules whose forward takes more than one tensor: runs `body(input)` as operator() runs forward().
-  template <class Body>
-  Tensor invoke(const Tensor& input, Body&& body) {
+  // What every call of a module is: body(args...) with hooks, in the scope of this module's path (core/scope). Without
+  // hooks the arguments are handed on as they are.
+  template <class Body, class... Args>
+  auto invoke(Body&& body, Args&&... args) {
     const CallScope scope(*this);
     if (!hooks_) [[likely]]
-      return body(input);
-    const Tensor given = run_pre_hooks(input);
-    return run_forward_hooks(given, body(given));
+      return body(std::forward<Args>(args)...);
+    // Hooks may replace tensors: in copies of arguments (they copy handles) that are not passed to be changed.
+    std::tuple<Kept<Args>...> given(std::forward<Args>(args)...);
+    const std::vector<Tensor> inputs = run_pre_hooks(tensors_in(given));
+    put_tensors(given, inputs);
+    auto result = std::apply([&](auto&... each) { return body(static_cast<Args&&>(each)...); }, given);
+    put_tensors(result, run_forward_hooks(inputs, tensors_in(result)));
+    return result;
   }
   // ValueError where an entry of this module must not have these values, e.g. a variance below 0. `path` is its name in
   // the state dict.
@@ -142,32 +161,46 @@ class Module {
   // While it lives, this module is the one being called on this thread.
   class CallScope {
    public:
-    explicit CallScope(Module& module);
+    explicit CallScope(ModuleBase& module);
     ~CallScope();
     CallScope(const CallScope&) = delete;
     CallScope& operator=(const CallScope&) = delete;
 
    private:
-    const Module* previous_;
+    const ModuleBase* previous_;
     ScopeGuard guard_;
   };
   const ScopeNode* enter_scope();
 
-  Tensor run_pre_hooks(const Tensor& input);
-  Tensor run_forward_hooks(const Tensor& input, Tensor output);
+  template <class Arg>
+  using Kept = std::conditional_t<holds_tensors<Arg> && !std::is_convertible_v<Arg, std::remove_cvref_t<Arg>&>,
+                                  std::remove_cvref_t<Arg>, Arg&&>;
+  template <class T>
+  static std::vector<Tensor> tensors_in(T& value) {
+    std::vector<Tensor> out;
+    for_each_tensor(value, [&](const Tensor& tensor) { out.push_back(tensor); });
+    return out;
+  }
+  template <class T>
+  static void put_tensors(T& value, const std::vector<Tensor>& tensors) {
+    size_t i = 0;
+    for_each_tensor(value, [&](Tensor& tensor) { tensor = tensors[i++]; });
+  }
+  std::vector<Tensor> run_pre_hooks(std::vector<Tensor> inputs);
+  std::vector<Tensor> run_forward_hooks(const std::vector<Tensor>& inputs, std::vector<Tensor> outputs);
   void check_new_name(std::string_view kind, std::string_view name) const;
-  void forget_child(Module* child) noexcept;
+  void forget_child(ModuleBase* child) noexcept;
   std::string shown_name() const;
-  std::string name_below(const Module* ancestor) const;
+  std::string name_below(const ModuleBase* ancestor) const;
   // fn(dotted name, entry) for this module and all below.
   template <class Fn>
   void for_each_entry(const std::string& prefix, Fn&& fn) const;
-  void collect_modules(std::vector<Module*>& out);
-  Module& convert(std::optional<Device> device, std::optional<DType> dtype);
+  void collect_modules(std::vector<ModuleBase*>& out);
+  ModuleBase& convert(std::optional<Device> device, std::optional<DType> dtype);
 
   std::string name_;
-  Module* parent_;
-  std::vector<Module*> children_;
+  ModuleBase* parent_;
+  std::vector<ModuleBase*> children_;
   std::vector<Entry> entries_;
   std::unique_ptr<Hooks> hooks_;
   bool training_ = true;
@@ -176,10 +209,46 @@ class Module {
   std::atomic<const ScopeNode*> outer_scope_{nullptr};
 };
 
+// A module of one tensor.
+class Module : public ModuleBase {
+ public:
+  using ModuleBase::ModuleBase;
+
+  Tensor operator()(const Tensor& input) {
+    return invoke([this](const Tensor& given) { return forward(given); }, input);
+  }
+  // Throws NotImplementedError where a module does not override it.
+  virtual Tensor forward(const Tensor& input);
+
+  // Hooks of one tensor, whose defined result replaces the input or output.
+  using PreHook = std::function<Tensor(Module& module, const Tensor& input)>;
+  using ForwardHook = std::function<Tensor(Module& module, const Tensor& input, const Tensor& output)>;
+  using ModuleBase::register_forward_hook;
+  using ModuleBase::register_forward_pre_hook;
+  uint64_t register_forward_pre_hook(PreHook hook);
+  uint64_t register_forward_hook(ForwardHook hook);
+};
+
+// A module of any signature: `forward` takes Args and gives Result, and so does a call.
+template <class Signature>
+class ModuleOf;
+template <class Result, class... Args>
+class ModuleOf<Result(Args...)> : public ModuleBase {
+ public:
+  using ModuleBase::ModuleBase;
+
+  Result operator()(Args... args) {
+    return invoke([this](Args... given) -> Result { return forward(std::forward<Args>(given)...); },
+                  std::forward<Args>(args)...);
+  }
+  virtual Result forward(Args... args) = 0;
+};
+
 // A tensor member that is trained. An undefined one (`bias = false`) is absent.
 class Parameter : public Tensor {
  public:
-  Parameter(Module& owner, std::string_view name, const Tensor& data) : Tensor(owner.register_parameter(name, data)) {}
+  Parameter(ModuleBase& owner, std::string_view name, const Tensor& data)
+      : Tensor(owner.register_parameter(name, data)) {}
   Parameter(const Parameter&) = delete;
   Parameter& operator=(const Parameter&) = delete;
 };
@@ -187,7 +256,7 @@ class Parameter : public Tensor {
 // A tensor member that is kept with the weights but not trained, such as running statistics.
 class Buffer : public Tensor {
  public:
-  Buffer(Module& owner, std::string_view name, const Tensor& data, bool persistent = true)
+  Buffer(ModuleBase& owner, std::string_view name, const Tensor& data, bool persistent = true)
       : Tensor(owner.register_buffer(name, data, persistent)) {}
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;

@@ -18,7 +18,7 @@ namespace {
 // While it lives, the model's tensors have no data and lie on the meta device.
 class OnMeta {
  public:
-  explicit OnMeta(const Module& model) {
+  explicit OnMeta(const ModuleBase& model) {
     for (const std::vector<Tensor>& list : {model.parameters(), model.buffers()}) {
       for (const Tensor& tensor : list) {
         const Tensor meta =
@@ -53,7 +53,7 @@ class KeepRandomState {
 // Adds each op of this thread to the module in which it runs.
 class CostListener final : public CallListener {
  public:
-  explicit CostListener(std::map<const Module*, SummaryRow*>& rows) : rows_(rows), thread_(std::this_thread::get_id()) {
+  explicit CostListener(std::map<const ModuleBase*, SummaryRow*>& rows) : rows_(rows), thread_(std::this_thread::get_id()) {
     add_call_listener(*this);
   }
   ~CostListener() override { remove_call_listener(*this); }
@@ -67,34 +67,34 @@ class CostListener final : public CallListener {
   }
   void end(const CallEvent&) noexcept override {}
 
-  void enter(const Module& module) { stack_.push_back(&module); }
-  void leave(const Tensor& output) {
+  void enter(const ModuleBase& module) { stack_.push_back(&module); }
+  void leave(const std::vector<Tensor>& outputs) {
     SummaryRow& row = *rows_.at(stack_.back());
     ++row.calls;
-    row.output = output.sizes();
+    row.outputs.clear();
+    for (const Tensor& output : outputs)
+      if (output.defined()) row.outputs.push_back(output.sizes());
+    row.output = row.outputs.empty() ? Shape() : row.outputs[0];
     stack_.pop_back();
   }
 
  private:
-  std::map<const Module*, SummaryRow*>& rows_;
-  std::vector<const Module*> stack_;
+  std::map<const ModuleBase*, SummaryRow*>& rows_;
+  std::vector<const ModuleBase*> stack_;
   const std::thread::id thread_;
 };
 
 // Hooks on every module that tell the listener where the model is.
 class WatchedModules {
  public:
-  WatchedModules(const std::vector<Module*>& modules, CostListener& listener) {
-    for (Module* module : modules) {
-      ids_.emplace_back(module, module->register_forward_pre_hook([&listener](Module& m, const Tensor&) {
-        listener.enter(m);
-        return Tensor();
+  WatchedModules(const std::vector<ModuleBase*>& modules, CostListener& listener) {
+    for (ModuleBase* module : modules) {
+      ids_.emplace_back(module, module->register_forward_pre_hook(
+                                    [&listener](ModuleBase& m, std::vector<Tensor>&) { listener.enter(m); }));
+      ids_.emplace_back(module, module->register_forward_hook([&listener](ModuleBase&, const std::vector<Tensor>&,
+                                                                          std::vector<Tensor>& outputs) {
+        listener.leave(outputs);
       }));
-      ids_.emplace_back(module,
-                        module->register_forward_hook([&listener](Module&, const Tensor&, const Tensor& output) {
-                          listener.leave(output);
-                          return Tensor();
-                        }));
     }
   }
   ~WatchedModules() {
@@ -104,22 +104,28 @@ class WatchedModules {
   WatchedModules& operator=(const WatchedModules&) = delete;
 
  private:
-  std::vector<std::pair<Module*, uint64_t>> ids_;
+  std::vector<std::pair<ModuleBase*, uint64_t>> ids_;
 };
 
 // Rows of this module and all below, each with the sums of what is below it.
-void add_rows(const Module& module, int depth, const std::map<const Module*, SummaryRow*>& own,
+void add_rows(const ModuleBase& module, int depth, const std::map<const ModuleBase*, SummaryRow*>& own,
               std::vector<SummaryRow>& out) {
   const size_t at = out.size();
   out.push_back(*own.at(&module));
   out[at].depth = depth;
-  for (const Module* child : module.children()) {
+  for (const ModuleBase* child : module.children()) {
     const size_t below = out.size();
     add_rows(*child, depth + 1, own, out);
     out[at].cost.flops += out[below].cost.flops;
     out[at].cost.bytes += out[below].cost.bytes;
     out[at].activation_bytes += out[below].activation_bytes;
   }
+}
+
+std::string shown(const std::vector<Shape>& outputs) {
+  std::string out;
+  for (const Shape& sizes : outputs) out += str(out.empty() ? "" : ", ", sizes);
+  return out;
 }
 
 std::string with_unit(double value, const char* unit) {
@@ -135,11 +141,11 @@ std::string with_unit(double value, const char* unit) {
 
 }  // namespace
 
-Summary summary(Module& model, const std::function<void()>& run) {
+Summary summary(ModuleBase& model, const std::function<void()>& run) {
   FARRO_CHECK(run, ValueError, "summary: run must be callable, got an empty function");
-  const std::vector<Module*> modules = model.modules();
+  const std::vector<ModuleBase*> modules = model.modules();
   std::vector<SummaryRow> own(modules.size());
-  std::map<const Module*, SummaryRow*> by_module;
+  std::map<const ModuleBase*, SummaryRow*> by_module;
   Summary result;
   for (size_t i = 0; i < modules.size(); ++i) {
     own[i].path = modules[i] == &model ? std::string() : modules[i]->path();
@@ -174,7 +180,7 @@ std::string to_string(const Summary& summary) {
       {"module", "type", "output", "parameters", "operations", "activations"}};
   for (const SummaryRow& row : summary.rows)
     lines.push_back({std::string(size_t(row.depth) * 2, ' ') + (row.path.empty() ? "(model)" : row.path), row.type,
-                     row.calls > 0 ? to_string(row.output) : "", with_unit(double(row.parameters), ""),
+                     shown(row.outputs), with_unit(double(row.parameters), ""),
                      with_unit(row.cost.flops, "FLOP"), with_unit(double(row.activation_bytes), "B")});
   size_t widths[6] = {};
   for (const auto& line : lines)

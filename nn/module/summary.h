@@ -16,7 +16,8 @@ struct SummaryRow {
   std::string type;
   int depth = 0;
   int calls = 0;                 // 0 for a module that only groups others
-  Shape output;                  // of the last call
+  std::vector<Shape> outputs;    // of the last call, one for each tensor in its result
+  Shape output;                  // the first of them
   int64_t parameters = 0;        // elements, in this module and below
   Cost cost;                     // of the ops run in this module and below
   int64_t activation_bytes = 0;  // outputs of those ops: what training keeps, at most
@@ -34,7 +35,8 @@ struct Summary {
 // whatever the forward pass throws comes through.
 Summary summary(Module& model, const Shape& input, DType dtype = DType::f32);
 // For models that take other inputs: `run` calls the model with meta tensors.
-Summary summary(Module& model, const std::function<void()>& run);
+//     nn::summary(lstm, [&] { lstm(empty({12, 8, 16}, {.device = Device::meta()})); });
+Summary summary(ModuleBase& model, const std::function<void()>& run);
 
 // A table with one line a module, and the totals.
 std::string to_string(const Summary& summary);

@@ -42,7 +42,7 @@ bool is_same_view(const Tensor& a, const Tensor& b) {
 
 }  // namespace
 
-StateDict Module::state_dict() const {
+StateDict ModuleBase::state_dict() const {
   StateDict out;
   for_each_entry({}, [&](const std::string& name, const Entry& entry) {
     if (entry.persistent) out.set(name, entry.tensor.detach());
@@ -50,10 +50,10 @@ StateDict Module::state_dict() const {
   return out;
 }
 
-LoadReport Module::load_state_dict(const StateDict& state, LoadMode mode) {
+LoadReport ModuleBase::load_state_dict(const StateDict& state, LoadMode mode) {
   struct Copy {
     std::string path;
-    const Module* owner;
+    const ModuleBase* owner;
     const Entry* entry;
     Tensor source;
   };
@@ -61,7 +61,7 @@ LoadReport Module::load_state_dict(const StateDict& state, LoadMode mode) {
   std::vector<Copy> copies;
   LoadReport report;
   const no_grad guard;
-  for_each_entry({}, [&](const std::string& name, const Entry& entry, const Module& owner) {
+  for_each_entry({}, [&](const std::string& name, const Entry& entry, const ModuleBase& owner) {
     if (!entry.persistent) return;
     own_names.push_back(name);
     const Tensor* found = state.find(name);
@@ -101,14 +101,14 @@ LoadReport Module::load_state_dict(const StateDict& state, LoadMode mode) {
   return report;
 }
 
-void Module::clone_from(const Module& other) { load_state_dict(other.state_dict()); }
+void ModuleBase::clone_from(const ModuleBase& other) { load_state_dict(other.state_dict()); }
 
 // All of them are made before the first is exchanged, so that a module never stays half on a device that has no room.
-Module& Module::convert(std::optional<Device> device, std::optional<DType> dtype) {
+ModuleBase& ModuleBase::convert(std::optional<Device> device, std::optional<DType> dtype) {
   std::vector<Converted> made;
   std::unordered_set<const TensorImpl*> seen;  // a shared tensor moves once
   const no_grad guard;
-  for_each_entry({}, [&](const std::string&, const Entry& entry, const Module&) {
+  for_each_entry({}, [&](const std::string&, const Entry& entry, const ModuleBase&) {
     const Tensor& tensor = entry.tensor;
     const DType own = tensor.dtype();
     const Device to = device.value_or(tensor.device());
@@ -126,12 +126,12 @@ void check_floating(DType dtype) {
 }
 }  // namespace
 
-Module& Module::to(Device device) { return convert(device, std::nullopt); }
-Module& Module::to(DType dtype) {
+ModuleBase& ModuleBase::to(Device device) { return convert(device, std::nullopt); }
+ModuleBase& ModuleBase::to(DType dtype) {
   check_floating(dtype);
   return convert(std::nullopt, dtype);
 }
-Module& Module::to(Device device, DType dtype) {
+ModuleBase& ModuleBase::to(Device device, DType dtype) {
   check_floating(dtype);
   return convert(device, dtype);
 }

@@ -1,58 +1,44 @@
 // Adam and AdamW. Formulas and papers: farro/kernels/optim/optim.h.
 #pragma once
 
-#include <farro/optim/optimizers/optimizer.h>
+#include <farro/optim/optimizers/optimizer_of.h>
 
 namespace farro::optim {
 
-struct AdamOptions {
+template <bool kDecoupled>
+struct BasicAdamOptions {
   double lr = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
-  double weight_decay = 0;
+  double weight_decay = kDecoupled ? 1e-2 : 0;
   bool amsgrad = false;
   bool maximize = false;
 };
+using AdamOptions = BasicAdamOptions<false>;
+using AdamWOptions = BasicAdamOptions<true>;
 
-struct AdamWOptions {
-  double lr = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double eps = 1e-8;
-  double weight_decay = 1e-2;
-  bool amsgrad = false;
-  bool maximize = false;
+// kDecoupled: the weight decay shrinks the parameters instead of entering the gradient.
+template <bool kDecoupled>
+class BasicAdam : public OptimizerOf<BasicAdamOptions<kDecoupled>> {
+ public:
+  using Options = BasicAdamOptions<kDecoupled>;
+  // ValueError for options out of range.
+  explicit BasicAdam(std::vector<Tensor> params, const Options& options = {});
+  explicit BasicAdam(std::vector<ParamGroup<Options>> groups);
+
+ private:
+  void update(const Options& o, const Optimizer::Batch& batch) override;
 };
 
 //     optim::Adam adam(net.parameters(), {.lr = 1e-3});
-class Adam : public Optimizer {
+class Adam final : public BasicAdam<false> {
  public:
-  // ValueError for options out of range.
-  explicit Adam(std::vector<Tensor> params, const AdamOptions& options = {});
-  explicit Adam(std::vector<ParamGroup<AdamOptions>> groups);
-
- protected:
-  Adam(const char* name, std::vector<ParamGroup<AdamOptions>> groups, bool decoupled);
-
- private:
-  void update(size_t group, const Batch& batch) override;
-  size_t states_in_use(size_t group) const override { return options_[group].amsgrad ? 3 : 2; }
-  double& lr_of(size_t group) override { return options_[group].lr; }
-  double& momentum_of(size_t group) override { return options_[group].beta1; }
-  std::vector<Setting> settings(size_t group) override;
-  void check_options(size_t group) const override;
-
-  std::vector<AdamOptions> options_;
-  const bool decoupled_;
-  const char* const kind_;  // how errors call it
+  using BasicAdam::BasicAdam;
 };
-
-// Adam whose weight decay shrinks the parameters instead of entering the gradient.
-class AdamW final : public Adam {
+class AdamW final : public BasicAdam<true> {
  public:
-  explicit AdamW(std::vector<Tensor> params, const AdamWOptions& options = {});
-  explicit AdamW(const std::vector<ParamGroup<AdamWOptions>>& groups);
+  using BasicAdam::BasicAdam;
 };
 
 }  // namespace farro::optim

@@ -4,8 +4,6 @@
 #include <farro/kernels/pointwise/factories.h>
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <unordered_set>
 #include <utility>
 
@@ -36,30 +34,27 @@ void check_step(const char* name, const Tensor& param, const Tensor& grad, const
               ": params must be dense, got strides ", param.strides(), " (", param, ")");
 }
 
-// Half-precision parameters have f32 states: squares of small gradients vanish in f16.
-Tensor new_state(const Tensor& param) {
+}  // namespace
+
+Tensor Optimizer::zero_state(const Tensor& param) {
   const DType dtype = param.dtype() == DType::f64 ? DType::f64 : DType::f32;
   const no_grad guard;
   return zeros_like(param.detach()).to(dtype);
 }
 
-}  // namespace
-
-Optimizer::Optimizer(const char* name, std::vector<std::vector<Tensor>> groups,
-                     std::span<const char* const> state_names)
-    : name_(name), state_names_(state_names.begin(), state_names.end()) {
+Optimizer::Optimizer(const char* name, std::vector<const char*> state_names, std::vector<BareGroup> groups)
+    : name_(name), state_names_(std::move(state_names)) {
   std::unordered_set<const TensorImpl*> seen;
-  for (std::vector<Tensor>& params : groups) {
-    for (const Tensor& param : params) {
+  for (BareGroup& given : groups) {
+    for (const Tensor& param : given.params) {
       FARRO_CHECK(param.defined() && param.is_leaf() && is_floating(param.dtype()), ValueError, name_,
                   ": params must be defined floating leaves, got ", param);
       FARRO_CHECK(seen.insert(param.impl()).second, ValueError, name_, ": params must be distinct, got one twice (",
                   param, ")");
     }
-    Group& group = groups_.emplace_back();
-    group.params = std::move(params);
-    group.steps.resize(group.params.size());
-    for (auto& state : group.states) state.resize(group.params.size());
+    const size_t count = given.params.size();
+    groups_.push_back({std::move(given.params), std::move(given.settings),
+                       std::vector(state_names_.size(), std::vector<Tensor>(count)), std::vector<int64_t>(count)});
   }
   FARRO_CHECK(!seen.empty(), ValueError, name_, ": params must hold at least one tensor, got none");
 }
@@ -70,24 +65,34 @@ size_t Optimizer::checked(size_t group) const {
 }
 const Optimizer::Group& Optimizer::group_at(size_t group) const { return groups_[checked(group)]; }
 
-void Optimizer::set_option(double& option, double value, size_t group) {
-  const double before = std::exchange(option, value);
-  try {
-    check_options(group);
-  } catch (...) {
-    option = before;
-    throw;
-  }
+std::vector<Tensor> Optimizer::parameters() const {
+  std::vector<Tensor> out;
+  for (const Group& group : groups_) out.insert(out.end(), group.params.begin(), group.params.end());
+  return out;
 }
 
-void Optimizer::set_lr(double lr, size_t group) {
-  FARRO_CHECK(std::isfinite(lr) && lr >= 0, ValueError, "set_lr: lr must be finite and at least 0, got ", lr);
-  set_option(lr_of(checked(group)), lr, group);
+// --- options
+
+const Setting& Optimizer::setting_at(std::string_view name, size_t group) const {
+  const Settings& settings = group_at(group).settings;
+  if (const Setting* found = find(settings, name)) return *found;
+  std::string known;
+  for (const Setting& setting : settings) known += str(known.empty() ? "" : ", ", setting.name);
+  fail<ValueError>(name_, ": option must be one of ", known, ", got '", name, "'");
 }
-void Optimizer::set_momentum(double momentum, size_t group) {
-  FARRO_CHECK(std::isfinite(momentum) && momentum >= 0, ValueError,
-              "set_momentum: momentum must be finite and at least 0, got ", momentum);
-  set_option(momentum_of(checked(group)), momentum, group);
+
+double Optimizer::option(std::string_view name, size_t group) const {
+  return setting_at(name, group).value.to_double();
+}
+
+void Optimizer::set(std::string_view name, double value, size_t group) {
+  const Setting& setting = setting_at(name, group);
+  FARRO_CHECK(!setting.fixed, ValueError, name_, ": ", name, " cannot be set, got ", value);
+  Settings changed = groups_[group].settings;
+  const auto at = static_cast<size_t>(&setting - groups_[group].settings.data());
+  changed[at].value = as_kind_of(setting, value, str(name_, ": ", name));
+  check(changed);
+  groups_[group].settings = std::move(changed);
 }
 
 void Optimizer::zero_grad(bool set_to_none) {
@@ -99,15 +104,17 @@ void Optimizer::zero_grad(bool set_to_none) {
   }
 }
 
+// --- steps
+
 struct Optimizer::Planned {
   size_t group;
-  std::vector<size_t> members;  // positions in the group; empty: all of them
-  std::vector<Tensor> params;   // of the members
+  std::vector<size_t> members;  // positions in the group
+  bool all;                     // they are the whole group
+  std::vector<Tensor> params;   // of the members, unless they are all
   std::vector<Tensor> grads;
-  States states;  // of the members, or new ones
+  std::vector<std::vector<Tensor>> states;  // [state][member]; empty where the state is not in use
+  std::vector<bool> fresh;                  // these states are new
   int64_t step;
-  bool new_states;
-  bool all() const { return members.empty(); }
 };
 
 void Optimizer::step() {
@@ -117,84 +124,93 @@ void Optimizer::step() {
   for (Planned& planned : plan) run(planned);
 }
 
-// Mostly all parameters of a group have gradients and have made the same steps: then the group's own lists are the
-// batch. Else there is a batch for each count of steps.
+Tensor Optimizer::step(const Closure& closure) {
+  FARRO_CHECK(closure, ValueError, name_, ": closure must be callable, got an empty function");
+  return step_with(closure);
+}
+
+Tensor Optimizer::step_with(const Closure& closure) {
+  const Tensor loss = [&] {
+    const enable_grad guard;
+    return closure();
+  }();
+  step();
+  return loss;
+}
+
+// A batch for each count of steps made and each set of states that are still to be made: mostly there is one, of all
+// parameters of the group.
 void Optimizer::plan_group(size_t index, std::vector<Planned>& out) const {
   const Group& group = groups_[index];
-  const size_t count = group.params.size(), used = states_in_use(index);
-  if (count == 0) return;
-  std::vector<Tensor> grads(count);
-  bool even = true;
-  for (size_t i = 0; i < count; ++i) {
-    grads[i] = grad_of(group.params[i]);
-    even = even && grads[i].defined() && group.steps[i] == group.steps[0] &&
-           group.states[0][i].defined() == group.states[0][0].defined();
-    if (grads[i].defined()) check_step(name_, group.params[i], grads[i], group.params[0]);
-  }
-  const auto make_states = [&](Planned& planned) {
-    for (size_t k = 0; k < used && planned.new_states; ++k)
-      for (const Tensor& param : planned.all() ? group.params : planned.params)
-        planned.states[k].push_back(new_state(param));
+  const size_t count = group.params.size(), states = state_names_.size();
+  std::vector<bool> used(states);
+  for (size_t k = 0; k < states; ++k) used[k] = use_of(group.settings, k) != StateUse::none;
+  const auto is_like = [&](const Planned& planned, size_t i) {
+    if (group.steps[i] + 1 != planned.step) return false;
+    for (size_t k = 0; k < states; ++k)
+      if (used[k] && group.states[k][i].defined() == planned.fresh[k]) return false;
+    return true;
   };
-  if (even) {
-    const bool fresh = !group.states[0][0].defined();
-    out.push_back({index, {}, {}, std::move(grads), {}, group.steps[0] + 1, fresh});
-    return make_states(out.back());
-  }
-  std::map<std::pair<int64_t, bool>, std::vector<size_t>> alike;  // steps made, new states -> parameters
-  for (size_t i = 0; i < count; ++i)
-    if (grads[i].defined()) alike[{group.steps[i], !group.states[0][i].defined()}].push_back(i);
-  for (auto& [key, members] : alike) {
-    Planned& planned = out.emplace_back(Planned{index, std::move(members), {}, {}, {}, key.first + 1, key.second});
-    for (const size_t i : planned.members) {
-      planned.params.push_back(group.params[i]);
-      planned.grads.push_back(grads[i]);
-      for (size_t k = 0; k < used && !planned.new_states; ++k) planned.states[k].push_back(group.states[k][i]);
+  const size_t first = out.size();
+  for (size_t i = 0; i < count; ++i) {
+    Tensor grad = grad_of(group.params[i]);
+    if (!grad.defined()) continue;
+    check_step(name_, group.params[i], grad, group.params[0]);
+    auto at = std::find_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
+                           [&](const Planned& planned) { return is_like(planned, i); });
+    if (at == out.end()) {
+      std::vector<bool> fresh(states);
+      for (size_t k = 0; k < states; ++k) fresh[k] = used[k] && !group.states[k][i].defined();
+      out.push_back({index, {}, false, {}, {}, {}, std::move(fresh), group.steps[i] + 1});
+      at = out.end() - 1;
     }
-    make_states(planned);
+    at->members.push_back(i);
+    at->grads.push_back(std::move(grad));
+  }
+  for (size_t at = first; at < out.size(); ++at) fill_states(out[at], used);
+}
+
+void Optimizer::fill_states(Planned& planned, const std::vector<bool>& used) const {
+  const Group& group = groups_[planned.group];
+  planned.all = planned.members.size() == group.params.size();
+  if (!planned.all)
+    for (const size_t i : planned.members) planned.params.push_back(group.params[i]);
+  planned.states.resize(used.size());
+  for (size_t k = 0; k < used.size(); ++k) {
+    if (!used[k] || (planned.all && !planned.fresh[k])) continue;
+    for (const size_t i : planned.members)
+      planned.states[k].push_back(planned.fresh[k] ? new_state_of(group.settings, k, group.params[i])
+                                                   : group.states[k][i]);
   }
 }
 
 void Optimizer::run(Planned& planned) {
   Group& group = groups_[planned.group];
-  const size_t used = states_in_use(planned.group);
-  const bool own = planned.all() && !planned.new_states;
-  Batch batch{planned.all() ? group.params : planned.params, planned.grads, {}, planned.step, planned.new_states};
-  for (size_t k = 0; k < used; ++k) batch.states[k] = own ? group.states[k] : planned.states[k];
-  update(planned.group, batch);
-  const size_t count = planned.grads.size();
-  for (size_t at = 0; at < count; ++at) {
-    const size_t i = planned.all() ? at : planned.members[at];
+  Batch batch{planned.all ? group.params : planned.params, planned.grads, {}, planned.step, true};
+  for (size_t k = 0; k < planned.states.size(); ++k) {
+    const bool used = use_of(group.settings, k) != StateUse::none;
+    const bool own = used && planned.all && !planned.fresh[k];
+    batch.states.push_back(own ? TensorList(group.states[k]) : TensorList(planned.states[k]));
+    batch.new_states = batch.new_states && (!used || planned.fresh[k]);
+  }
+  update_group(planned.group, batch);
+  for (size_t at = 0; at < planned.members.size(); ++at) {
+    const size_t i = planned.members[at];
     ++group.steps[i];
-    for (size_t k = 0; k < used && planned.new_states; ++k) group.states[k][i] = std::move(planned.states[k][at]);
+    for (size_t k = 0; k < planned.states.size(); ++k)
+      if (planned.fresh[k]) group.states[k][i] = std::move(planned.states[k][at]);
   }
 }
 
 // --- state dicts
 
-struct Optimizer::Choice {
-  Setting setting;
-  double number;
-};
-
-double Optimizer::number_of(const Setting& setting) {
-  return std::visit([](const auto* slot) { return static_cast<double>(*slot); }, setting.second);
-}
-
-void Optimizer::choose(const std::vector<Choice>& choices) {
-  for (const Choice& choice : choices) {
-    if (auto* slot = std::get_if<double*>(&choice.setting.second)) **slot = choice.number;
-    if (auto* slot = std::get_if<bool*>(&choice.setting.second)) **slot = choice.number != 0;
-  }
-}
-
 StateDict Optimizer::state_dict() const {
   StateDict out;
   size_t number = 0;
   for (size_t g = 0; g < groups_.size(); ++g) {
-    for (const auto& [name, value] : const_cast<Optimizer*>(this)->settings(g))
-      std::visit([&, key = str("param_groups.", g, ".", name)](const auto* slot) { out.set_number(key, *slot); }, value);
     const Group& group = groups_[g];
+    for (const Setting& setting : group.settings)
+      out.set_number(str("param_groups.", g, ".", setting.name), setting.value);
     out.set_number(str("param_groups.", g, ".num_params"), static_cast<int64_t>(group.params.size()));
     for (size_t i = 0; i < group.params.size(); ++i, ++number) {
       if (group.steps[i] == 0) continue;
@@ -206,9 +222,21 @@ StateDict Optimizer::state_dict() const {
   return out;
 }
 
+void Optimizer::read_settings(const StateDict& state, std::vector<Group>& groups) const {
+  for (size_t g = 0; g < groups.size(); ++g) {
+    for (Setting& setting : groups[g].settings) {
+      const std::string key = str("param_groups.", g, ".", setting.name);
+      const double loaded = state.number(key), own = setting.value.to_double();
+      FARRO_CHECK(!setting.fixed || loaded == own, ValueError, "load_state_dict: ", setting.name, " must be ", own,
+                  " in a state of ", name_, ", got ", loaded);
+      setting.value = as_kind_of(setting, loaded, str("load_state_dict: ", key));
+    }
+    check(groups[g].settings);
+  }
+}
+
 // Copies of the states in the dict, checked against the parameters.
-std::vector<Optimizer::Group> Optimizer::read_states(const StateDict& state) const {
-  std::vector<Group> groups = groups_;
+void Optimizer::read_states(const StateDict& state, std::vector<Group>& groups) const {
   size_t number = 0;
   for (Group& group : groups) {
     for (size_t i = 0; i < group.params.size(); ++i, ++number) {
@@ -223,24 +251,23 @@ std::vector<Optimizer::Group> Optimizer::read_states(const StateDict& state) con
         const Tensor* found = state.find(key);
         group.states[k][i].reset();
         if (!found) continue;
-        FARRO_CHECK(found->defined() && found->sizes() == group.params[i].sizes(), ValueError, "load_state_dict: ", key,
-                    " must have its parameter's shape ", group.params[i].sizes(), ", got ", *found);
-        FARRO_CHECK(is_floating(found->dtype()) && (!found->is_meta() || group.params[i].is_meta()), ValueError,
-                    "load_state_dict: ", key, " must hold floating values, got ", *found);
-        group.states[k][i] = new_state(group.params[i]);
-        group.states[k][i].copy_(*found);
+        Tensor own = new_state_of(group.settings, k, group.params[i]);
+        FARRO_CHECK(found->defined() && found->sizes() == own.sizes(), ValueError, "load_state_dict: ", key,
+                    own.sizes() == group.params[i].sizes() ? " must have its parameter's shape " : " must have shape ",
+                    own.sizes(), ", got ", *found);
+        FARRO_CHECK(is_floating(found->dtype()) == is_floating(own.dtype()) && (!found->is_meta() || own.is_meta()),
+                    ValueError, "load_state_dict: ", key, " must hold floating values, got ", *found);
+        group.states[k][i] = own.copy_(*found);
       }
     }
   }
-  return groups;
 }
 
 void Optimizer::check_names(const StateDict& state) const {
   std::vector<std::string> known;
   size_t number = 0;
   for (size_t g = 0; g < groups_.size(); ++g) {
-    for (const auto& [name, value] : const_cast<Optimizer*>(this)->settings(g))
-      known.push_back(str("param_groups.", g, ".", name));
+    for (const Setting& setting : groups_[g].settings) known.push_back(str("param_groups.", g, ".", setting.name));
     known.push_back(str("param_groups.", g, ".num_params"));
     for (size_t i = 0; i < groups_[g].params.size(); ++i, ++number) {
       known.push_back(str("state.", number, ".step"));
@@ -266,8 +293,10 @@ void Optimizer::check_complete(const std::vector<Group>& groups) const {
   for (size_t g = 0; g < groups.size(); ++g) {
     const Group& group = groups[g];
     for (size_t i = 0; i < group.params.size(); ++i, ++number) {
-      for (size_t k = 0; k < states_needed(g); ++k)
-        FARRO_CHECK(group.states[k][i].defined() == (group.steps[i] > 0), ValueError, "load_state_dict: state.", number,
+      for (size_t k = 0; k < state_names_.size(); ++k)
+        FARRO_CHECK(use_of(group.settings, k) != StateUse::needed ||
+                        group.states[k][i].defined() == (group.steps[i] > 0),
+                    ValueError, "load_state_dict: state.", number,
                     " must have both step and ", state_names_[k], ", got one of them");
     }
   }
@@ -275,28 +304,10 @@ void Optimizer::check_complete(const std::vector<Group>& groups) const {
 
 void Optimizer::load_state_dict(const StateDict& state) {
   check_names(state);
-  std::vector<Group> groups = read_states(state);
-  std::vector<Choice> loaded, own;
-  for (size_t g = 0; g < groups_.size(); ++g)
-    for (const Setting& setting : settings(g)) {
-      own.push_back({setting, number_of(setting)});
-      loaded.push_back({setting, state.number(str("param_groups.", g, ".", setting.first))});
-      FARRO_CHECK(!std::holds_alternative<const bool*>(setting.second) || loaded.back().number == own.back().number,
-                  ValueError, "load_state_dict: ", setting.first, " must be ", own.back().number, " in a state of ", name_,
-                  ", got ", loaded.back().number);
-      FARRO_CHECK(std::holds_alternative<double*>(setting.second) || loaded.back().number == 0 ||
-                      loaded.back().number == 1,
-                  ValueError, "load_state_dict: param_groups.", g, ".", setting.first, " must be 0 or 1, got ",
-                  loaded.back().number);
-    }
-  choose(loaded);
-  try {
-    for (size_t g = 0; g < groups_.size(); ++g) check_options(g);
-    check_complete(groups);  // which states there must be depends on the options
-  } catch (...) {
-    choose(own);
-    throw;
-  }
+  std::vector<Group> groups = groups_;
+  read_settings(state, groups);
+  read_states(state, groups);  // which there are, and their shapes, depends on the options
+  check_complete(groups);
   groups_ = std::move(groups);
 }
 

@@ -1,34 +1,39 @@
 #include <farro/optim/optimizers/sgd.h>
 
 #include <farro/kernels/optim/optim.h>
-#include <farro/optim/optimizers/detail/param_groups.h>
 
 namespace farro::optim {
 
 namespace {
 
-constexpr const char* kStates[] = {"momentum_buffer"};
-
-void check(const SGDOptions& o) {
-  check_not_negative("SGD", "lr", o.lr);
-  check_not_negative("SGD", "momentum", o.momentum);
-  check_not_negative("SGD", "weight_decay", o.weight_decay);
-  FARRO_CHECK(std::isfinite(o.dampening), ValueError, "SGD: dampening must be finite, got ", o.dampening);
+void check_nesterov(const SGDOptions& o) {
   FARRO_CHECK(!o.nesterov || (o.momentum > 0 && o.dampening == 0), ValueError,
               "SGD: nesterov must have momentum above 0 and no dampening, got momentum ", o.momentum, " and dampening ",
               o.dampening);
 }
 
-}  // namespace
-
-SGD::SGD(std::vector<Tensor> params, const SGDOptions& options) : SGD(one_group(std::move(params), options)) {}
-SGD::SGD(std::vector<ParamGroup<SGDOptions>> groups)
-    : Optimizer("SGD", params_of(groups), kStates), options_(options_of(groups)) {
-  for (const SGDOptions& options : options_) check(options);
+const OptimizerInfo<SGDOptions>& info() {
+  using O = SGDOptions;
+  static const OptimizerInfo<O> info{
+      .name = "SGD",
+      .options = {{"lr", &O::lr, Range::not_negative},
+                  {"momentum", &O::momentum, Range::not_negative},
+                  {"dampening", &O::dampening},
+                  {"weight_decay", &O::weight_decay, Range::not_negative},
+                  {"nesterov", &O::nesterov},
+                  {"maximize", &O::maximize}},
+      // Momentum may have been turned on just now.
+      .states = {{"momentum_buffer", [](const O& o) { return o.momentum != 0; }, false}},
+      .check = check_nesterov};
+  return info;
 }
 
-void SGD::update(size_t group, const Batch& batch) {
-  const SGDOptions& o = options_[group];
+}  // namespace
+
+SGD::SGD(std::vector<Tensor> params, const SGDOptions& options) : OptimizerOf(info(), std::move(params), options) {}
+SGD::SGD(std::vector<ParamGroup<SGDOptions>> groups) : OptimizerOf(info(), std::move(groups)) {}
+
+void SGD::update(const SGDOptions& o, const Batch& batch) {
   // The buffer starts at zero, so that the first gradient enters whole where nothing dampens it.
   sgd_step_(batch.params, batch.grads, batch.states[0],
             {.lr = o.lr,
@@ -37,18 +42,6 @@ void SGD::update(size_t group, const Batch& batch) {
              .weight_decay = o.weight_decay,
              .nesterov = o.nesterov,
              .maximize = o.maximize});
-}
-
-void SGD::check_options(size_t group) const { check(options_[group]); }
-
-std::vector<Optimizer::Setting> SGD::settings(size_t group) {
-  SGDOptions& o = options_[group];
-  return {{"lr", &o.lr},
-          {"momentum", &o.momentum},
-          {"dampening", &o.dampening},
-          {"weight_decay", &o.weight_decay},
-          {"nesterov", &o.nesterov},
-          {"maximize", &o.maximize}};
 }
 
 }  // namespace farro::optim

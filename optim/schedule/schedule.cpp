@@ -141,7 +141,8 @@ void Scheduler::apply(int64_t step, const std::vector<double>& base_lrs) {
   std::vector<Rates> rates, before;
   for (size_t g = 0; g < base_lrs.size(); ++g) {
     rates.push_back(schedule_(step, base_lrs[g]));
-    before.push_back({optimizer_.lr(g), optimizer_.momentum(g)});
+    before.push_back({optimizer_.lr(g)});
+    if (optimizer_.has_momentum()) before.back().momentum = optimizer_.momentum(g);
   }
   size_t g = 0;
   const auto set = [&](const Rates& to) {

@@ -102,7 +102,7 @@ struct Inputs {
   std::vector<Sides::Leaf> leaves;
 };
 
-std::vector<Sides::Leaf> parameters(const nn::Module& ours, const PeerModule& theirs) {
+std::vector<Sides::Leaf> parameters(const nn::ModuleBase& ours, const PeerModule& theirs) {
   std::vector<Sides::Leaf> out;
   const nn::NamedTensors mine = ours.named_parameters();
   const NamedPeers others = theirs.parameters();
@@ -152,7 +152,7 @@ PeerTensors Aten::operator()(const PeerTensors& inputs) const {
   return aten_all(op, args, named);
 }
 
-void copy_state(const nn::Module& ours, PeerModule& theirs) {
+void copy_state(const nn::ModuleBase& ours, PeerModule& theirs) {
   ASSERT_EQ(names(ours.named_parameters()), names(theirs.parameters()));
   ASSERT_EQ(names(ours.named_buffers()), names(theirs.buffers()));
   const nn::StateDict state = ours.state_dict();
@@ -160,7 +160,7 @@ void copy_state(const nn::Module& ours, PeerModule& theirs) {
   for (const auto& [name, peer] : theirs.buffers()) peer.assign(state.at(name));
 }
 
-void expect_same_state(const std::string& what, const nn::Module& ours, const PeerModule& theirs, double relative) {
+void expect_same_state(const std::string& what, const nn::ModuleBase& ours, const PeerModule& theirs, double relative) {
   const nn::StateDict state = ours.state_dict();
   const auto expect_all = [&](const NamedPeers& peers) {
     for (const auto& [name, peer] : peers)
@@ -170,7 +170,7 @@ void expect_same_state(const std::string& what, const nn::Module& ours, const Pe
   expect_all(theirs.buffers());
 }
 
-void expect_parity_of_modules(const std::string& what, nn::Module& ours, PeerModule& theirs, const Tensors& inputs,
+void expect_parity_of_modules(const std::string& what, nn::ModuleBase& ours, PeerModule& theirs, const Tensors& inputs,
                               const Call& call, int calls) {
   ASSERT_NO_FATAL_FAILURE(copy_state(ours, theirs)) << what;
   theirs.train(ours.is_training());

@@ -57,13 +57,13 @@ struct Aten {
 };
 
 // Parameters and buffers have the same names in the same order; theirs take the values of ours.
-void copy_state(const nn::Module& ours, PeerModule& theirs);
+void copy_state(const nn::ModuleBase& ours, PeerModule& theirs);
 // Both modules hold the same values.
-void expect_same_state(const std::string& what, const nn::Module& ours, const PeerModule& theirs, double relative);
+void expect_same_state(const std::string& what, const nn::ModuleBase& ours, const PeerModule& theirs, double relative);
 
 // After copy_state: output, gradients of inputs and parameters, and buffers, over `calls` calls with new values.
 using Call = std::function<Tensor(const Tensors& inputs)>;
-void expect_parity_of_modules(const std::string& what, nn::Module& ours, PeerModule& theirs, const Tensors& inputs,
+void expect_parity_of_modules(const std::string& what, nn::ModuleBase& ours, PeerModule& theirs, const Tensors& inputs,
                               const Call& call, int calls = 1);
 void expect_parity_of_modules(const std::string& what, nn::Module& ours, PeerModule& theirs, const Tensor& input,
                               int calls = 1);

@@ -1,0 +1,48 @@
+#include <farro/optim/optimizers/adagrad.h>
+
+#include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/unary.h>
+#include <farro/optim/optimizers/detail/changes.h>
+
+namespace farro::optim {
+
+namespace {
+
+const OptimizerInfo<AdagradOptions>& info() {
+  using O = AdagradOptions;
+  static const OptimizerInfo<O> info{
+      .name = "Adagrad",
+      .options = {{"lr", &O::lr, Range::not_negative},
+                  {"lr_decay", &O::lr_decay, Range::not_negative},
+                  {"weight_decay", &O::weight_decay, Range::not_negative},
+                  {"initial_accumulator_value", &O::initial_accumulator_value, Range::not_negative},
+                  {"eps", &O::eps, Range::not_negative},
+                  {"maximize", &O::maximize}},
+      .states = {{"sum"}}};
+  return info;
+}
+
+}  // namespace
+
+Adagrad::Adagrad(std::vector<Tensor> params, const AdagradOptions& options)
+    : OptimizerOf(info(), std::move(params), options) {}
+Adagrad::Adagrad(std::vector<ParamGroup<AdagradOptions>> groups) : OptimizerOf(info(), std::move(groups)) {}
+
+Tensor Adagrad::new_state(const AdagradOptions& o, size_t, const Tensor& param) const {
+  return zero_state(param).fill_(o.initial_accumulator_value);
+}
+
+void Adagrad::update(const AdagradOptions& o, const Batch& batch) {
+  const double lr = o.lr / (1 + static_cast<double>(batch.step - 1) * o.lr_decay);
+  Changes changes;
+  for (size_t i = 0; i < batch.params.size(); ++i) {
+    const Tensor &s = batch.states[0][i], p = batch.params[i].to(s.dtype());
+    Tensor g = batch.grads[i].to(s.dtype()) * (o.maximize ? -1.0 : 1.0);
+    if (o.weight_decay != 0) g = g + p * o.weight_decay;
+    const Tensor sum = changes.set(s, s + g * g);
+    changes.set(batch.params[i], p - g * lr / (sqrt(sum) + o.eps));
+  }
+  changes.apply();
+}
+
+}  // namespace farro::optim
