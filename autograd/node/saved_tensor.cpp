@@ -1,8 +1,8 @@
 #include <farro/autograd/node/saved_tensor.h>
 
-#include <farro/autograd/call/inplace.h>
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/autograd/node/node.h>
+#include <farro/core/op/ctx.h>
 
 namespace farro {
 
@@ -69,7 +69,7 @@ Ref<TensorImpl> detail::InplaceRecording::copy_of(const Tensor& input) {
     if (of == input.impl()) return copy;
   refresh(input);
   const Tensor elements = empty_like(input);
-  if (!input.is_meta()) copy_data(elements, input);
+  if (!input.is_meta()) copy_elements(elements, input);
   auto copy = make_snapshot(*input.impl());
   copy->storage = elements.storage();
   copy->offset = 0;

@@ -33,9 +33,9 @@ TensorSpec PairLoss<kKind>::infer(const Args& args) {
 template <PairLossKind kKind>
 Grads PairLoss<kKind>::backward(const Back<PairLoss<kKind>>& b) {
   // Differences are taken of the values as they are, and 1 / numel of many elements is no number of f16.
-  const Tensor a = widened(b.args.input), b = widened(b.args.target);
+  const Tensor x = widened(b.args.input), t = widened(b.args.target);
   const Tensor g =
-      element_gradient(widened(b.grad[0]), b.args.reduction, a.numel(), kKind == PairLossKind::squared ? 2 : 1);
+      element_gradient(widened(b.grad[0]), b.args.reduction, x.numel(), kKind == PairLossKind::squared ? 2 : 1);
   Grads out(2);
   if constexpr (kKind == PairLossKind::logistic) {
     if (b.need[0]) out[0] = (x.sigmoid() - t) * g;
@@ -43,8 +43,8 @@ Grads PairLoss<kKind>::backward(const Back<PairLoss<kKind>>& b) {
     return out;
   }
   Tensor slope;
-  if constexpr (kKind == PairLossKind::squared) slope = (a - b) * g;
-  else slope = where(gt(a, b), g, where(lt(a, b), -g, (a - b).detach()));  // 0, or NaN where an operand is
+  if constexpr (kKind == PairLossKind::squared) slope = (x - t) * g;
+  else slope = where(gt(x, t), g, where(lt(x, t), -g, (x - t).detach()));  // 0, or NaN where an operand is
   if (b.need[1]) out[1] = -slope;
   if (b.need[0]) out[0] = std::move(slope);
   return out;

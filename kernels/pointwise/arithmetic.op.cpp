@@ -40,9 +40,10 @@ Cost Mul::cost(const Args& args) {
 TensorSpec Div::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
 
 Grads Div::backward(const Back<Div>& b) {
-  const Tensor b = b.args.b;
-  const Tensor by_b = div(b.need[1] ? widened(b.grad[0]) : b.grad[0], b);
-  return {b.need[0] ? by_b : Tensor(), b.need[1] ? neg(mul(by_b, div(widened(b.args.a), b))) : Tensor()};
+  const Tensor& divisor = b.args.b;
+  const Tensor quotient = div(b.need[1] ? widened(b.grad[0]) : b.grad[0], divisor);
+  return {b.need[0] ? quotient : Tensor(),
+          b.need[1] ? neg(mul(quotient, div(widened(b.args.a), divisor))) : Tensor()};
 }
 Cost Div::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
