@@ -31,6 +31,7 @@
 #include <farro/nn/module/tensors_of.h>
 
 #include <atomic>
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -223,10 +224,17 @@ class Module : public ModuleBase {
   // Hooks of one tensor, whose defined result replaces the input or output.
   using PreHook = std::function<Tensor(Module& module, const Tensor& input)>;
   using ForwardHook = std::function<Tensor(Module& module, const Tensor& input, const Tensor& output)>;
-  using ModuleBase::register_forward_hook;
-  using ModuleBase::register_forward_pre_hook;
   uint64_t register_forward_pre_hook(PreHook hook);
   uint64_t register_forward_hook(ForwardHook hook);
+  // Those of lists, told apart by what they can be called with.
+  template <std::invocable<ModuleBase&, std::vector<Tensor>&> Hook>
+  uint64_t register_forward_pre_hook(Hook hook) {
+    return ModuleBase::register_forward_pre_hook(InputsHook(std::move(hook)));
+  }
+  template <std::invocable<ModuleBase&, const std::vector<Tensor>&, std::vector<Tensor>&> Hook>
+  uint64_t register_forward_hook(Hook hook) {
+    return ModuleBase::register_forward_hook(OutputsHook(std::move(hook)));
+  }
 };
 
 // A module of any signature: `forward` takes Args and gives Result, and so does a call.
