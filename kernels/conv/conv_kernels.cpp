@@ -3,6 +3,7 @@
 #include <farro/kernels/conv/conv.op.h>
 #include <farro/kernels/conv/conv_loops.h>
 #include <farro/kernels/conv/conv_onednn.h>
+#include <farro/kernels/conv/conv_parts.h>
 
 namespace farro {
 
@@ -70,11 +71,8 @@ class Target {
 // Empty tensors are left to the plain loops, and so is an x whose end no window reaches by a stride or more, which
 // oneDNN takes for a mistake: the transpose of an output padding that is larger than the stride.
 bool has_fast_form(DType dtype, const ConvShape& shape) {
-  for (int d = 0; d < 3; ++d) {
-    const int64_t reach = (shape.out[d] - 1) * shape.stride[d] + (shape.kernel[d] - 1) * shape.dilation[d] + 1;
-    if (shape.in[d] + shape.pad[d] - reach > shape.stride[d]) return false;
-  }
-  return dtype != DType::f64 && shape.batch * shape.out_channels * shape.in_channels * shape.out_pixels() != 0;
+  return windows_reach_end(shape) && dtype != DType::f64 &&
+         shape.batch * shape.out_channels * shape.in_channels * shape.out_pixels() != 0;
 }
 
 void conv_library(const Conv::Args& args, Outputs<Conv>& out) {

@@ -1,11 +1,12 @@
 // Called by conv_kernels.cpp. A thread keeps the primitives it made, keyed by everything they were made from; a call
-// looks its primitive up (0.1 us), points the memory objects at the tensors and runs. The invariant: no result depends
-// on the number of threads. Forward and backward-data only split independent results. Backward-filter sums over the
-// batch, which oneDNN would split by threads; so the batch is cut into parts that depend on the shape alone, each part
-// is summed by a single-threaded primitive, and the parts are added in order.
+// looks its primitive up (0.1 us), points the memory objects at the tensors and runs. Every primitive runs on one thread:
+// the convolution is cut into parts that depend on its shape alone, so no result depends on the number of threads, and
+// OpenMP, whose threads spin where they wait, never starts any. Backward-filter sums over the batch: each part's sum is a
+// primitive's, and the parts are added in order.
 #include <farro/kernels/conv/conv_onednn.h>
 
 #include <farro/core/util/parallel.h>
+#include <farro/kernels/conv/conv_parts.h>
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -26,13 +27,13 @@ enum class Kind : int64_t { forward, backward_data, backward_filter };
 
 struct Key {
   Kind kind;
-  int64_t bias, threads;
+  int64_t bias;
   ConvShape shape;
 
-  std::array<int64_t, 28> words() const {
-    std::array<int64_t, 28> out{static_cast<int64_t>(kind), bias, threads, shape.batch, shape.groups, shape.in_channels,
+  std::array<int64_t, 24> words() const {
+    std::array<int64_t, 24> out{static_cast<int64_t>(kind), bias, shape.batch, shape.groups, shape.in_channels,
                                 shape.out_channels};
-    size_t at = 7;
+    size_t at = 6;
     for (const auto& list : {shape.in, shape.out, shape.kernel, shape.stride, shape.pad, shape.dilation})
       for (int d = 0; d < 3; ++d) out[at++] = list[d];
     return out;
@@ -48,12 +49,12 @@ struct KeyHash {
 };
 
 // oneDNN asks OpenMP how many threads there are, when a primitive is made and when it runs.
-class OmpThreads {
+class OneThread {
  public:
-  explicit OmpThreads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
-  ~OmpThreads() { omp_set_num_threads(before_); }
-  OmpThreads(const OmpThreads&) = delete;
-  OmpThreads& operator=(const OmpThreads&) = delete;
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
 
  private:
   int before_;
@@ -64,13 +65,16 @@ const dnnl::engine& engine() {
   return instance;
 }
 
-// Memory of the calling thread that grows and is never handed back: the primitives' scratch and the reordered weights.
-char* scratch(size_t bytes) {
+// Memory of the calling thread that grows and is never handed back: for the reordered weights, or for one primitive.
+enum class Scratch { weights, primitive };
+char* scratch(Scratch use, size_t bytes) {
   struct Free {
     void operator()(char* block) const { std::free(block); }
   };
-  thread_local std::unique_ptr<char, Free> block;
-  thread_local size_t size = 0;
+  thread_local std::unique_ptr<char, Free> blocks[2];
+  thread_local size_t sizes[2] = {};
+  auto& block = blocks[static_cast<int>(use)];
+  size_t& size = sizes[static_cast<int>(use)];
   if (bytes > size) {
     const size_t rounded = (bytes + 4095) / 4096 * 4096;
     block.reset(static_cast<char*>(std::aligned_alloc(4096, rounded)));
@@ -119,7 +123,7 @@ struct Descs {
 class Plan {
  public:
   explicit Plan(const Key& key) : kind_(key.kind) {
-    const OmpThreads threads(static_cast<int>(key.threads));
+    const OneThread guard;
     const Descs d(key.shape, key.bias != 0);
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -225,18 +229,28 @@ void with_typed_errors(Fn&& fn) {
   }
 }
 
-int usable_threads() { return omp_in_parallel() ? 1 : num_threads(); }
-
 // Forward and backward-data.
-void run_whole(Kind kind, const ConvShape& shape, const float* x, const float* weight, const float* bias,
+void run_parts(Kind kind, const ConvShape& shape, const float* x, const float* weight, const float* bias,
                const float* out) {
   with_typed_errors([&] {
-    const int threads = usable_threads();
-    Plan& plan = find_plan({kind, bias != nullptr, threads, shape});
-    const OmpThreads guard(threads);
-    char* memory = scratch(plan.weight_bytes() + plan.scratch_bytes());
-    plan.reorder_weight(weight, memory);
-    plan.run(x, memory, bias, out, memory + plan.weight_bytes());
+    const OneThread guard;
+    const ConvParts parts(shape, kind == Kind::backward_data);
+    Plan& first = find_plan({kind, bias != nullptr, parts[0].shape});
+    const memory::desc format = first.weight_format();
+    char* const reordered = scratch(Scratch::weights, first.weight_bytes());
+    first.reorder_weight(weight, reordered);
+    parallel_for(parts.count(), 1, [&](int64_t begin, int64_t end) {
+      const OneThread here;
+      for (int64_t i = begin; i < end; ++i) {
+        const ConvPart part = parts[i];
+        Plan& plan = find_plan({kind, bias != nullptr, part.shape});
+        const bool fits = i == 0 || plan.weight_format() == format;
+        const size_t own_bytes = fits ? 0 : plan.weight_bytes();
+        char* const memory = scratch(Scratch::primitive, own_bytes + plan.scratch_bytes());
+        if (!fits) plan.reorder_weight(weight, memory);
+        plan.run(x + part.x_at, fits ? reordered : memory, bias, out + part.out_at, memory + own_bytes);
+      }
+    });
   });
 }
 
@@ -260,29 +274,30 @@ void add_to(float* sum, const float* values, int64_t count) {
 }  // namespace
 
 void onednn_conv(const ConvShape& shape, const float* x, const float* weight, const float* bias, float* out) {
-  run_whole(Kind::forward, shape, x, weight, bias, out);
+  run_parts(Kind::forward, shape, x, weight, bias, out);
 }
 
 void onednn_conv_backward_data(const ConvShape& shape, const float* grad, const float* weight, float* grad_x) {
-  run_whole(Kind::backward_data, shape, grad_x, weight, nullptr, grad);
+  run_parts(Kind::backward_data, shape, grad_x, weight, nullptr, grad);
 }
 
 void onednn_conv_backward_filter(const ConvShape& shape, const float* grad, const float* x, float* grad_weight,
                                  float* grad_bias) {
   with_typed_errors([&] {
     const int64_t parts = batch_parts(shape);
-    Key key{Kind::backward_filter, grad_bias != nullptr, 1, shape};
+    Key key{Kind::backward_filter, grad_bias != nullptr, shape};
     key.shape.batch = (shape.batch + parts - 1) / parts;
     const int64_t used = (shape.batch + key.shape.batch - 1) / key.shape.batch;
     const int64_t channels = shape.groups * shape.out_channels;
     const int64_t x_step = shape.groups * shape.in_channels * shape.in_pixels(),
                   out_step = channels * shape.out_pixels();
+    const OneThread guard;
     Plan& plan = find_plan(key);
     const memory::desc format = plan.weight_format();
     const int64_t weight_floats = static_cast<int64_t>(plan.weight_bytes() / 4), part_floats = weight_floats + channels;
     const std::unique_ptr<float[]> partial(new float[static_cast<size_t>(used * part_floats)]);
     parallel_for(used, 1, [&](int64_t begin, int64_t end) {
-      const OmpThreads guard(1);
+      const OneThread here;
       for (int64_t part = begin; part < end; ++part) {
         Key mine = key;
         mine.shape.batch = std::min(key.shape.batch, shape.batch - part * key.shape.batch);
@@ -291,7 +306,7 @@ void onednn_conv_backward_filter(const ConvShape& shape, const float* grad, cons
         const int64_t first = part * key.shape.batch;
         float* sums = partial.get() + part * part_floats;
         own.run(x + first * x_step, sums, grad_bias ? sums + weight_floats : nullptr, grad + first * out_step,
-                scratch(own.scratch_bytes()));
+                scratch(Scratch::primitive, own.scratch_bytes()));
       }
     });
     for (int64_t part = 1; part < used; ++part) add_to(partial.get(), partial.get() + part * part_floats, part_floats);
