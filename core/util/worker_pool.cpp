@@ -94,8 +94,10 @@ struct Job {
   };
   std::array<Lane, kMaxLanes> at;
 
-  void work(int first) {
+  // How many ranges were run.
+  int64_t work(int first) {
     const int64_t ranges = lanes * pieces;
+    int64_t run = 0;
     for (int i = 0; i < lanes; ++i) {
       const int lane = (first + i) % lanes;
       while (at[size_t(lane)].next.load(std::memory_order_relaxed) < pieces) {
@@ -112,8 +114,10 @@ struct Job {
             error_range = range;
           }
         }
+        ++run;
       }
     }
+    return run;
   }
 };
 
@@ -233,11 +237,12 @@ void bench(Worker& worker) {
   worker.benched_until.store(time + length, std::memory_order_relaxed);
 }
 
-// Takes the offer back, or waits until the worker is done. `began`: of the loop; `alone`: of the wait for its workers.
-void join(const Pool& from, const Taken& taken, int64_t began, int64_t alone) {
+// Takes the offer back, or waits until the worker is done, from the time `alone` on. Before that the caller worked for
+// `busy`, and for `range` on each of its ranges.
+void join(const Pool& from, const Taken& taken, int64_t alone, int64_t busy, int64_t range) {
   Worker& worker = *taken.worker;
   if (worker.change(kOffered, kFree)) {
-    if (alone - began > 4 * kGap) bench(worker);  // it had the time to begin
+    if (busy > 4 * kGap) bench(worker);  // it had the time to begin
     return;
   }
   const uint32_t job = taken.working / kStates;
@@ -247,8 +252,7 @@ void join(const Pool& from, const Taken& taken, int64_t began, int64_t alone) {
   uint32_t word = taken.working;
   worker.word.compare_exchange_strong(word, taken.working - kWorking + kAwaited, std::memory_order_acq_rel);
   while (!done()) sleep_while(worker.word, taken.working - kWorking + kAwaited);
-  // What it had left was a small part of the loop, or as much as the caller had.
-  if (now() - alone > std::max(alone - began, 4 * kGap)) bench(worker);
+  if (now() - alone > 2 * range + 4 * kGap) bench(worker);
 }
 
 }  // namespace
@@ -275,10 +279,10 @@ void run(int threads, int64_t count, int64_t grain, RangeFn fn, void* context) {
   }
   const int64_t began = now();
   in_range = true;
-  job.work(0);
+  const int64_t ranges = job.work(0);
   in_range = false;
-  const int64_t alone = now();
-  for (int i = 0; i < workers; ++i) join(from, taken[i], began, alone);
+  const int64_t alone = now(), busy = alone - began;
+  for (int i = 0; i < workers; ++i) join(from, taken[i], alone, busy, busy / std::max<int64_t>(ranges, 1));
   if (job.error) std::rethrow_exception(job.error);
 }
 
