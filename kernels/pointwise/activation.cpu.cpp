@@ -1,4 +1,4 @@
-#include <farro/kernels/cpu/vector_math.h>
+#include <farro/kernels/cpu/vector_normal.h>
 #include <farro/kernels/pointwise/activation.op.h>
 #include <farro/kernels/pointwise/loops.h>
 
