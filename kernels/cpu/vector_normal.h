@@ -20,11 +20,11 @@ inline float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 // a * b, which the compiler does not fuse with an addition that follows: what it lost could not be told any more.
 inline float product(float a, float b) { return fma(a, b, 0.f); }
 
-// e^(-t^2/2) = 2^n (p + p_low) and Q(t) = q + q_low, for 0 <= t <= 14.6.
+// e^(-t^2/2) = 2^-64 scale (p + p_low) and Q(t) = q + q_low, for 0 <= t <= 14.6. 2^-64 keeps `scale` a normal number.
 struct NormalTail {
-  int32_t n;
-  float p, p_low, q, q_low;
+  float scale, p, p_low, q, q_low;
 };
+inline constexpr float kScaleUnit = 0x1p-64f;
 inline NormalTail normal_tail(float t) {
   const float half = 0.5f * t;
   const float shifted = 12582912.f - 1.44269504f * (t * half);
@@ -51,52 +51,53 @@ inline NormalTail normal_tail(float t) {
   const float value_low = fma(sum, u, (0.156205114f - value) - 3.3e-9f);
   const float q = product(y, value);
   // Q goes roughly with y to the power 0.9 + 2.2 y.
+  const float scale = std::bit_cast<float>((std::bit_cast<uint32_t>(shifted) << 23) + (uint32_t{127 + 64} << 23));
   const float q_low = fma(q * fma(2.2f, y, 0.9f), y_low, fma(y, value_low, fma(y, value, -q)));
-  return {static_cast<int32_t>(n), p, s - (p - 1.f), q, q_low};
+  return {scale, p, s - (p - 1.f), q, q_low};
 }
-inline float in_range(float a, float most) { return a < most ? a : most; }
+// |x|, and that where it is at most 14.6 (or NaN).
+inline float magnitude(float x) { return std::bit_cast<float>(std::bit_cast<uint32_t>(x) & 0x7fffffffu); }
+inline float in_range(float a) { return a > 14.6f ? 14.6f : a; }
+inline float with_sign(float magnitude, float x) {
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(magnitude) | (std::bit_cast<uint32_t>(x) & 0x80000000u));
+}
 
 }  // namespace detail
 
 inline float erf(float x) {
-  const float a = std::bit_cast<float>(std::bit_cast<int32_t>(x) & INT32_MAX), z = a * a;
+  const float a = detail::magnitude(x), z = a * a;
   // erf(a) / a - 1.
   const float small =
       0.128379158f +
       z * (-0.376125545f + z * (0.112824966f + z * (-0.0267929478f + z * (0.00503437066f + z * -0.000621458536f))));
-  const auto [n, p, p_low, q, q_low] = detail::normal_tail(detail::in_range(a * 1.41421356f, 14.6f));
-  const float large = 1.f - 2.f * detail::scale(detail::fma(p, q, detail::fma(p, q_low, q * p_low)), n);
-  const float magnitude = a < 0.875f ? a + a * small : a == a ? large : a;
-  return std::bit_cast<float>(std::bit_cast<int32_t>(magnitude) | (std::bit_cast<int32_t>(x) & INT32_MIN));
+  const auto [scale, p, p_low, q, q_low] = detail::normal_tail(detail::in_range(a * 1.41421356f));
+  const float tail = detail::fma(p, q, detail::fma(p, q_low, q * p_low)) * (scale * detail::kScaleUnit);
+  return detail::with_sign(a < 0.875f ? detail::fma(a, small, a) : 1.f - 2.f * tail, x);
 }
 
 // x Phi(x).
 inline float gelu(float x) {
-  const auto [n, p, p_low, q, q_low] = detail::normal_tail(detail::in_range(x < 0.f ? -x : x, 14.6f));
+  const float a = detail::magnitude(x), t = detail::in_range(a);
+  const auto [scale, p, p_low, q, q_low] = detail::normal_tail(t);
   const float high = detail::product(p, q);
-  const float low = detail::fma(p, q, -high) + detail::fma(p, q_low, q * p_low);
-  const float power = detail::power_of_2(n >> 1), power_rest = detail::power_of_2(n - (n >> 1));
-  const float left = detail::fma(x, high, x * low) * power * power_rest;
-  const float tail = high * power * power_rest;
-  const float right = 1.f - tail, right_low = ((1.f - right) - tail) - low * power * power_rest;
-  const float result = x < 0.f ? left : detail::fma(x, right, x * right_low);
-  const float at_end = x > 0.f ? x : x < 0.f ? -0.f : x;
-  return (x < 15.f) & (x > -15.f) & (x != 0.f) ? result : at_end;
+  const float low = detail::fma(p, q_low, detail::fma(q, p_low, detail::fma(p, q, -high)));
+  const float left = detail::fma(t, high, t * low) * scale * detail::kScaleUnit;
+  const float unit = scale * detail::kScaleUnit, tail = high * unit;
+  const float right = 1.f - tail, right_low = ((1.f - right) - tail) - low * unit;
+  return detail::with_sign(x < 0.f ? left : detail::fma(a, right, t * right_low), x);
 }
 // Phi(x) + x phi(x); to the left of 0 that is e^(-t^2/2) (Q(t) - t / sqrt(2 pi)).
 inline float gelu_derivative(float x) {
-  const float t = detail::in_range(x < 0.f ? -x : x, 14.6f);
-  const auto [n, p, p_low, q, q_low] = detail::normal_tail(t);
+  const float t = detail::in_range(detail::magnitude(x));
+  const auto [scale, p, p_low, q, q_low] = detail::normal_tail(t);
   const float density = detail::product(t, 0.398942292f);
-  const float density_low = detail::fma(t, 0.398942292f, -density) + t * -1.13351701e-08f;
+  const float density_low = detail::fma(t, -1.13351701e-08f, detail::fma(t, 0.398942292f, -density));
   const float difference = q - density;
   const float lost = q > density ? (q - difference) - density : q - (difference + density);
   const float low = lost + (q_low - density_low);
   const float g = detail::fma(p, difference, detail::fma(p, low, difference * p_low));
-  const float left = detail::scale(g, n);
-  const float result = x < 0.f ? left : 1.f - left;
-  const float at_end = x > 0.f ? 1.f : x < 0.f ? 0.f : x;
-  return (x < 15.f) & (x > -15.f) ? result : at_end;
+  const float left = g * scale * detail::kScaleUnit;
+  return x < 0.f ? left : 1.f - left;
 }
 
 #else

@@ -42,7 +42,8 @@ void forward_kernel(const Embedding::Args& args, Outputs<Embedding>& out) {
 // Each thread owns a range of columns and walks all indices, so that sums keep the order of the indices.
 template <class T>
 void add_rows(const T* g, const int64_t* index, int64_t count, int64_t width, int64_t padding, T* out) {
-  const int64_t grain = std::max<int64_t>(65536 / std::max<int64_t>(count, 1), 16);
+  const int64_t share = (width + num_threads() - 1) / num_threads();
+  const int64_t grain = std::max<int64_t>({65536 / std::max<int64_t>(count, 1), 16, share});
   parallel_for(width, grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = 0; i < count; ++i) {
       if (index[i] == padding) continue;
