@@ -28,7 +28,7 @@ TEST(Parallel, TheNumberOfThreadsIsBounded) {
   }
 }
 
-class Pool : public testing::Test {
+class WorkerPool : public testing::Test {
  protected:
   void SetUp() override { set_num_threads(3); }
   void TearDown() override { set_num_threads(before_); }
@@ -47,7 +47,7 @@ class Pool : public testing::Test {
   int before_ = num_threads();
 };
 
-TEST_F(Pool, ServesSeveralCallers) {
+TEST_F(WorkerPool, ServesSeveralCallers) {
   std::vector<std::thread> callers;
   std::vector<char> good(4);
   for (size_t i = 0; i < good.size(); ++i)
@@ -56,7 +56,7 @@ TEST_F(Pool, ServesSeveralCallers) {
   EXPECT_EQ(good, std::vector<char>(4, true));
 }
 
-TEST_F(Pool, InnerLoopsRunOnTheCallingThread) {
+TEST_F(WorkerPool, InnerLoopsRunOnTheCallingThread) {
   std::vector<char> same(64);
   parallel_for(64, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
@@ -70,7 +70,7 @@ TEST_F(Pool, InnerLoopsRunOnTheCallingThread) {
 }
 
 // The threads of the parent are not there in the child, whatever they were at.
-TEST_F(Pool, AForkedChildHasAPoolOfItsOwn) {
+TEST_F(WorkerPool, AForkedChildHasAPoolOfItsOwn) {
 #if defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "ThreadSanitizer does not follow threads into a forked child";
 #endif
