@@ -1,4 +1,5 @@
-// The one way to use several CPU threads: OpenMP's pool behind a function that does not expose OpenMP.
+// The one way to use several CPU threads. The library has a pool of its own (worker_pool.h): OpenMP's threads spin where
+// they wait, which beside other busy processes makes a step several times slower, and do not survive a fork.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +7,7 @@
 
 namespace farro {
 
-// Threads that parallel_for may use; the number of processors (or OMP_NUM_THREADS) at start. One, whatever is set, in a
-// child that was forked while the parent had other threads, for those of OpenMP's pool are not in the child.
+// Threads that parallel_for may use here: 1 inside it. The number of processors (or OMP_NUM_THREADS) at start.
 int num_threads() noexcept;
 // ValueError unless 1 <= count <= 1024 and so many threads can start; a number not set here is lowered where they cannot.
 void set_num_threads(int count);
@@ -16,8 +16,7 @@ void set_num_threads(int count);
 // it.
 void limit_parallel_grain(int64_t limit) noexcept;
 
-// While it lives, parallel_for (and libraries that use OpenMP) use the calling thread alone: for threads that work beside
-// the main computation.
+// While it lives, parallel_for uses the calling thread alone: for threads that work beside the main computation.
 class SerialGuard {
  public:
   SerialGuard() noexcept;
@@ -27,7 +26,6 @@ class SerialGuard {
 
  private:
   bool previous_;
-  int openmp_threads_;
 };
 
 namespace detail {
@@ -37,8 +35,8 @@ void parallel_for(int64_t count, int64_t grain, RangeFn fn, void* context);
 }  // namespace detail
 
 // Calls fn(begin, end) on disjoint ranges that cover [0, count), on several threads where count exceeds `grain`. Which
-// ranges there are depends on the number of threads, so results must not depend on the split. An exception of fn is
-// thrown here. Inside another parallel_for it runs on the calling thread.
+// ranges there are and who takes them depends on the threads that have time, so results must not depend on the split. An
+// exception of fn is thrown here. Inside another parallel_for it runs on the calling thread.
 template <class Fn>
 void parallel_for(int64_t count, int64_t grain, Fn&& fn) {
   if (grain > detail::parallel_grain_limit) [[unlikely]]

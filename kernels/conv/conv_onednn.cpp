@@ -1,11 +1,12 @@
 // Called by conv.host.cpp. Primitives stand in the plan cache, keyed by everything they were made from; a call looks its
-// primitive up (0.2 us), points memory objects of its own at the tensors and runs. The invariant: no result depends
-// on the number of threads. Forward and backward-data only split independent results. Backward-filter sums over the
-// batch, which oneDNN would split by threads; so the batch is cut into parts that depend on the shape alone, each part
-// is summed by a single-threaded primitive, and the parts are added in order.
+// primitive up (0.2 us), points memory objects of its own at the tensors and runs. Every primitive runs on one thread:
+// the convolution is cut into parts that depend on its shape alone, so no result depends on the number of threads, and
+// OpenMP, whose threads spin where they wait, never starts any. Backward-filter sums over the batch: each part's sum is a
+// primitive's, and the parts are added in order.
 #include <farro/kernels/conv/conv_onednn.h>
 
 #include <farro/core/util/parallel.h>
+#include <farro/kernels/conv/conv_parts.h>
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
@@ -23,12 +24,12 @@ using dnnl::memory;
 enum class Kind : int64_t { forward, backward_data, backward_filter };
 
 // oneDNN asks OpenMP how many threads there are, when a primitive is made and when it runs.
-class OmpThreads {
+class OneThread {
  public:
-  explicit OmpThreads(int count) : before_(omp_get_max_threads()) { omp_set_num_threads(count); }
-  ~OmpThreads() { omp_set_num_threads(before_); }
-  OmpThreads(const OmpThreads&) = delete;
-  OmpThreads& operator=(const OmpThreads&) = delete;
+  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
 
  private:
   int before_;
@@ -78,8 +79,8 @@ struct Descs {
 // call, the memory objects, belongs to the call.
 class Plan {
  public:
-  Plan(Kind kind, const ConvShape& shape, bool bias, int threads_used) : kind_(kind), descs_(shape, bias) {
-    const OmpThreads threads(threads_used);
+  Plan(Kind kind, const ConvShape& shape, bool bias) : kind_(kind), descs_(shape, bias) {
+    const OneThread guard;
     const Descs& d = descs_;
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
@@ -157,10 +158,10 @@ class Plan {
   dnnl::stream stream_;
 };
 
-std::shared_ptr<Plan> find_plan(Ctx& ctx, Kind kind, const ConvShape& shape, bool bias, int threads) {
+std::shared_ptr<Plan> find_plan(Ctx& ctx, Kind kind, const ConvShape& shape, bool bias) {
   PlanKey key = plan_key("onednn_conv", shape);
-  key.add(static_cast<int64_t>(kind)).add(int64_t{bias}).add(int64_t{threads});
-  return ctx.plan<Plan>(key, [&] { return std::make_shared<Plan>(kind, shape, bias, threads); });
+  key.add(static_cast<int64_t>(kind)).add(int64_t{bias});
+  return ctx.plan<Plan>(key, [&] { return std::make_shared<Plan>(kind, shape, bias); });
 }
 
 template <class Fn>
@@ -177,19 +178,29 @@ void with_typed_errors(Fn&& fn) {
   }
 }
 
-int usable_threads() { return omp_in_parallel() ? 1 : num_threads(); }
-
 // Forward and backward-data.
-void run_whole(Ctx& ctx, Kind kind, const ConvShape& shape, const float* x, const float* weight, const float* bias,
+void run_parts(Ctx& ctx, Kind kind, const ConvShape& shape, const float* x, const float* weight, const float* bias,
                const float* out) {
   with_typed_errors([&] {
-    const int threads = usable_threads();
-    const auto plan = find_plan(ctx, kind, shape, bias != nullptr, threads);
-    const OmpThreads guard(threads);
-    char* const own_weight = ctx.scratch<char>(static_cast<int64_t>(plan->weight_bytes()));
-    char* const scratch = ctx.scratch<char>(static_cast<int64_t>(plan->scratch_bytes()));
-    plan->reorder_weight(weight, own_weight);
-    plan->run(x, own_weight, bias, out, scratch);
+    const OneThread guard;
+    const ConvParts parts(shape, kind == Kind::backward_data);
+    const auto first = find_plan(ctx, kind, parts[0].shape, bias != nullptr);
+    char* const reordered = ctx.scratch<char>(static_cast<int64_t>(first->weight_bytes()));
+    first->reorder_weight(weight, reordered);
+    const Ctx::Parts contexts = ctx.parts();
+    parallel_for(parts.count(), 1, [&](int64_t begin, int64_t end) {
+      const OneThread here;
+      for (int64_t i = begin; i < end; ++i) {
+        Ctx own(contexts);
+        const ConvPart part = parts[i];
+        const auto plan = find_plan(own, kind, part.shape, bias != nullptr);
+        const bool fits = i == 0 || plan->weight_format() == first->weight_format();
+        char* const scratch = own.scratch<char>(static_cast<int64_t>(plan->scratch_bytes()));
+        char* const mine = fits ? reordered : own.scratch<char>(static_cast<int64_t>(plan->weight_bytes()));
+        if (!fits) plan->reorder_weight(weight, mine);
+        plan->run(x + part.x_at, mine, bias, out + part.out_at, scratch);
+      }
+    });
   });
 }
 
@@ -216,15 +227,16 @@ void add_to(float* sum, const float* values, int64_t count) {
 }  // namespace
 
 void onednn_conv(Ctx& ctx, const ConvShape& shape, const float* x, const float* weight, const float* bias, float* out) {
-  run_whole(ctx, Kind::forward, shape, x, weight, bias, out);
+  run_parts(ctx, Kind::forward, shape, x, weight, bias, out);
 }
 
 void onednn_conv_backward_data(Ctx& ctx, const ConvShape& shape, const float* grad, const float* weight, float* grad_x) {
-  run_whole(ctx, Kind::backward_data, shape, grad_x, weight, nullptr, grad);
+  run_parts(ctx, Kind::backward_data, shape, grad_x, weight, nullptr, grad);
 }
 
 void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, const float* grad, const float* x, float* grad_weight) {
   with_typed_errors([&] {
+    const OneThread guard;
     const int64_t parts = batch_parts(shape), part_batch = (shape.batch + parts - 1) / parts;
     const int64_t used = (shape.batch + part_batch - 1) / part_batch;
     const int64_t x_step = shape.groups * shape.in_channels * shape.in_pixels(),
@@ -233,7 +245,7 @@ void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, const float* 
     const auto plan_of = [&](int64_t part) {
       ConvShape mine = shape;
       mine.batch = std::min(part_batch, shape.batch - part * part_batch);
-      return find_plan(ctx, Kind::backward_filter, mine, false, 1);
+      return find_plan(ctx, Kind::backward_filter, mine, false);
     };
     const auto plan = plan_of(0), last = plan_of(used - 1);
     FARRO_ASSERT(last->weight_format() == plan->weight_format());  // the parts are added up as they lie
@@ -241,7 +253,7 @@ void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, const float* 
     float* const partial = ctx.scratch<float>(used * part_floats);
     const Ctx::Parts contexts = ctx.parts();
     parallel_for(used, 1, [&](int64_t begin, int64_t end) {
-      const OmpThreads guard(1);
+      const OneThread here;
       for (int64_t part = begin; part < end; ++part) {
         const Plan& own = part == used - 1 ? *last : *plan;
         Ctx work(contexts);

@@ -85,40 +85,6 @@ inline double log_double(float x) {
   return static_cast<double>(static_cast<int32_t>(k)) * 0.6931471805599453 + (2.0 * s + s * z * p);
 }
 
-// e^(t^2) erfc(t) for 0 <= t <= 12, relative error below 6e-9.
-inline double scaled_erfc(double t) {
-  // One division for both (t - 3) / (t + 3), in which the polynomial is, and 1 / (1 + 2t).
-  const double a = t + 3.0, b = 1.0 + 2.0 * t;
-  const double inverse = 1.0 / (a * b);
-  const double q = (t - 3.0) * b * inverse;
-  double p = -0.000260164313303404179;
-  p = p * q - 0.000753347976678879259;
-  p = p * q + 0.00202250350185952835;
-  p = p * q + 0.00256325314014277057;
-  p = p * q - 0.0238100927717287767;
-  p = p * q + 0.0682931305986789801;
-  p = p * q - 0.119268899689325401;
-  p = p * q + 0.129647033346657138;
-  p = p * q - 0.0475625016424953503;
-  p = p * q - 0.135621165797478506;
-  p = p * q + 1.25300805988569587;
-  return p * a * inverse;
-}
-
-// The distribution function of the normal distribution, relative error below 1e-8 also far to the left, and its density
-// times sqrt(2 pi).
-struct Normal {
-  double distribution;
-  double density;
-};
-inline Normal normal(float x) {
-  const double a = x < 0 ? -static_cast<double>(x) : static_cast<double>(x);
-  const double t = a < 16.0 ? a : 16.0;
-  const double density = exp_double(-0.5 * t * t);
-  const double tail = 0.5 * density * scaled_erfc(t * 0.70710678118654752);
-  return {x < 0 ? tail : 1.0 - tail, density};
-}
-
 }  // namespace detail
 
 inline float exp(float x) {
@@ -189,35 +155,6 @@ inline float tanh(float x) {
   return std::bit_cast<float>(std::bit_cast<int32_t>(magnitude) | (std::bit_cast<int32_t>(x) & INT32_MIN));
 }
 
-inline float erf(float x) {
-  const double a = x < 0 ? -static_cast<double>(x) : static_cast<double>(x);
-  const double t = a < 6.0 ? a : 6.0;
-  const double z = t * t;
-  double p = -0.00067564795686800473;  // erf(x) / x
-  p = p * z + 0.00511533211253222635;
-  p = p * z - 0.0268351145686097035;
-  p = p * z + 0.112833865384145441;
-  p = p * z - 0.376126194694376761;
-  p = p * z + 1.12837916557875168;
-  const double large = 1.0 - detail::exp_double(-z) * detail::scaled_erfc(t);
-  const double signed_large = x < 0 ? -large : large;
-  return static_cast<float>(a < 0.75 ? static_cast<double>(x) * p : a == a ? signed_large : a);
-}
-
-// x Phi(x), with the normal distribution function Phi.
-inline float gelu(float x) {
-  const float at_end = x > 0.f ? x : x < 0.f ? -0.f : x;
-  const float result = static_cast<float>(static_cast<double>(x) * detail::normal(x).distribution);
-  return (x < 15.f) & (x > -15.f) ? result : at_end;
-}
-// Phi(x) + x phi(x).
-inline float gelu_derivative(float x) {
-  const auto [distribution, density] = detail::normal(x);
-  const float result = static_cast<float>(distribution + static_cast<double>(x) * density * 0.39894228040143268);
-  const float at_end = x > 0.f ? 1.f : x < 0.f ? 0.f : x;
-  return (x < 15.f) & (x > -15.f) ? result : at_end;
-}
-
 // sin and cos are exact to rounding where has_fast_trig(x); elsewhere the caller takes std::sin and std::cos, whose
 // reduction uses as many digits of pi as it takes.
 inline bool has_fast_trig(float x) { return (x > -268435456.f) & (x < 268435456.f); }
@@ -267,13 +204,6 @@ inline double sigmoid(double x) {
   return (x < 0 ? e : 1.0) / (1.0 + e);
 }
 inline double tanh(double x) { return std::tanh(x); }
-inline double erf(double x) { return std::erf(x); }
-inline double normal_cdf(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752440); }
-inline double gelu(double x) { return std::isinf(x) ? (x > 0 ? x : -0.0) : x * normal_cdf(x); }
-inline double gelu_derivative(double x) {
-  if (std::isinf(x)) return x > 0 ? 1.0 : 0.0;
-  return normal_cdf(x) + x * std::exp(-0.5 * x * x) * 0.39894228040143267794;
-}
 inline bool has_fast_trig(double) { return false; }
 inline bool has_fast_pow(double, double) { return false; }
 inline double pow(double base, double exponent) { return std::pow(base, exponent); }

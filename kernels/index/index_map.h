@@ -68,7 +68,9 @@ void for_each_region(const Surroundings& around, int64_t entries, int64_t slots,
     parallel_for(cells, std::max<int64_t>(kIndexGrain / entries, 1),
                  [&](int64_t begin, int64_t end) { walk(begin, end, 0, slots); });
   } else {
-    parallel_for(slots, std::max<int64_t>(slots / (entries * cells / kIndexGrain), 1),
+    // One range a thread, because each goes through all entries.
+    const int64_t share = (slots + num_threads() - 1) / num_threads();
+    parallel_for(slots, std::max<int64_t>(slots / (entries * cells / kIndexGrain), share),
                  [&](int64_t begin, int64_t end) { walk(0, cells, begin, end); });
   }
 }

@@ -1,5 +1,5 @@
-#include <farro/kernels/cpu/vector_math.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/cpu/vector_normal.h>
 #include <farro/kernels/pointwise/activation.op.h>
 #include <farro/kernels/pointwise/loops.h>
 

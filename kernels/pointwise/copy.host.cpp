@@ -43,11 +43,17 @@ Strides broadcast_strides(const Tensor& source, const Shape& sizes) {
   return strides;
 }
 
+// One range a thread: memcpy writes past the caches where it is called for much, which takes half the time.
+int64_t byte_grain(const Tensor& target) {
+  const int64_t threads = num_threads();
+  return std::max<int64_t>((static_cast<int64_t>(target.nbytes()) + threads - 1) / threads, 1 << 20);
+}
+
 void copy_on_cpu(const Tensor& target, const Tensor& source) {
   if (same_bytes(target, source)) {
     char* to = static_cast<char*>(target.raw_data());
     const char* from = static_cast<const char*>(source.raw_data());
-    parallel_for(static_cast<int64_t>(target.nbytes()), 1 << 20, [&](int64_t begin, int64_t end) {
+    parallel_for(static_cast<int64_t>(target.nbytes()), byte_grain(target), [&](int64_t begin, int64_t end) {
       std::memcpy(to + begin, from + begin, static_cast<size_t>(end - begin));
     });
     return;
@@ -108,7 +114,7 @@ void fill_cpu(Ctx&, const Fill::Args& args, Outputs<Fill>& out) {
   const double number = args.value.to_double();
   if (number == 0 && !(std::signbit(number) && is_floating(compute)) && out[0].is_contiguous()) {
     char* data = static_cast<char*>(out[0].raw_data());
-    parallel_for(static_cast<int64_t>(out[0].nbytes()), 1 << 20, [&](int64_t begin, int64_t end) {
+    parallel_for(static_cast<int64_t>(out[0].nbytes()), byte_grain(out[0]), [&](int64_t begin, int64_t end) {
       std::memset(data + begin, 0, static_cast<size_t>(end - begin));
     });
     return;

@@ -1,4 +1,5 @@
 #include <farro/kernels/cpu/vector_math.h>
+#include <farro/kernels/cpu/vector_normal.h>
 #include <farro/kernels/cpu/wrapping.h>
 #include <farro/kernels/pointwise/loops.h>
 #include <farro/kernels/pointwise/unary.op.h>
