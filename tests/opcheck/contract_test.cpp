@@ -47,15 +47,15 @@ TEST_P(Contract, MetaTensorsPredictTheOutputs) {
 // Notes the cost of every call of one op.
 class CostListener final : public CallListener {
  public:
-  explicit CostListener(std::string op) : op_(std::move(op)) { set_call_listener(this); }
-  ~CostListener() override { set_call_listener(nullptr); }
+  explicit CostListener(std::string op) : op_(std::move(op)) { add_call_listener(*this); }
+  ~CostListener() override { remove_call_listener(*this); }
   void begin(const CallEvent& event) noexcept override {
-    if (event.op != op_) return;
+    if (event.name() != op_) return;
     costs.push_back(event.cost);
     if (op_ == "index_put") return;  // writes a part of its output
     double written = 0;
     for (const Tensor& output : event.outputs) written += static_cast<double>(output.nbytes());
-    EXPECT_GE(event.cost.bytes, written) << "outputs are written: " << event.describe_args(event.args);
+    EXPECT_GE(event.cost.bytes, written) << "outputs are written: " << event.describe();
   }
   void end(const CallEvent&) noexcept override {}
 
@@ -91,13 +91,13 @@ TEST(Completeness, EveryOpHasSamples) {
   for (const OpSamples& samples : all_samples())
     if (!samples.samples.empty()) sampled.insert(samples.op);
   for (const OpEntry& op : all_ops())
-    EXPECT_TRUE(sampled.count(op.info.name)) << op.info.name << " has no samples: add tests/ops/<file>.samples.cpp";
+    EXPECT_TRUE(sampled.count(op.info().name)) << op.info().name << " has no samples: add tests/ops/<file>.samples.cpp";
 }
 
 TEST(Completeness, EveryAbsentGradientHasAReason) {
   for (const OpEntry& op : all_ops())
-    if (op.no_backward) {
-      EXPECT_GT(std::string_view(op.no_backward).size(), 10u) << op.info.name;
+    if (op.methods->no_backward) {
+      EXPECT_GT(std::string_view(op.methods->no_backward).size(), 10u) << op.info().name;
     }
 }
 

@@ -22,7 +22,7 @@ unsigned differentiable_inputs(const Sample& sample, DType dtype) {
 }
 
 bool checks_gradients(const OpEntry& op, const Sample& sample, DType dtype) {
-  return !op.no_backward && sample.grad != Grad::none && (sample.dtypes >> static_cast<int>(dtype) & 1) &&
+  return !op.methods->no_backward && sample.grad != Grad::none && (sample.dtypes >> static_cast<int>(dtype) & 1) &&
          differentiable_inputs(sample, dtype);
 }
 
@@ -78,7 +78,7 @@ TEST_P(Gradients, AreWhatDifferencesSay) {
         });
       }
     });
-  if (!op().no_backward) {
+  if (!op().methods->no_backward) {
     EXPECT_GT(checked, 0) << "no sample of " << op_name() << " checks its gradients";
   }
 }
@@ -144,7 +144,7 @@ constexpr double kGradientSlack = 4 * kSlack;
 // Of the right dtype, and as near to the f64 gradients as a few roundings leave them. Large samples, whose gradients no
 // difference quotient says, take part in f32.
 TEST_P(Gradients, HoldInEveryDType) {
-  if (op().no_backward) return;
+  if (op().methods->no_backward) return;
   for (const Sample& sample : samples()) {
     if (!differentiable_inputs(sample, DType::f64)) continue;
     const DTypeSet dtypes = sample.grad == Grad::none ? dtype_set({DType::f32}) : kFloating & ~dtype_set({DType::f64});

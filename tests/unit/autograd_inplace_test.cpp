@@ -156,7 +156,6 @@ struct WriteAndFail {
   struct Args {
     const Tensor& target;
     static constexpr std::array names{"target"};
-    auto fields() const { return std::tie(target); }
   };
   static TensorSpec infer(const Args& args) { return TensorSpec(args.target.sizes(), args.target); }
   static Cost cost(const Args&) { return {}; }
@@ -168,7 +167,6 @@ struct WriteListAndFail {
   struct Args {
     TensorList targets;
     static constexpr std::array names{"targets"};
-    auto fields() const { return std::tie(targets); }
   };
   static void check(const Args&) {}
   static std::array<TensorList, 1> changed(const Args& args) { return {args.targets}; }

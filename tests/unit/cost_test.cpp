@@ -1,5 +1,6 @@
 // Cost formulas in numbers: least bytes moved where inputs and outputs differ in dtype or size.
-#include <farro/core/op/op.h>
+#include <farro/core/op/call_listener.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/attention/attention.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
@@ -17,10 +18,10 @@ namespace {
 // The bytes of the last call of an op.
 class Bytes final : public CallListener {
  public:
-  explicit Bytes(std::string op) : op_(std::move(op)) { set_call_listener(this); }
-  ~Bytes() override { set_call_listener(nullptr); }
+  explicit Bytes(std::string op) : op_(std::move(op)) { add_call_listener(*this); }
+  ~Bytes() override { remove_call_listener(*this); }
   void begin(const CallEvent& event) noexcept override {
-    if (event.op == op_) last_ = event.cost.bytes;
+    if (event.name() == op_) last_ = event.cost.bytes;
   }
   void end(const CallEvent&) noexcept override {}
   double last() const { return last_; }

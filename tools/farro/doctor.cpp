@@ -1,5 +1,5 @@
 #include <farro/core/device/backend.h>
-#include <farro/core/op/op.h>
+#include <farro/core/op/op_table.h>
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/cpu/isa.h>
 #include <farro/kernels/cpu/libraries.h>
@@ -77,15 +77,16 @@ void doctor() {
 void list_ops() {
   const auto variants = [](const OpEntry& op, DeviceType device) {
     std::string text;
-    for (Variant variant : op.variants(device)) text += str(text.empty() ? "" : " ", name(variant));
+    for (const VariantInfo& variant : op.variants(device)) text += str(text.empty() ? "" : " ", variant.name);
     return text.empty() ? std::string("-") : text;
   };
   // It fills the tables that are read here when it is loaded, which only the first use of a device does otherwise.
   if (!find_cuda_backend()) std::printf("cuda is unused: %s\n", cuda_unavailable_reason().c_str());
   for (const OpEntry& op : all_ops())
-    std::printf("%s%s\n    cpu: %s; cuda: %s%s%s\n", op.info.name, op.schema.c_str(),
+    std::printf("%s%s\n    cpu: %s; cuda: %s%s%s\n", op.info().name, op.schema.c_str(),
                 variants(op, DeviceType::cpu).c_str(), variants(op, DeviceType::cuda).c_str(),
-                op.no_backward ? "; no gradient: " : "", op.no_backward ? op.no_backward : "");
+                op.methods->no_backward ? "; no gradient: " : "",
+                op.methods->no_backward ? op.methods->no_backward : "");
 }
 
 }  // namespace
