@@ -13,6 +13,9 @@ struct detail::AutocastState {
     Tensor value;
   };
   DType dtype;
+  std::shared_ptr<AutocastState> previous;  // the scope around it
+  bool was_enabled;                         // there
+  bool ended = false;
   std::unordered_map<const TensorImpl*, Cast> recorded, unrecorded;  // with and without a history
 
   static std::shared_ptr<AutocastState>& innermost() noexcept {
@@ -29,18 +32,24 @@ bool is_half(DType dtype) noexcept { return dtype == DType::bf16 || dtype == DTy
 
 }  // namespace
 
-autocast::autocast(DType dtype, bool enabled)
-    : previous_(AutocastState::innermost()), was_enabled_(detail::grad_mode_tls.autocast) {
+autocast::autocast(DType dtype, bool enabled) {
   FARRO_CHECK(is_half(dtype), ValueError, "autocast: dtype must be bf16 or f16, got ", dtype);
   state_ = std::make_shared<AutocastState>();
   state_->dtype = dtype;
+  state_->previous = AutocastState::innermost();
+  state_->was_enabled = detail::grad_mode_tls.autocast;
   AutocastState::innermost() = state_;
   detail::grad_mode_tls.autocast = enabled;
 }
 
+// Scopes on the heap may end in any order: an outer one then waits for those within it.
 autocast::~autocast() {
-  AutocastState::innermost() = std::move(previous_);
-  detail::grad_mode_tls.autocast = was_enabled_;
+  state_->ended = true;
+  auto& innermost = AutocastState::innermost();
+  while (innermost && innermost->ended) {
+    detail::grad_mode_tls.autocast = innermost->was_enabled;
+    innermost = std::shared_ptr<AutocastState>(innermost->previous);
+  }
 }
 
 bool autocast_enabled() noexcept { return detail::grad_mode_tls.autocast; }
