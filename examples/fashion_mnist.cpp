@@ -79,6 +79,8 @@ void train(RunOptions& options, const std::string& data_folder) {
                            .seed = static_cast<uint64_t>(options.seed),
                            .transforms = {data::random_horizontal_flip(),
                                           data::normalize({data::kFashionMnistMean}, {data::kFashionMnistStd})}});
+  const bool mixed = !options.autocast.empty();
+  const DType half = options.autocast == "f16" ? DType::f16 : DType::bf16;
   Net net;
   const Device device = choose_device(options.device, net, zeros({1, 1, 28, 28}));
   optim::AdamW adamw(net.parameters(), {.lr = options.lr, .weight_decay = 0.01});
@@ -99,8 +101,12 @@ void train(RunOptions& options, const std::string& data_folder) {
     while (run.next(batch)) {
       const Tensor labels = batch[1].to(device);
       adamw.zero_grad();
-      const Tensor logits = net(batch[0].to(device));
-      const Tensor loss = cross_entropy(logits, labels);
+      Tensor logits, loss;
+      {
+        const autocast precision(half, mixed);
+        logits = net(batch[0].to(device));
+        loss = cross_entropy(logits, labels);
+      }
       loss.backward();
       const double grad_norm = optim::clip_grad_norm_(adamw.parameters(), 1.0).item();
       const double lr = adamw.lr();
@@ -122,6 +128,7 @@ int main(int argc, char** argv) {
   options.lr = 3e-3;
   std::string data_folder = data::kFashionMnistFolder;
   add_run_options(app, options);
+  add_autocast_option(app, options);
   app.add_option("--data", data_folder, "Folder with the four IDX files")->check(check_path)->capture_default_str();
   return run_program(app, argc, argv, [&] { train(options, data_folder); });
 }

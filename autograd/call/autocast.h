@@ -41,8 +41,7 @@ class autocast {
 
  private:
   friend struct detail::AutocastState;
-  std::shared_ptr<detail::AutocastState> state_, previous_;  // shared: scopes on the heap may end in any order
-  bool was_enabled_;
+  std::shared_ptr<detail::AutocastState> state_;
 };
 
 // Whether calls of this thread are cast, and to which half type.

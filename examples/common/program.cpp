@@ -100,6 +100,13 @@ void add_run_options(CLI::App& app, RunOptions& options) {
       ->capture_default_str();
 }
 
+void add_autocast_option(CLI::App& app, RunOptions& options) {
+  app.add_option("--autocast", options.autocast, "Mixed precision of the forward pass: bf16 or f16 (default: none)")
+      ->check([](const std::string& text) {
+        return text == "bf16" || text == "f16" ? std::string() : "must be bf16 or f16, got '" + text + "'";
+      });
+}
+
 int run_program(CLI::App& app, int argc, char** argv, const std::function<void()>& body) {
   try {
     app.parse(argc, argv);

@@ -22,6 +22,7 @@ struct RunOptions {
   int64_t max_steps = 0;         // stop after so many steps in all; 0: no such limit
   int64_t checkpoint_every = 0;  // steps; 0: at the end of each epoch only
   int threads = 0;               // 0: all processors
+  std::string autocast;          // "bf16" or "f16": mixed precision; empty: none
 
   // The options that shape a run: a checkpoint keeps them, and a run that goes on takes them over.
   struct Setting {
@@ -47,6 +48,9 @@ void add_run_options(CLI::App& app, RunOptions& options);
 // Adds an option of the program's own that shapes the run. It takes positive numbers.
 void add_setting(CLI::App& app, RunOptions& options, const std::string& flag, int64_t& value,
                  const std::string& description);
+
+// Adds --autocast to the command line of a program whose forward passes heed it.
+void add_autocast_option(CLI::App& app, RunOptions& options);
 
 // Parses the command line and runs `body`. Returns the exit code: 0, 1 for an error of the run (one line on stderr), 2
 // for a wrong command line, 130 where a signal stopped it.

@@ -97,6 +97,7 @@ class FashionMnist(ExampleCase):
             self.assert_fails(2, rf"--device: must be auto, cpu or cuda:N, got '{device}'", "--device", device)
         self.assert_fails(1, r"--device: must be one of the \d usable CUDA devices, got cuda:99", "--device", "cuda:99")
         self.assert_fails(2, r"--threads", "--threads", "1000000")
+        self.assert_fails(2, r"--autocast: must be bf16 or f16, got 'f32'", "--autocast", "f32")
         self.assert_fails(2, r"--epochs", "--epochs", str(2**63 - 1))
         for seed in ("-1", str(10**20)):
             self.assert_fails(2, rf"--seed: must be a whole number from 0 to {2**63 - 2}, got '{seed}'", "--seed", seed)
