@@ -60,7 +60,7 @@ TEST(Summary, AnErrorLeavesTheModelUsable) {
   EXPECT_THROW(summary(net, {3, 2, 8, 8}), ShapeError);
   EXPECT_TRUE(net.head.weight.device().is_cpu());
   EXPECT_EQ(net(ones({1, 1, 8, 8})).sizes(), (Shape{1, 10}));
-  EXPECT_EQ(detail::call_listeners.load(), 0);
+  EXPECT_EQ(farro::detail::call_listeners.load(), 0);
 }
 
 TEST(Summary, ABatchNormOverAllBatchesHasOneToo) {
