@@ -1,4 +1,5 @@
 // Model summaries: shapes and costs without computing, and nothing changed afterwards.
+#include <farro/core/op/call_listener.h>
 #include <farro/core/random/generator.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/nn/layers/batch_norm.h>
