@@ -61,7 +61,7 @@ template <class Op>
 using Result = std::conditional_t<kOutputs<Op> == 1, Tensor, Outputs<Op>>;
 
 template <class Op>
-inline Outputs<Op> call_as_given(const typename Op::Args& args) {
+[[gnu::always_inline]] inline Outputs<Op> call_as_given(const typename Op::Args& args) {
   const Need need = check_inputs<Op>(args);
   Outputs<Op> out;
   Device device;

@@ -118,6 +118,12 @@ SavedTensor SavedTensor::without_history() const {
 }
 
 Tensor SavedTensor::get() const {
+  if (impl_ && output_nr_ < 0 && impl_->storage->version() == version_) [[likely]]
+    return Tensor(impl_);
+  return get_checked();
+}
+
+Tensor SavedTensor::get_checked() const {
   if (!defined()) return {};
   Tensor tensor = deferred_ ? deferred_->get() : Tensor(impl_);
   const Node* node = running_node();
