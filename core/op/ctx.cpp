@@ -13,8 +13,8 @@ struct Ctx::Extra {
   Stream stream;
   bool has_stream = false;
   Counts counts;
-  std::atomic<int64_t> parts_scratch{0};
-  std::atomic<int64_t>* sink = nullptr;  // of a part
+  std::atomic<int64_t> parts_scratch{0}, parts_copied{0};
+  std::atomic<int64_t>*scratch_sink = nullptr, *copied_sink = nullptr;  // of a part
 };
 
 namespace {
@@ -44,13 +44,20 @@ Ctx::Extra& Ctx::extra() {
 }
 
 void Ctx::release() noexcept {
-  if (extra_->sink) *extra_->sink += extra_->counts.scratch;
+  if (extra_->scratch_sink) {
+    const Counts mine = counts();
+    *extra_->scratch_sink += mine.scratch;
+    *extra_->copied_sink += mine.copied;
+  }
   delete extra_;
 }
 
-Ctx::Parts Ctx::parts() { return {op_, device_, extra().parts_scratch}; }
+Ctx::Parts Ctx::parts() { return {op_, device_, extra().parts_scratch, extra().parts_copied}; }
 
-Ctx::Ctx(const Parts& parts) : op_(parts.op), device_(parts.device) { extra().sink = &parts.scratch; }
+Ctx::Ctx(const Parts& parts) : op_(parts.op), device_(parts.device) {
+  extra().scratch_sink = &parts.scratch;
+  extra().copied_sink = &parts.copied;
+}
 
 Stream Ctx::stream() {
   if (!device_.is_cuda()) return {device_, nullptr};
@@ -114,6 +121,7 @@ Ctx::Counts Ctx::counts() const noexcept {
   if (!extra_) return {};
   Counts counts = extra_->counts;
   counts.scratch += extra_->parts_scratch.load();
+  counts.copied += extra_->parts_copied.load();
   return counts;
 }
 

@@ -96,7 +96,7 @@ namespace detail {
 void add_op(OpEntry entry);
 // Runs all registration functions once; called by the first op that finds its table empty.
 void ensure_registered();
-// Compute capability of a CUDA device, e.g. 90.
+// Compute capability of a CUDA device, e.g. 90; 0 elsewhere.
 int compute_capability(Device device);
 [[noreturn]] void throw_duplicate_variant(const char* op, DeviceType device, const VariantInfo& a, const VariantInfo& b);
 [[noreturn]] void throw_too_many_variants(const char* op, int most);
