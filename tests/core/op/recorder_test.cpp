@@ -3,6 +3,7 @@
 #include <farro/core/op/recorder.h>
 #include <farro/core/random/generator.h>
 #include <farro/kernels/conv/conv.h>
+#include <farro/kernels/index/indexing.h>
 #include <farro/kernels/loss/loss.h>
 #include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/pointwise/unary.h>
@@ -50,7 +51,7 @@ struct Net : nn::Module {
   nn::Dropout dropout{*this, "dropout", {.p = 0.3}};
   nn::Linear out{*this, "out", {.in_features = 6 * 9, .out_features = 5}};
   Tensor forward(const Tensor& x) override {
-    Tensor h = max_pool2d(relu(norm(conv1(x))), {.kernel_size = 2});
+    Tensor h = max_pool2d(relu(norm(conv1(x))), {.kernel_size = {2}});
     h = relu(conv2(h));
     return out(dropout(h.flatten(1)));
   }
@@ -66,7 +67,7 @@ struct Training {
 
   explicit Training(const Options& options) : optimizer(net.parameters(), options) {}
   void load(int number) {
-    Generator generator(Device::cpu());
+    Generator generator;
     generator.manual_seed(static_cast<uint64_t>(number));
     x.copy_(randn({8, 1, 10, 10}, {}, &generator));
     y.copy_(randint(0, 5, {8}, {.dtype = DType::i64}, &generator));
@@ -209,7 +210,7 @@ TEST(Recorder, KeepsOutermostCallsOfItsThread) {
 TEST(Recorder, MisuseIsAnError) {
   Recorder recorder;
   const auto recording = recorder.record();
-  EXPECT_EQ(error_of<ValueError>([&] { return recorder.record(), 0; }),
+  EXPECT_EQ(error_of<ValueError>([&] { const auto second = recorder.record(); return 0; }),
             "Recorder: record() must not be called while it records");
   EXPECT_EQ(error_of<ValueError>([&] { return recorder.replay(), 0; }),
             "Recorder: replay() must not be called while it records");
