@@ -16,11 +16,6 @@ namespace detail {
 [[noreturn]] void throw_device_mismatch(const char* op, const Tensor& a, const Tensor& b);
 [[noreturn]] void throw_no_backward(const char* op, std::string_view argument, const char* reason, const std::string& args);
 
-template <class Op>
-inline constexpr bool kMixedDevices = [] {
-  if constexpr (requires { Op::kMixedDevices; }) return bool{Op::kMixedDevices};
-  else return false;
-}();
 // Of the ops whose kernels read a 0-dim CPU tensor as a number: the elementwise ones.
 template <class Op>
 inline constexpr bool kHostNumbers = [] {

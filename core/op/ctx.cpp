@@ -34,6 +34,18 @@ bool has_layout(const Tensor& tensor, Layout layout) {
   return true;
 }
 
+// Memory aligned to 64 bytes, which small host storages alone are not: they begin at a multiple of 32.
+struct Scratch {
+  Ref<Storage> storage;
+  int64_t skipped = 0;  // bytes in front
+  Scratch(int64_t bytes, Device device) {
+    constexpr int64_t kAlign = 64, kOff = 32;
+    const bool small = device.is_cpu() && bytes <= static_cast<int64_t>(kSmallBlock);
+    storage = Storage::create(static_cast<size_t>(bytes + (small ? kOff : 0)), device);
+    if (small && reinterpret_cast<uintptr_t>(storage->data()) % kAlign != 0) skipped = kOff;
+  }
+};
+
 DType widened(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16 ? DType::f32 : dtype; }
 
 }  // namespace
@@ -72,17 +84,19 @@ Stream Ctx::stream() {
 void* Ctx::scratch_bytes(int64_t bytes) {
   if (bytes == 0) return nullptr;
   Extra& e = extra();
-  e.scratch.push_back(Storage::create(static_cast<size_t>(bytes), device_));
+  const Scratch scratch(bytes, device_);
+  e.scratch.push_back(scratch.storage);
   e.counts.scratch += bytes;
-  return e.scratch.back()->data();
+  return static_cast<char*>(scratch.storage->data()) + scratch.skipped;
 }
 
 Tensor Ctx::scratch_tensor(const Shape& sizes, Layout layout, DType dtype) {
   const int64_t numel = checked_numel(op_, sizes), bytes = checked_bytes(op_, numel, item_size(dtype));
-  Ref<Storage> storage = Storage::create(static_cast<size_t>(bytes), device_);
+  Scratch scratch(bytes, device_);
   extra().counts.scratch += bytes;
   return Tensor(Ref<TensorImpl>::adopt(
-      new TensorImpl(std::move(storage), 0, sizes, strides_of(sizes, layout), numel, dtype)));
+      new TensorImpl(std::move(scratch.storage), scratch.skipped / static_cast<int64_t>(item_size(dtype)), sizes,
+                     strides_of(sizes, layout), numel, dtype)));
 }
 
 Tensor Ctx::dense(const Tensor& tensor, Layout layout, DType dtype) {

@@ -4,6 +4,7 @@
 #include "functions.h"
 
 #include <farro/core/op/call_listener.h>
+#include <farro/core/op/op_table.h>
 
 #include <gtest/gtest.h>
 
