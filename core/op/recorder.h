@@ -88,7 +88,8 @@ class Recorder {
   // Adds the calls to those that are there. ValueError while another scope of this recorder lives.
   Scope record() { return Scope(*this); }
   // Runs all calls in order, on the calling thread and its current streams. Throws what a kernel throws (an index out of
-  // range); calls before it have run then. ValueError while recording.
+  // range); calls before it have run then. OutOfMemoryError where there was no memory to keep a call, ValueError while
+  // recording.
   void replay() const;
   // ValueError while recording.
   void clear();

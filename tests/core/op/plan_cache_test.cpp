@@ -214,6 +214,8 @@ TEST(PlanCacheThreads, ShareOnePlanAKey) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
+  for (const auto& plans : seen) EXPECT_EQ(plans, seen[0]);
+  EXPECT_EQ(seen[0].size(), 1u);
   EXPECT_LE(cache.stats().plans, 16u);
   EXPECT_EQ(cache.stats().hits + cache.stats().misses, 16000u);
 }

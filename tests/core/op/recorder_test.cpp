@@ -1,7 +1,9 @@
 // Recorded training steps run again to the bit, on new data and from a state that was put back.
+#include <farro/autograd/call/autocast.h>
 #include <farro/autograd/engine/engine.h>
 #include <farro/core/op/recorder.h>
 #include <farro/core/random/generator.h>
+#include <farro/core/storage/allocation_fault.h>
 #include <farro/kernels/conv/conv.h>
 #include <farro/kernels/index/indexing.h>
 #include <farro/kernels/loss/loss.h>
@@ -20,6 +22,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 namespace farro {
@@ -63,6 +66,7 @@ struct Training {
   const uint64_t seed = (manual_seed(3), 3);
   Net net;
   Optimizer optimizer;
+  bool mixed = false;  // precision
   Tensor x = zeros({8, 1, 10, 10}), y = zeros({8}, {.dtype = DType::i64}), loss;
 
   explicit Training(const Options& options) : optimizer(net.parameters(), options) {}
@@ -74,7 +78,11 @@ struct Training {
   }
   void step() {
     optimizer.zero_grad();
-    loss = cross_entropy(net(x), y);
+    {
+      std::optional<autocast> scope;
+      if (mixed) scope.emplace(DType::bf16);
+      loss = cross_entropy(net(x), y);
+    }
     loss.backward();
     optimizer.step();
   }
@@ -102,9 +110,10 @@ void restore(const std::vector<Tensor>& to, const std::vector<Tensor>& from) {
 using Sgd = Training<optim::SGD, optim::SGDOptions>;
 
 // One does its steps, the other records its second and replays it.
-TEST(Recorder, ReplayedStepsWithNewDataAreStepsToTheBit) {
+void check_steps(bool mixed) {
   const optim::SGDOptions options{.lr = 0.05, .momentum = 0.9, .weight_decay = 1e-3};
   Sgd plain(options), recorded(options);
+  plain.mixed = recorded.mixed = mixed;
   Recorder recorder;
   for (int i = 0; i < 5; ++i) {
     for (Sgd* training : {&plain, &recorded}) {
@@ -125,6 +134,8 @@ TEST(Recorder, ReplayedStepsWithNewDataAreStepsToTheBit) {
   EXPECT_GT(recorder.size(), 20u);
   EXPECT_GT(recorder.bytes(), 0u);
 }
+TEST(Recorder, ReplayedStepsWithNewDataAreStepsToTheBit) { check_steps(false); }
+TEST(Recorder, MixedPrecisionIsReplayedToTheBit) { check_steps(true); }
 
 TEST(Recorder, AdamFromTheSameStateGivesTheSameBits) {
   Training<optim::Adam, optim::AdamOptions> training(optim::AdamOptions{.lr = 0.01, .amsgrad = true});
@@ -303,6 +314,35 @@ TEST(Recorder, AnErrorOfAKernelComesThrough) {
   EXPECT_THROW(recorder.replay(), IndexError);
   target.fill_(1);
   recorder.replay();
+}
+
+// Whatever allocation fails, a recording that lacks a call does not run.
+TEST(Recorder, MemoryThatRunsOutIsAnErrorOfTheCallOrOfTheReplay) {
+  const Tensor x = ones({3});
+  int of_call = 0, of_replay = 0, of_none = 0;
+  for (int at = 0; at < 12; ++at) {
+    Recorder recorder;
+    bool failed = false;
+    {
+      const auto recording = recorder.record();
+      const AllocationFault fault(at);
+      try {
+        x* x;
+      } catch (const OutOfMemoryError&) {
+        failed = true;
+      }
+    }
+    try {
+      recorder.replay();
+      EXPECT_EQ(recorder.size(), failed ? 0u : 1u);
+      ++(failed ? of_call : of_none);
+    } catch (const OutOfMemoryError&) {
+      ++of_replay;
+    }
+  }
+  EXPECT_GT(of_call, 0);
+  EXPECT_GT(of_replay, 0);
+  EXPECT_GT(of_none, 0);
 }
 
 TEST(Recorder, ADynamicShapeThatChangedIsAnError) {
