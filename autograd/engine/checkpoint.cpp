@@ -1,5 +1,6 @@
 #include <farro/autograd/engine/checkpoint.h>
 
+#include <farro/autograd/call/autocast.h>
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/autograd/node/node.h>
 #include <farro/core/random/generator.h>
@@ -49,7 +50,10 @@ class RandomStates {
 class Frame : public RefCounted {
  public:
   Frame(TensorFunction function, const std::vector<Tensor>& inputs, const CheckpointOptions& options)
-      : function_(std::move(function)), scope_(current_scope()) {
+      : function_(std::move(function)),
+        scope_(current_scope()),
+        cast_to_(autocast_dtype()),
+        casts_(autocast_enabled()) {
     if (options.preserve_random_state) random_.emplace(inputs);
     for (const Tensor& input : inputs) {
       inputs_.emplace_back(input);  // within an outer checkpoint(), that one's to make again
@@ -70,6 +74,8 @@ class Frame : public RefCounted {
 
   const TensorFunction function_;
   const ScopeNode* const scope_;
+  const DType cast_to_;  // mixed precision of the first run
+  const bool casts_;
   std::vector<SavedTensor> inputs_;
   std::vector<bool> requires_grad_;
   std::optional<RandomStates> random_;
@@ -164,6 +170,7 @@ void Frame::run_again() {
     random_->install();
   }
   const enable_grad recording;  // so that ops save
+  const autocast precision(cast_to_, casts_);
   const ScopeGuard where(scope_);
   Collect scope;
   function_(inputs);

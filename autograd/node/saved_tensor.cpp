@@ -2,7 +2,6 @@
 
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/autograd/node/node.h>
-#include <farro/core/op/ctx.h>
 
 namespace farro {
 
@@ -68,8 +67,8 @@ Ref<TensorImpl> detail::InplaceRecording::copy_of(const Tensor& input) {
   for (const auto& [of, copy] : copies_)
     if (of == input.impl()) return copy;
   refresh(input);
-  const Tensor elements = empty_like(input);
-  if (!input.is_meta()) copy_elements(elements, input);
+  const no_grad unrecorded;
+  const Tensor elements = input.clone();  // a call like any other: who records calls must see it
   auto copy = make_snapshot(*input.impl());
   copy->storage = elements.storage();
   copy->offset = 0;

@@ -97,7 +97,7 @@ void add_op(OpEntry entry);
 // done. A setting that is wrong is a ValueError of every call, until it is mended.
 void ensure_registered();
 extern std::atomic<bool> settings_read;
-// Compute capability of a CUDA device, e.g. 90.
+// Compute capability of a CUDA device, e.g. 90; 0 elsewhere.
 int compute_capability(Device device);
 [[noreturn]] void throw_duplicate_variant(const char* op, DeviceType device, const VariantInfo& a, const VariantInfo& b);
 [[noreturn]] void throw_too_many_variants(const char* op, int most);

@@ -157,6 +157,7 @@ void detail::ensure_registered() {
 }
 
 int detail::compute_capability(Device device) {
+  if (!device.is_cuda()) return 0;  // a variant that asks for one runs nowhere else
   static std::mutex mutex;
   static std::array<int, 128> known{};
   const std::lock_guard lock(mutex);

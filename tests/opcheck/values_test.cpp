@@ -2,6 +2,7 @@
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/tests/opcheck/op_test.h>
 
+#include <cstdio>
 #include <map>
 
 namespace farro::opcheck {
@@ -23,7 +24,10 @@ void check_values(const Sample& sample, Oracle& oracle, DType dtype, Device devi
 
 TEST_P(Values, MatchTheReference) {
   const no_grad guard;
-  std::map<std::pair<DeviceType, std::string>, int> runs;  // of each variant
+  struct Count {
+    int ran = 0, unsupported = 0;
+  };
+  std::map<std::pair<DeviceType, std::string>, Count> counts;  // calls of each variant
   for (const Sample& sample : samples()) {
     Oracle oracle(sample);
     for (const Device& device : devices_of(op()))
@@ -31,12 +35,19 @@ TEST_P(Values, MatchTheReference) {
         for (DType dtype : list(sample.dtypes)) {
           SCOPED_TRACE(str(describe(op_name(), sample, dtype, device, Layout::contiguous), " ", variant));
           EXPECT_TRUE(sample.reference || sample.check) << "a sample needs a reference or a check";
-          runs[{device.type, variant}] += if_supported(variant, [&] { check_values(sample, oracle, dtype, device); });
+          Count& count = counts[{device.type, variant}];
+          ++(if_supported(variant, [&] { check_values(sample, oracle, dtype, device); }) ? count.ran : count.unsupported);
         }
       });
   }
-  for (const auto& [variant, count] : runs)
-    EXPECT_GT(count, 0) << "no sample runs on the variant " << str(variant.second, " of ", Device{variant.first});
+  for (const auto& [variant, count] : counts) {
+    const std::string name = str(variant.second, " of ", Device{variant.first});
+    EXPECT_GT(count.ran, 0) << "no sample runs on the variant " << name;
+    if (count.unsupported == 0) continue;
+    RecordProperty(str("unsupported_", Device{variant.first}, "_", variant.second), count.unsupported);
+    std::printf("%s: %d of %d calls are not for %s\n", op_name().c_str(), count.unsupported, count.ran + count.unsupported,
+                name.c_str());
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, Values, testing::ValuesIn(all_samples()), name_of);
