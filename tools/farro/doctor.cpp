@@ -4,6 +4,7 @@
 #include <farro/kernels/cpu/isa.h>
 #include <farro/kernels/cpu/libraries.h>
 #include <farro/tools/farro/commands.h>
+#include <farro/version.h>
 
 #include <CLI/CLI.hpp>
 
@@ -64,10 +65,10 @@ void show_data() {
 }
 
 void doctor() {
-  line("farro", FARRO_VERSION);
+  line("farro", version());
   line("processor", str(processor(), ", instruction set in use: ", name(cpu_isa())));
   line("threads", str(num_threads()));
-  line("cpu libraries", str("oneDNN ", cpu_library_versions().onednn, ", ", cpu_library_versions().blas));
+  line("cpu libraries", "oneDNN " + cpu_library_versions().onednn);
   show_cuda();
   line("ops", str(all_ops().size(), " (farro doctor --ops lists them)"));
   show_data();
