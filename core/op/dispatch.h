@@ -69,7 +69,7 @@ template <class Op>
 
 // Runs the kernel of a checked call. `apart`: see execute_apart().
 template <class Op>
-inline void run_kernel(const typename Op::Args& args, Outputs<Op>& out, Device device, CallForm form, bool apart = false) {
+[[gnu::always_inline]] inline void run_kernel(const typename Op::Args& args, Outputs<Op>& out, Device device, CallForm form, bool apart = false) {
   if (call_listeners.load(std::memory_order_relaxed) > 0) [[unlikely]]
     return run_heard<Op>(args, out, device, form, apart);
   if (device.is_meta()) [[unlikely]] return;

@@ -1,6 +1,7 @@
 // What an op promises around its values: error texts, infer() on meta tensors, cost formulas, and that all of it is
 // tested.
 #include <farro/autograd/node/grad_mode.h>
+#include <farro/core/op/call_listener.h>
 #include <farro/tests/opcheck/op_test.h>
 
 #include <cmath>

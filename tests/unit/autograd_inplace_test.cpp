@@ -178,8 +178,8 @@ struct WriteListAndFail {
 }
 
 TEST(InPlace, AKernelThatFailsHalfwayHasChangedTheTensor) {
-  register_kernel<WriteAndFail>(DeviceType::cpu, [](const auto& args, auto&) { write_and_fail(args.target); });
-  register_kernel<WriteListAndFail>(DeviceType::cpu, [](const auto& args, auto&) { write_and_fail(args.targets[0]); });
+  register_kernel<WriteAndFail>(DeviceType::cpu, [](Ctx&, const auto& args, auto&) { write_and_fail(args.target); });
+  register_kernel<WriteListAndFail>(DeviceType::cpu, [](Ctx&, const auto& args, auto&) { write_and_fail(args.targets[0]); });
   Tensor x = leaf({1, 2});
   Tensor y = x * 5;
   const Tensor z = y * y;
