@@ -95,7 +95,12 @@ void list_ops() {
 void add_doctor(CLI::App& app) {
   CLI::App* command = app.add_subcommand("doctor", "Says what was found on this machine, and why a GPU is unused");
   command->add_flag("--ops")->description("List all operations with their arguments and kernels instead");
-  command->callback([command] { command->count("--ops") ? list_ops() : doctor(); });
+  command->add_flag("--markdown")->description("With --ops: the table of docs/ops.md")->needs("--ops");
+  command->callback([command] {
+    if (command->count("--markdown")) print_ops_table();
+    else if (command->count("--ops")) list_ops();
+    else doctor();
+  });
 }
 
 }  // namespace farro::tools
