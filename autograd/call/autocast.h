@@ -7,11 +7,17 @@
 // What happens to an op's inputs is declared with the op (OpInfo::autocast; docs/ops.md lists all):
 //     half     matrix products, convolutions, attention: f32 inputs are cast to the scope's dtype
 //     full     exponentials, norms, losses, long sums: half inputs are cast to f32
-//     promote  inputs of different floating dtypes are cast to the widest of them
-//     none     left alone: copies, fills, optimizers
-// f64 inputs are never cast, and neither are in-place operations, whose target decides. Casts are recorded, so gradients
-// arrive in the parameters' own dtype. A parameter is cast once in a scope, until it is changed. backward() runs every op
-// in the dtypes of its forward, inside the scope or outside.
+//     promote  inputs of different floating dtypes are cast to the widest of them, as without a scope, but also where the
+//              op alone would refuse them (cat)
+//     none     left alone: copies, fills, random numbers, views, indexing, optimizers
+// f64 inputs are never cast, and neither are in-place operations, whose target decides. 0-dim tensors are numbers for
+// `promote`, as in type promotion. Casts are recorded, so gradients arrive in the parameters' own dtype. A parameter is
+// cast once in a scope, until it is changed. backward() runs every op in the dtypes of its forward, inside the scope or
+// outside. A scope is the calling thread's: data loaders and other threads are not in it.
+//
+// Unlike PyTorch's CPU autocast, whose lists of ops differ from those of its CUDA autocast, there is one class per op for
+// all devices, near the CUDA lists: exponentials, softmax, norms, sums and cross_entropy run in f32, where PyTorch's CPU
+// leaves them in bf16. A nested scope has casts of its own. f16 needs loss scaling where gradients fall below 6e-8.
 #pragma once
 
 #include <farro/autograd/node/grad_mode.h>
@@ -35,8 +41,7 @@ class autocast {
 
  private:
   friend struct detail::AutocastState;
-  std::unique_ptr<detail::AutocastState> state_;
-  detail::AutocastState* previous_;
+  std::shared_ptr<detail::AutocastState> state_, previous_;  // shared: scopes on the heap may end in any order
   bool was_enabled_;
 };
 
@@ -74,9 +79,11 @@ class CastPlan {
   void decide() noexcept;
 
   Autocast autocast_;
+  bool casts_ = false;
   DType to_ = DType::f32;
-  bool any_half_ = false, any_f32_ = false, any_f64_ = false, mixed_half_ = false, casts_ = false;
   DType half_ = DType::bf16;
+  bool any_half_ = false, mixed_half_ = false, any_f32_ = false, any_f64_ = false;
+  bool half_number_ = false, f64_number_ = false;  // 0-dim
 };
 
 }  // namespace detail

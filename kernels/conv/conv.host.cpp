@@ -4,6 +4,7 @@
 #include <farro/kernels/conv/conv_loops.h>
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/conv/conv_onednn.h>
+#include <farro/kernels/cpu/onednn.h>
 
 #include <algorithm>
 
@@ -62,22 +63,23 @@ bool has_fast_form(DType dtype, const ConvShape& s) {
   return true;
 }
 
-// oneDNN sees dense f32 memory, channels-last: half precision is converted, which costs little beside the products and
-// accumulates in f32.
+// oneDNN sees dense memory, channels-last. In f32, half precision is converted, which costs little beside the products and
+// accumulates in f32; in bf16 (the processor's instructions) the products' sums are f32 as well.
+template <DType kType>
 void conv_onednn(Ctx& ctx, const Conv::Args& args, Outputs<Conv>& out) {
-  const Tensor x = ctx.dense(args.x, Layout::channels_last, DType::f32);
-  const Tensor weight = ctx.dense(args.weight, Layout::contiguous, DType::f32);
+  const Tensor x = ctx.dense(args.x, Layout::channels_last, kType);
+  const Tensor weight = ctx.dense(args.weight, Layout::contiguous, kType);
   const Tensor bias = ctx.dense(args.bias, Layout::contiguous, DType::f32);
-  const Tensor y = ctx.result(out[0], Layout::channels_last, DType::f32);
-  onednn_conv(ctx, Conv::shape(args), data_of<float>(x), data_of<float>(weight), data_of<float>(bias), data_of<float>(y));
+  const Tensor y = ctx.result(out[0], Layout::channels_last, kType);
+  onednn_conv(ctx, Conv::shape(args), kType, x.raw_data(), weight.raw_data(), data_of<float>(bias), y.raw_data());
 }
 
+template <DType kType>
 void backward_data_onednn(Ctx& ctx, const ConvBackwardData::Args& args, Outputs<ConvBackwardData>& out) {
-  const Tensor grad = ctx.dense(args.grad, Layout::channels_last, DType::f32);
-  const Tensor weight = ctx.dense(args.weight, Layout::contiguous, DType::f32);
-  const Tensor grad_x = ctx.result(out[0], Layout::channels_last, DType::f32);
-  onednn_conv_backward_data(ctx, ConvBackwardData::shape(args), data_of<float>(grad), data_of<float>(weight),
-                            data_of<float>(grad_x));
+  const Tensor grad = ctx.dense(args.grad, Layout::channels_last, kType);
+  const Tensor weight = ctx.dense(args.weight, Layout::contiguous, kType);
+  const Tensor grad_x = ctx.result(out[0], Layout::channels_last, kType);
+  onednn_conv_backward_data(ctx, ConvBackwardData::shape(args), kType, grad.raw_data(), weight.raw_data(), grad_x.raw_data());
 }
 
 // Sums of the columns of [rows, channels]. Not by oneDNN, which keeps one running f32 sum: of 2^20 values it loses a percent.
@@ -100,34 +102,48 @@ void sum_columns(Ctx& ctx, const float* values, int64_t rows, int64_t channels, 
   }
 }
 
+template <DType kType>
 void backward_filter_onednn(Ctx& ctx, const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
-  const Tensor grad = ctx.dense(args.grad, Layout::channels_last, DType::f32);
-  const Tensor x = ctx.dense(args.x, Layout::channels_last, DType::f32);
+  const Tensor grad = ctx.dense(args.grad, Layout::channels_last, kType);
+  const Tensor x = ctx.dense(args.x, Layout::channels_last, kType);
   const Tensor weight = ctx.result(out[0], Layout::contiguous, DType::f32);
   const ConvShape shape = ConvBackwardFilter::shape(args);
-  onednn_conv_backward_filter(ctx, shape, data_of<float>(grad), data_of<float>(x), data_of<float>(weight));
+  onednn_conv_backward_filter(ctx, shape, kType, grad.raw_data(), x.raw_data(), data_of<float>(weight));
   if (!args.bias) return;
   const Tensor bias = ctx.result(out[1], Layout::contiguous, DType::f32);
-  sum_columns(ctx, data_of<float>(grad), shape.batch * shape.out_pixels(), shape.groups * shape.out_channels,
+  const Tensor terms = ctx.dense(grad, Layout::channels_last, DType::f32);
+  sum_columns(ctx, data_of<float>(terms), shape.batch * shape.out_pixels(), shape.groups * shape.out_channels,
               data_of<float>(bias));
 }
+
+bool has_bf16_form(DType dtype, const ConvShape& shape) { return dtype == DType::bf16 && has_fast_form(dtype, shape); }
 
 }  // namespace
 
 void register_conv_host();
 void register_conv_host() {
   constexpr VariantInfo onednn{.name = "onednn"}, generic{.name = "generic", .rank = 100};
-  register_kernel<Conv>(DeviceType::cpu, &conv_onednn, onednn,
+  register_kernel<Conv>(DeviceType::cpu, &conv_onednn<DType::f32>, onednn,
                         [](const Conv::Args& args) { return has_fast_form(args.x.dtype(), Conv::shape(args)); });
   register_kernel<ConvBackwardData>(
-      DeviceType::cpu, &backward_data_onednn, onednn,
+      DeviceType::cpu, &backward_data_onednn<DType::f32>, onednn,
       [](const ConvBackwardData::Args& args) { return has_fast_form(args.grad.dtype(), ConvBackwardData::shape(args)); });
   register_kernel<ConvBackwardFilter>(
-      DeviceType::cpu, &backward_filter_onednn, onednn,
+      DeviceType::cpu, &backward_filter_onednn<DType::f32>, onednn,
       [](const ConvBackwardFilter::Args& args) { return has_fast_form(args.grad.dtype(), ConvBackwardFilter::shape(args)); });
   register_kernel<Conv>(DeviceType::cpu, &conv_generic, generic);
   register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data_generic, generic);
   register_kernel<ConvBackwardFilter>(DeviceType::cpu, &backward_filter_generic, generic);
+  if (!onednn_has_bf16()) return;
+  constexpr VariantInfo bf16{.name = "onednn_bf16", .rank = -10};
+  register_kernel<Conv>(DeviceType::cpu, &conv_onednn<DType::bf16>, bf16,
+                        [](const Conv::Args& args) { return has_bf16_form(args.x.dtype(), Conv::shape(args)); });
+  register_kernel<ConvBackwardData>(
+      DeviceType::cpu, &backward_data_onednn<DType::bf16>, bf16,
+      [](const ConvBackwardData::Args& args) { return has_bf16_form(args.grad.dtype(), ConvBackwardData::shape(args)); });
+  register_kernel<ConvBackwardFilter>(
+      DeviceType::cpu, &backward_filter_onednn<DType::bf16>, bf16,
+      [](const ConvBackwardFilter::Args& args) { return has_bf16_form(args.grad.dtype(), ConvBackwardFilter::shape(args)); });
 }
 
 }  // namespace farro

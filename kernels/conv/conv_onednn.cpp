@@ -7,13 +7,10 @@
 
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/conv/conv_parts.h>
-
-#include <omp.h>
-#include <oneapi/dnnl/dnnl.hpp>
+#include <farro/kernels/cpu/onednn.h>
 
 #include <algorithm>
 #include <memory>
-#include <new>
 
 namespace farro {
 
@@ -23,31 +20,15 @@ using dnnl::memory;
 
 enum class Kind : int64_t { forward, backward_data, backward_filter };
 
-// oneDNN asks OpenMP how many threads there are, when a primitive is made and when it runs.
-class OneThread {
- public:
-  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
-
-const dnnl::engine& engine() {
-  static const dnnl::engine instance(dnnl::engine::kind::cpu, 0);
-  return instance;
-}
-
 size_t padded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // The convolution's tensors as oneDNN describes them. Leading spatial dimensions that do nothing are dropped.
 struct Descs {
   memory::desc x, weight, plain_weight, bias, out;
+  memory::desc forward_weight;
   memory::dims strides, dilations, pad_begin, pad_end;
 
-  Descs(const ConvShape& s, bool with_bias) {
+  Descs(Kind kind, const ConvShape& s, bool with_bias, DType dtype) {
     const bool flat = s.in[0] == 1 && s.kernel[0] == 1 && s.out[0] == 1 && s.pad[0] == 0;
     memory::dims xs{s.batch, s.groups * s.in_channels}, os{s.batch, s.groups * s.out_channels};
     memory::dims ws{s.out_channels, s.in_channels};
@@ -63,11 +44,14 @@ struct Descs {
     }
     using Tag = memory::format_tag;
     constexpr auto f32 = memory::data_type::f32;
+    const auto type = dtype == DType::bf16 ? memory::data_type::bf16 : f32;
+    const auto weight_type = kind == Kind::backward_filter ? f32 : type;  // its sums are added up across parts
     const Tag activations = flat ? Tag::nhwc : Tag::ndhwc;
-    x = memory::desc(xs, f32, activations);
-    out = memory::desc(os, f32, activations);
-    weight = memory::desc(ws, f32, Tag::any);
-    plain_weight = memory::desc(ws, f32,
+    x = memory::desc(xs, type, activations);
+    out = memory::desc(os, type, activations);
+    weight = memory::desc(ws, weight_type, Tag::any);
+    forward_weight = memory::desc(ws, type, Tag::any);
+    plain_weight = memory::desc(ws, weight_type,
                                 s.groups > 1 ? (flat ? Tag::goihw : Tag::goidhw)
                                 : flat       ? Tag::oihw
                                              : Tag::oidhw);
@@ -79,26 +63,26 @@ struct Descs {
 // call, the memory objects, belongs to the call.
 class Plan {
  public:
-  Plan(Kind kind, const ConvShape& shape, bool bias) : kind_(kind), descs_(shape, bias) {
+  Plan(Kind kind, const ConvShape& shape, bool bias, DType dtype) : kind_(kind), descs_(kind, shape, bias, dtype) {
     const OneThread guard;
     const Descs& d = descs_;
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     constexpr auto direct = dnnl::algorithm::convolution_direct;
     const dnnl::convolution_forward::primitive_desc forward(
-        {dnnl::prop_kind::forward_training, direct, d.x, d.weight, d.bias, d.out, d.strides, d.dilations, d.pad_begin,
+        {dnnl::prop_kind::forward_training, direct, d.x, d.forward_weight, d.bias, d.out, d.strides, d.dilations, d.pad_begin,
          d.pad_end},
-        attributes, engine());
+        attributes, onednn_engine());
     if (kind_ == Kind::forward) {
       use(dnnl::convolution_forward(forward), forward.weights_desc(), forward.scratchpad_desc());
     } else if (kind_ == Kind::backward_data) {
       const dnnl::convolution_backward_data::primitive_desc desc(
-          {direct, d.x, d.weight, d.out, d.strides, d.dilations, d.pad_begin, d.pad_end}, attributes, engine(),
+          {direct, d.x, d.weight, d.out, d.strides, d.dilations, d.pad_begin, d.pad_end}, attributes, onednn_engine(),
           forward);
       use(dnnl::convolution_backward_data(desc), desc.weights_desc(), desc.scratchpad_desc());
     } else {
       const dnnl::convolution_backward_weights::primitive_desc desc(
-          {direct, d.x, d.weight, d.bias, d.out, d.strides, d.dilations, d.pad_begin, d.pad_end}, attributes, engine(),
+          {direct, d.x, d.weight, d.bias, d.out, d.strides, d.dilations, d.pad_begin, d.pad_end}, attributes, onednn_engine(),
           forward);
       use(dnnl::convolution_backward_weights(desc), desc.diff_weights_desc(), desc.scratchpad_desc());
     }
@@ -119,7 +103,7 @@ class Plan {
   }
 
   // The tensor that the kind of primitive computes is written, the others are read.
-  void run(const float* x, const void* weight, const float* bias, const float* out, void* scratch) const {
+  void run(const void* x, const void* weight, const float* bias, const void* out, void* scratch) const {
     constexpr int roles[3][4] = {{DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS},
                                  {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST, 0},
                                  {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_BIAS}};
@@ -136,14 +120,14 @@ class Plan {
   }
 
  private:
-  static memory at(const memory::desc& desc, const void* data) { return memory(desc, engine(), const_cast<void*>(data)); }
+  static memory at(const memory::desc& desc, const void* data) { return memory(desc, onednn_engine(), const_cast<void*>(data)); }
   void use(dnnl::primitive primitive, const memory::desc& weight, const memory::desc& scratchpad) {
     primitive_ = std::move(primitive);
     weight_ = weight;
     scratchpad_ = scratchpad;
     const memory own = at(weight_, nullptr), plain = at(descs_.plain_weight, nullptr);
     reorder_ = kind_ == Kind::backward_filter ? dnnl::reorder(own, plain) : dnnl::reorder(plain, own);
-    stream_ = dnnl::stream(engine());
+    stream_ = dnnl::stream(onednn_engine());
   }
   // The C call: the C++ one builds a hash map of the arguments each time.
   void execute(const dnnl::primitive& primitive, const dnnl_exec_arg_t* args, int count) const {
@@ -158,33 +142,23 @@ class Plan {
   dnnl::stream stream_;
 };
 
-std::shared_ptr<Plan> find_plan(Ctx& ctx, Kind kind, const ConvShape& shape, bool bias) {
+std::shared_ptr<Plan> find_plan(Ctx& ctx, Kind kind, const ConvShape& shape, bool bias, DType dtype) {
   PlanKey key = plan_key("onednn_conv", shape);
-  key.add(static_cast<int64_t>(kind)).add(int64_t{bias});
-  return ctx.plan<Plan>(key, [&] { return std::make_shared<Plan>(kind, shape, bias); });
+  key.add(static_cast<int64_t>(kind)).add(int64_t{bias}).add(static_cast<int64_t>(dtype));
+  return ctx.plan<Plan>(key, [&] { return std::make_shared<Plan>(kind, shape, bias, dtype); });
 }
 
-template <class Fn>
-void with_typed_errors(Fn&& fn) {
-  try {
-    fn();
-  } catch (const std::bad_alloc&) {
-    fail<OutOfMemoryError>("conv: out of memory for the convolution's scratch");
-  } catch (const dnnl::error& error) {
-    FARRO_CHECK(error.status != dnnl_out_of_memory, OutOfMemoryError, "conv: out of memory in oneDNN (", error.message,
-                ")");
-    fail<BackendError>("conv: oneDNN must run the convolution, got status ", static_cast<int>(error.status), " (",
-                       error.message, ")");
-  }
+const void* element(const void* data, int64_t at, DType dtype) {
+  return static_cast<const char*>(data) + at * static_cast<int64_t>(item_size(dtype));
 }
 
 // Forward and backward-data.
-void run_parts(Ctx& ctx, Kind kind, const ConvShape& shape, const float* x, const float* weight, const float* bias,
-               const float* out) {
-  with_typed_errors([&] {
+void run_parts(Ctx& ctx, Kind kind, const ConvShape& shape, DType dtype, const void* x, const void* weight, const float* bias,
+               const void* out) {
+  with_onednn_errors("conv", [&] {
     const OneThread guard;
     const ConvParts parts(shape, kind == Kind::backward_data);
-    const auto first = find_plan(ctx, kind, parts[0].shape, bias != nullptr);
+    const auto first = find_plan(ctx, kind, parts[0].shape, bias != nullptr, dtype);
     char* const reordered = ctx.scratch<char>(static_cast<int64_t>(first->weight_bytes()));
     first->reorder_weight(weight, reordered);
     const Ctx::Parts contexts = ctx.parts();
@@ -193,12 +167,12 @@ void run_parts(Ctx& ctx, Kind kind, const ConvShape& shape, const float* x, cons
       for (int64_t i = begin; i < end; ++i) {
         Ctx own(contexts);
         const ConvPart part = parts[i];
-        const auto plan = find_plan(own, kind, part.shape, bias != nullptr);
+        const auto plan = find_plan(own, kind, part.shape, bias != nullptr, dtype);
         const bool fits = i == 0 || plan->weight_format() == first->weight_format();
         char* const scratch = own.scratch<char>(static_cast<int64_t>(plan->scratch_bytes()));
         char* const mine = fits ? reordered : own.scratch<char>(static_cast<int64_t>(plan->weight_bytes()));
         if (!fits) plan->reorder_weight(weight, mine);
-        plan->run(x + part.x_at, mine, bias, out + part.out_at, scratch);
+        plan->run(element(x, part.x_at, dtype), mine, bias, element(out, part.out_at, dtype), scratch);
       }
     });
   });
@@ -226,16 +200,19 @@ void add_to(float* sum, const float* values, int64_t count) {
 
 }  // namespace
 
-void onednn_conv(Ctx& ctx, const ConvShape& shape, const float* x, const float* weight, const float* bias, float* out) {
-  run_parts(ctx, Kind::forward, shape, x, weight, bias, out);
+void onednn_conv(Ctx& ctx, const ConvShape& shape, DType dtype, const void* x, const void* weight, const float* bias,
+                 void* out) {
+  run_parts(ctx, Kind::forward, shape, dtype, x, weight, bias, out);
 }
 
-void onednn_conv_backward_data(Ctx& ctx, const ConvShape& shape, const float* grad, const float* weight, float* grad_x) {
-  run_parts(ctx, Kind::backward_data, shape, grad_x, weight, nullptr, grad);
+void onednn_conv_backward_data(Ctx& ctx, const ConvShape& shape, DType dtype, const void* grad, const void* weight,
+                               void* grad_x) {
+  run_parts(ctx, Kind::backward_data, shape, dtype, grad_x, weight, nullptr, grad);
 }
 
-void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, const float* grad, const float* x, float* grad_weight) {
-  with_typed_errors([&] {
+void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, DType dtype, const void* grad, const void* x,
+                                 float* grad_weight) {
+  with_onednn_errors("conv", [&] {
     const OneThread guard;
     const int64_t parts = batch_parts(shape), part_batch = (shape.batch + parts - 1) / parts;
     const int64_t used = (shape.batch + part_batch - 1) / part_batch;
@@ -245,7 +222,7 @@ void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, const float* 
     const auto plan_of = [&](int64_t part) {
       ConvShape mine = shape;
       mine.batch = std::min(part_batch, shape.batch - part * part_batch);
-      return find_plan(ctx, Kind::backward_filter, mine, false);
+      return find_plan(ctx, Kind::backward_filter, mine, false, dtype);
     };
     const auto plan = plan_of(0), last = plan_of(used - 1);
     FARRO_ASSERT(last->weight_format() == plan->weight_format());  // the parts are added up as they lie
@@ -259,7 +236,7 @@ void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, const float* 
         Ctx work(contexts);
         const int64_t first = part * part_batch;
         float* sums = partial + part * part_floats;
-        own.run(x + first * x_step, sums, nullptr, grad + first * out_step,
+        own.run(element(x, first * x_step, dtype), sums, nullptr, element(grad, first * out_step, dtype),
                 work.scratch<char>(static_cast<int64_t>(own.scratch_bytes())));
       }
     });

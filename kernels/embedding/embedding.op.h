@@ -6,7 +6,7 @@
 namespace farro {
 
 struct Embedding {
-  static constexpr OpInfo info{.name = "embedding"};
+  static constexpr OpInfo info{.name = "embedding", .autocast = Autocast::none};
   struct Args {
     const Tensor& weight;
     const Tensor& indices;
@@ -21,7 +21,7 @@ struct Embedding {
 
 // Zeros [rows, D] with every grad[i] added to row indices[i], except for the padding row.
 struct EmbeddingBackward {
-  static constexpr OpInfo info{.name = "embedding_backward"};
+  static constexpr OpInfo info{.name = "embedding_backward", .autocast = Autocast::none};
   struct Args {
     const Tensor& grad;
     const Tensor& indices;

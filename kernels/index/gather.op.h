@@ -6,7 +6,7 @@
 namespace farro {
 
 struct Gather {
-  static constexpr OpInfo info{.name = "gather"};
+  static constexpr OpInfo info{.name = "gather", .autocast = Autocast::none};
   struct Args {
     const Tensor& input;
     int64_t dim;
@@ -38,7 +38,7 @@ struct ScatterAdd {
 };
 
 struct IndexSelect {
-  static constexpr OpInfo info{.name = "index_select"};
+  static constexpr OpInfo info{.name = "index_select", .autocast = Autocast::none};
   using Args = Gather::Args;
   static constexpr Keep kKeep = Gather::kKeep;
   static TensorSpec infer(const Args& args);

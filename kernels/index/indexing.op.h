@@ -10,7 +10,7 @@ namespace farro {
 
 // indices[k] names places in dimension dims[k]; dims rise.
 struct Index {
-  static constexpr OpInfo info{.name = "index"};
+  static constexpr OpInfo info{.name = "index", .autocast = Autocast::none};
   struct Args {
     const Tensor& input;
     TensorList indices;
@@ -48,7 +48,7 @@ bool are_neighbours(const Dims& dims) noexcept;
 
 // The places of `count` true elements of a bool tensor.
 struct Nonzero {
-  static constexpr OpInfo info{.name = "nonzero"};
+  static constexpr OpInfo info{.name = "nonzero", .autocast = Autocast::none};
   static constexpr const char* no_backward = "the result is a list of places";
   struct Args {
     const Tensor& mask;

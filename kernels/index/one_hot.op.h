@@ -6,7 +6,7 @@
 namespace farro {
 
 struct OneHot {
-  static constexpr OpInfo info{.name = "one_hot"};
+  static constexpr OpInfo info{.name = "one_hot", .autocast = Autocast::none};
   static constexpr const char* no_backward = "it takes and gives integers";
   struct Args {
     const Tensor& index;

@@ -6,7 +6,7 @@
 namespace farro {
 
 struct Tril {
-  static constexpr OpInfo info{.name = "tril"};
+  static constexpr OpInfo info{.name = "tril", .autocast = Autocast::none};
   struct Args {
     const Tensor& input;
     int64_t diagonal;
@@ -18,7 +18,7 @@ struct Tril {
 };
 
 struct Triu {
-  static constexpr OpInfo info{.name = "triu"};
+  static constexpr OpInfo info{.name = "triu", .autocast = Autocast::none};
   using Args = Tril::Args;
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<Triu>& b);
@@ -26,7 +26,7 @@ struct Triu {
 };
 
 struct Flip {
-  static constexpr OpInfo info{.name = "flip"};
+  static constexpr OpInfo info{.name = "flip", .autocast = Autocast::none};
   struct Args {
     const Tensor& input;
     Dims dims;  // not negative

@@ -6,7 +6,7 @@
 namespace farro {
 
 struct Sort {
-  static constexpr OpInfo info{.name = "sort"};
+  static constexpr OpInfo info{.name = "sort", .autocast = Autocast::none};
   static constexpr int kOutputs = 2;  // values, indices
   struct Args {
     const Tensor& input;  // with at least one dimension

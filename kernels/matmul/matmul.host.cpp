@@ -1,8 +1,7 @@
 // The CPU kernels of matmul and linear: turn tensors into products of matrices for run_gemm().
 #include <farro/core/op/op_table.h>
 #include <farro/core/util/parallel.h>
-#include <farro/kernels/matmul/gemm.h>
-#include <farro/kernels/matmul/matmul.op.h>
+#include <farro/kernels/matmul/matmul_products.h>
 
 #include <optional>
 
@@ -63,17 +62,19 @@ int64_t batch_offset(const TensorImpl& t, const Shape& out, int64_t index) {
   return offset;
 }
 
-void matmul_cpu(Ctx& ctx, const Matmul::Args& args, Outputs<Matmul>& outputs) {
+}  // namespace
+
+void matmul_products(Ctx& ctx, const Matmul::Args& args, Outputs<Matmul>& outputs, GemmFn gemm_fn) {
   const Tensor& out = outputs[0];
   if (out.numel() == 0) return;
   const TensorImpl &a = *args.a.impl(), &b = *args.b.impl();
   Gemm gemm = matrices_of(a, b, out);
-  if (out.dim() == 2) return run_gemm(ctx, a.dtype, gemm);
+  if (out.dim() == 2) return gemm_fn(ctx, a.dtype, gemm);
   if (b.sizes.size() == 2) {
     if (const auto stride = row_stride(a)) {
       gemm.m = row_count(a.sizes);
       gemm.a_row = *stride;
-      return run_gemm(ctx, a.dtype, gemm);
+      return gemm_fn(ctx, a.dtype, gemm);
     }
   }
   const Shape& sizes = out.sizes();
@@ -85,7 +86,7 @@ void matmul_cpu(Ctx& ctx, const Matmul::Args& args, Outputs<Matmul>& outputs) {
       one.a = static_cast<const char*>(gemm.a) + batch_offset(a, sizes, i) * static_cast<int64_t>(item);
       one.b = static_cast<const char*>(gemm.b) + batch_offset(b, sizes, i) * static_cast<int64_t>(item);
       one.c = static_cast<char*>(gemm.c) + static_cast<size_t>(i * gemm.m * gemm.n) * item;
-      run_gemm(work, a.dtype, one);
+      gemm_fn(work, a.dtype, one);
     }
   };
   const double flops = 2.0 * static_cast<double>(gemm.m) * static_cast<double>(gemm.n) * static_cast<double>(gemm.k);
@@ -98,7 +99,7 @@ void matmul_cpu(Ctx& ctx, const Matmul::Args& args, Outputs<Matmul>& outputs) {
   });
 }
 
-void linear_cpu(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& outputs) {
+void linear_products(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& outputs, GemmFn gemm_fn) {
   const Tensor& out = outputs[0];
   if (out.numel() == 0) return;
   const auto stride = row_stride(*args.x.impl());
@@ -118,9 +119,12 @@ void linear_cpu(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& outputs) {
   gemm.c = out.raw_data();
   gemm.c_row = gemm.n;
   gemm.bias = data_of<void>(bias);
-  run_gemm(ctx, in.dtype, gemm);
+  gemm_fn(ctx, in.dtype, gemm);
 }
 
+namespace {
+void matmul_cpu(Ctx& ctx, const Matmul::Args& args, Outputs<Matmul>& out) { matmul_products(ctx, args, out, &run_gemm); }
+void linear_cpu(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& out) { linear_products(ctx, args, out, &run_gemm); }
 }  // namespace
 
 void register_matmul_host();

@@ -200,13 +200,13 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
   FARRO_CHECK(momentum >= 0 && momentum <= 1, ValueError, "batch_norm: momentum must be in [0, 1], got ", momentum);
   if (!training && running_mean.defined())
     return call<BatchNormEval>({x, weight, bias, running_mean, running_var, eps});
+  // The call looks at x, weight and bias, as mixed precision casts them.
+  auto [y, mean, var] = call<BatchNorm>({x, weight, bias, eps});
   if (running_mean.defined()) {
-    // Before anything is computed: a call that fails leaves the statistics as they were.
-    check_input(x, weight, bias, eps);
+    // Both before either changes: a call that fails leaves the statistics as they were.
     check_running("running_mean", running_mean, x);
     check_running("running_var", running_var, x);
   }
-  auto [y, mean, var] = call<BatchNorm>({x, weight, bias, eps});
   if (running_mean.defined() && x.numel() > 0) {
     const no_grad guard;
     const double count = static_cast<double>(x.numel() / x.size(1));

@@ -6,7 +6,7 @@
 namespace farro {
 
 struct SgdStep {
-  static constexpr OpInfo info{.name = "sgd_step", .autocast = Autocast::full};
+  static constexpr OpInfo info{.name = "sgd_step", .autocast = Autocast::none};
   static constexpr int kOutputs = 0;
   static constexpr const char* no_backward = "an optimizer step changes leaves";
   struct Args {
@@ -27,7 +27,7 @@ struct SgdStep {
 };
 
 struct AdamStep {
-  static constexpr OpInfo info{.name = "adam_step", .autocast = Autocast::full};
+  static constexpr OpInfo info{.name = "adam_step", .autocast = Autocast::none};
   static constexpr int kOutputs = 0;
   static constexpr const char* no_backward = "an optimizer step changes leaves";
   struct Args {
@@ -69,7 +69,7 @@ struct AdamConstants {
 };
 
 struct MultiTensorNorm {
-  static constexpr OpInfo info{.name = "multi_tensor_norm", .autocast = Autocast::full};
+  static constexpr OpInfo info{.name = "multi_tensor_norm", .autocast = Autocast::none};
   static constexpr const char* no_backward = "it measures gradients; use norm() for a differentiable one";
   struct Args {
     TensorList tensors;
@@ -81,7 +81,7 @@ struct MultiTensorNorm {
 };
 
 struct ClipByNorm {
-  static constexpr OpInfo info{.name = "clip_by_norm", .autocast = Autocast::full};
+  static constexpr OpInfo info{.name = "clip_by_norm", .autocast = Autocast::none};
   static constexpr int kOutputs = 0;
   static constexpr const char* no_backward = "it changes gradients in place";
   struct Args {

@@ -35,22 +35,22 @@ struct Ge : Comparison<Ge> {
   static constexpr OpInfo info{.name = "ge"};
 };
 struct LogicalAnd : Comparison<LogicalAnd> {
-  static constexpr OpInfo info{.name = "logical_and"};
+  static constexpr OpInfo info{.name = "logical_and", .autocast = Autocast::none};
 };
 struct LogicalOr : Comparison<LogicalOr> {
-  static constexpr OpInfo info{.name = "logical_or"};
+  static constexpr OpInfo info{.name = "logical_or", .autocast = Autocast::none};
 };
 struct LogicalXor : Comparison<LogicalXor> {
-  static constexpr OpInfo info{.name = "logical_xor"};
+  static constexpr OpInfo info{.name = "logical_xor", .autocast = Autocast::none};
 };
 struct LogicalNot : Test<LogicalNot> {
-  static constexpr OpInfo info{.name = "logical_not"};
+  static constexpr OpInfo info{.name = "logical_not", .autocast = Autocast::none};
 };
 struct IsNan : Test<IsNan> {
-  static constexpr OpInfo info{.name = "isnan"};
+  static constexpr OpInfo info{.name = "isnan", .autocast = Autocast::none};
 };
 struct IsFinite : Test<IsFinite> {
-  static constexpr OpInfo info{.name = "isfinite"};
+  static constexpr OpInfo info{.name = "isfinite", .autocast = Autocast::none};
 };
 
 }  // namespace farro

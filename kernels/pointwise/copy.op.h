@@ -7,7 +7,7 @@ namespace farro {
 
 // A new tensor with the elements of `source`, in a dtype, on a device, in a memory format.
 struct Copy {
-  static constexpr OpInfo info{.name = "copy"};
+  static constexpr OpInfo info{.name = "copy", .autocast = Autocast::none};
   static constexpr bool kMixedDevices = true;
   enum class Layout : uint8_t { preserve, contiguous, channels_last };
   struct Args {
@@ -25,7 +25,7 @@ struct Copy {
 
 // target = source, broadcast and converted; in place only.
 struct CopyInto {
-  static constexpr OpInfo info{.name = "copy_into"};
+  static constexpr OpInfo info{.name = "copy_into", .autocast = Autocast::none};
   static constexpr bool kMixedDevices = true;
   struct Args {
     const Tensor& target;
@@ -39,7 +39,7 @@ struct CopyInto {
 
 // target = value; in place only.
 struct Fill {
-  static constexpr OpInfo info{.name = "fill"};
+  static constexpr OpInfo info{.name = "fill", .autocast = Autocast::none};
   struct Args {
     const Tensor& target;
     Scalar value;

@@ -52,7 +52,7 @@ struct MaxPoolBackward {
 
 // The elements of x at the places that an earlier pooling took: the gradient of MaxPoolBackward.
 struct MaxPoolGather {
-  static constexpr OpInfo info{.name = "max_pool_gather"};
+  static constexpr OpInfo info{.name = "max_pool_gather", .autocast = Autocast::none};
   struct Args {
     const Tensor& x;
     const Tensor& indices;

@@ -10,7 +10,7 @@ namespace farro {
 // gradient. Drawing the mask again costs 1 ns an element on one CPU core (AVX2) and no memory; saving it costs a byte
 // an element for as long as the graph lives, and its traffic twice.
 struct Dropout {
-  static constexpr OpInfo info{.name = "dropout"};
+  static constexpr OpInfo info{.name = "dropout", .autocast = Autocast::none};
   struct Args {
     const Tensor& x;
     double p;

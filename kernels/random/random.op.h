@@ -11,7 +11,7 @@ namespace farro {
 // their gradients are zero.
 
 struct Uniform {
-  static constexpr OpInfo info{.name = "uniform"};
+  static constexpr OpInfo info{.name = "uniform", .autocast = Autocast::none};
   struct Args {
     const Tensor& target;
     double low, high;
@@ -24,7 +24,7 @@ struct Uniform {
 };
 
 struct Normal {
-  static constexpr OpInfo info{.name = "normal"};
+  static constexpr OpInfo info{.name = "normal", .autocast = Autocast::none};
   struct Args {
     const Tensor& target;
     double mean, std;
@@ -37,7 +37,7 @@ struct Normal {
 };
 
 struct BernoulliFill {
-  static constexpr OpInfo info{.name = "bernoulli_fill"};
+  static constexpr OpInfo info{.name = "bernoulli_fill", .autocast = Autocast::none};
   struct Args {
     const Tensor& target;
     double p;
@@ -50,7 +50,7 @@ struct BernoulliFill {
 };
 
 struct RandInt {
-  static constexpr OpInfo info{.name = "randint"};
+  static constexpr OpInfo info{.name = "randint", .autocast = Autocast::none};
   static constexpr const char* no_backward = "it fills new tensors only";
   struct Args {
     const Tensor& target;
@@ -63,7 +63,7 @@ struct RandInt {
 };
 
 struct Bernoulli {
-  static constexpr OpInfo info{.name = "bernoulli"};
+  static constexpr OpInfo info{.name = "bernoulli", .autocast = Autocast::none};
   struct Args {
     const Tensor& p;
     PhiloxState random;

@@ -56,10 +56,10 @@ struct ArgExtremum {
   static Cost cost(const Args& args) { return reduce_cost({args.input, {args.dim}, args.keepdim}, 1, sizeof(int64_t)); }
 };
 struct ArgMax : ArgExtremum<ArgMax> {
-  static constexpr OpInfo info{.name = "argmax"};
+  static constexpr OpInfo info{.name = "argmax", .autocast = Autocast::none};
 };
 struct ArgMin : ArgExtremum<ArgMin> {
-  static constexpr OpInfo info{.name = "argmin"};
+  static constexpr OpInfo info{.name = "argmin", .autocast = Autocast::none};
 };
 
 }  // namespace farro

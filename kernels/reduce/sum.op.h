@@ -24,7 +24,7 @@ struct Mean {
 };
 
 struct Any {
-  static constexpr OpInfo info{.name = "any"};
+  static constexpr OpInfo info{.name = "any", .autocast = Autocast::none};
   static constexpr const char* no_backward = "the result is bool";
   using Args = ReduceArgs;
   static TensorSpec infer(const Args& args);
@@ -32,7 +32,7 @@ struct Any {
 };
 
 struct All {
-  static constexpr OpInfo info{.name = "all"};
+  static constexpr OpInfo info{.name = "all", .autocast = Autocast::none};
   static constexpr const char* no_backward = "the result is bool";
   using Args = ReduceArgs;
   static TensorSpec infer(const Args& args);

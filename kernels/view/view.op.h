@@ -7,7 +7,7 @@ namespace farro {
 
 // Other sizes over the same elements: view, squeeze, unsqueeze, flatten.
 struct Reinterpret {
-  static constexpr OpInfo info{.name = "view"};
+  static constexpr OpInfo info{.name = "view", .autocast = Autocast::none};
   static constexpr bool kView = true;
   struct Args {
     const Tensor& input;
@@ -22,7 +22,7 @@ struct Reinterpret {
 };
 
 struct Permute {
-  static constexpr OpInfo info{.name = "permute"};
+  static constexpr OpInfo info{.name = "permute", .autocast = Autocast::none};
   static constexpr bool kView = true;
   struct Args {
     const Tensor& input;
@@ -35,7 +35,7 @@ struct Permute {
 };
 
 struct Expand {
-  static constexpr OpInfo info{.name = "expand"};
+  static constexpr OpInfo info{.name = "expand", .autocast = Autocast::none};
   static constexpr bool kView = true;
   struct Args {
     const Tensor& input;
@@ -49,7 +49,7 @@ struct Expand {
 
 // Elements start, start + step, ... (`length` of them) of one dimension.
 struct Slice1d {
-  static constexpr OpInfo info{.name = "slice"};
+  static constexpr OpInfo info{.name = "slice", .autocast = Autocast::none};
   static constexpr bool kView = true;
   struct Args {
     const Tensor& input;
@@ -64,7 +64,7 @@ struct Slice1d {
 
 // Zeros of `sizes` with `grad` at start, start + step, ... of a dimension: the gradient of a slice.
 struct SliceBackward {
-  static constexpr OpInfo info{.name = "slice_backward"};
+  static constexpr OpInfo info{.name = "slice_backward", .autocast = Autocast::none};
   struct Args {
     const Tensor& grad;
     Shape sizes;
