@@ -9,9 +9,3 @@ find_package(ZLIB REQUIRED)
 # Found by hand: Debian's dnnlConfig.cmake asks for the OpenCL headers, which the CPU engine does not need.
 find_library(FARRO_DNNL NAMES dnnl REQUIRED)
 find_path(FARRO_DNNL_INCLUDE NAMES oneapi/dnnl/dnnl.hpp REQUIRED)
-
-# OpenBLAS's OpenMP build: its pthread build beside OpenMP would run two thread pools against each other.
-find_library(FARRO_OPENBLAS NAMES openblas
-  PATH_SUFFIXES openblas-openmp x86_64-linux-gnu/openblas-openmp aarch64-linux-gnu/openblas-openmp REQUIRED)
-find_path(FARRO_OPENBLAS_INCLUDE NAMES cblas.h PATH_SUFFIXES openblas-openmp
-  x86_64-linux-gnu/openblas-openmp aarch64-linux-gnu/openblas-openmp REQUIRED)

@@ -20,6 +20,7 @@ else()
 endif()
 farro_manifest_ops(farro_op_manifest)
 farro_write_umbrella_header()
+configure_file("${PROJECT_SOURCE_DIR}/cmake/version.h.in" "${PROJECT_BINARY_DIR}/include/farro/version.h" @ONLY)
 farro_manifest_cpu(farro_cpu_manifest "${farro_cpu_sources}")
 
 set(farro_isa_flags_generic)
@@ -34,7 +35,7 @@ set_source_files_properties("${PROJECT_SOURCE_DIR}/kernels/random/random.cpu.cpp
 # that must be the one every processor can run. So the plain files come first, then generic, avx2, avx512; object
 # libraries keep that order.
 add_library(farro_plain OBJECT ${farro_sources} ${farro_op_manifest} ${farro_cpu_manifest})
-target_include_directories(farro_plain PRIVATE "${FARRO_OPENBLAS_INCLUDE}" "${FARRO_DNNL_INCLUDE}")
+target_include_directories(farro_plain PRIVATE "${FARRO_DNNL_INCLUDE}")
 target_link_libraries(farro_plain PRIVATE ZLIB::ZLIB spdlog::spdlog nlohmann_json::nlohmann_json)
 set(farro_objects farro_plain)
 foreach(isa IN LISTS farro_isas)
@@ -64,13 +65,15 @@ target_compile_features(farro PUBLIC cxx_std_20)
 target_include_directories(farro PUBLIC
   $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
 target_link_libraries(farro PRIVATE
-  OpenMP::OpenMP_CXX Threads::Threads ZLIB::ZLIB spdlog::spdlog "${FARRO_DNNL}" "${FARRO_OPENBLAS}" ${CMAKE_DL_LIBS})
+  OpenMP::OpenMP_CXX Threads::Threads ZLIB::ZLIB spdlog::spdlog "${FARRO_DNNL}" ${CMAKE_DL_LIBS})
 if(BUILD_SHARED_LIBS)
   target_link_options(farro PRIVATE -Wl,-Bsymbolic-functions)
 endif()
-get_filename_component(openblas_folder "${FARRO_OPENBLAS}" DIRECTORY)
-# The installed library goes on finding the OpenMP build of OpenBLAS, which Debian keeps apart from the default one.
-set_target_properties(farro PROPERTIES INSTALL_RPATH "${openblas_folder}")
+# Before 1.0 every minor version may change the interface.
+set(farro_soversion ${PROJECT_VERSION_MAJOR})
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+  set(farro_soversion 0.${PROJECT_VERSION_MINOR})
+endif()
 set_target_properties(farro PROPERTIES
-  LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+  LINKER_LANGUAGE CXX VERSION ${PROJECT_VERSION} SOVERSION ${farro_soversion}
   LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib" ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")

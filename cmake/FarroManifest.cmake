@@ -74,10 +74,11 @@ function(farro_manifest_cuda result backend sources)
 endfunction()
 
 # <farro/farro.h>: the fixed part from farro.h.in, the public header of every op file, and all of nn, optim and data but
-# what lies in a folder detail/.
+# ready models and what lies in a folder detail/.
 function(farro_write_umbrella_header)
   file(GLOB files CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/kernels/*/*.op.cpp"
     "${PROJECT_SOURCE_DIR}/nn/*/*.h" "${PROJECT_SOURCE_DIR}/optim/*/*.h" "${PROJECT_SOURCE_DIR}/data/*/*.h")
+  list(FILTER files EXCLUDE REGEX "^nn/models/")
   list(SORT files)
   set(FARRO_FOUND_HEADERS "")
   foreach(file IN LISTS files)

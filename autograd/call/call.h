@@ -16,11 +16,6 @@ namespace detail {
 [[noreturn]] void throw_device_mismatch(const char* op, const Tensor& a, const Tensor& b);
 [[noreturn]] void throw_no_backward(const char* op, std::string_view argument, const char* reason, const std::string& args);
 
-template <class Op>
-inline constexpr bool kMixedDevices = [] {
-  if constexpr (requires { Op::kMixedDevices; }) return bool{Op::kMixedDevices};
-  else return false;
-}();
 // Of the ops whose kernels read a 0-dim CPU tensor as a number: the elementwise ones.
 template <class Op>
 inline constexpr bool kHostNumbers = [] {
@@ -31,7 +26,7 @@ inline constexpr bool kHostNumbers = [] {
 // Every input is defined unless optional, and all live on one device (0-dim CPU tensors may join any, for kHostNumbers).
 // Returns which inputs require a gradient. Errors call the op `name`.
 template <class Op>
-Need check_inputs(const typename Op::Args& args, const char* name = Op::info.name) {
+[[gnu::always_inline]] inline Need check_inputs(const typename Op::Args& args, const char* name = Op::info.name) {
   Need need;
   const Tensor* first = nullptr;
   for_each_input_member(args, [&](auto member, int i, const Tensor& input) {
@@ -63,7 +58,10 @@ template <class Op>
 }
 
 template <class Op>
-inline Outputs<Op> call_as_given(const typename Op::Args& args) {
+using Result = std::conditional_t<kOutputs<Op> == 1, Tensor, Outputs<Op>>;
+
+template <class Op>
+[[gnu::always_inline]] inline Outputs<Op> call_as_given(const typename Op::Args& args) {
   const Need need = check_inputs<Op>(args);
   Outputs<Op> out;
   Device device;
@@ -91,31 +89,30 @@ inline Outputs<Op> call_as_given(const typename Op::Args& args) {
 }
 
 template <class Op>
-[[gnu::noinline]] Outputs<Op> call_autocast(const typename Op::Args& args) {
-  const CastPlan plan(Op::info.autocast, [&](auto&& see) { for_each_input(args, [&](int, const Tensor& t) { see(t); }); });
-  if (!plan.casts()) return call_as_given<Op>(args);
-  const OwnedArgs<typename Op::Args> cast(args, [&](size_t, const Tensor& tensor) { return plan.cast(tensor); });
-  return call_as_given<Op>(cast.args());
-}
-
-template <class Op>
-inline Outputs<Op> call_outputs(const typename Op::Args& args) {
-  if constexpr (Op::info.autocast != Autocast::none) {
-    if (grad_mode_tls.autocast) [[unlikely]] return call_autocast<Op>(args);
-  }
-  return call_as_given<Op>(args);
-}
+[[gnu::noinline]] Result<Op> call_autocast(const typename Op::Args& args);
 
 }  // namespace detail
 
 // Runs an op: a Tensor for one output, an array of them for several.
 template <class Op>
-auto call(const typename Op::Args& args) {
-  if constexpr (kOutputs<Op> == 1) {
-    return std::move(detail::call_outputs<Op>(args)[0]);
-  } else {
-    return detail::call_outputs<Op>(args);
+detail::Result<Op> call(const typename Op::Args& args) {
+  if constexpr (Op::info.autocast != Autocast::none) {
+    if (detail::grad_mode_tls.autocast) [[unlikely]] return detail::call_autocast<Op>(args);
   }
+  if constexpr (kOutputs<Op> == 1) {
+    return std::move(detail::call_as_given<Op>(args)[0]);
+  } else {
+    return detail::call_as_given<Op>(args);
+  }
+}
+
+template <class Op>
+detail::Result<Op> detail::call_autocast(const typename Op::Args& args) {
+  const AutocastOff once;  // what is called now has the dtypes it is to have
+  const CastPlan plan(Op::info.autocast, [&](auto&& see) { for_each_input(args, [&](int, const Tensor& t) { see(t); }); });
+  if (!plan.casts()) return call<Op>(args);
+  const OwnedArgs<typename Op::Args> cast(args, [&](size_t, const Tensor& tensor) { return plan.cast(tensor); });
+  return call<Op>(cast.args());
 }
 
 }  // namespace farro

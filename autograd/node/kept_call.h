@@ -53,6 +53,21 @@ struct KeptEither {
   Tensor restore() const { return sizes.present ? sizes.restore() : data.restore(); }
 };
 
+// A tuple that is filled in place: std::tuple would move each element into it, which costs a recorded a * b 40
+// instructions.
+template <size_t I, class T>
+struct PackLeaf {
+  T value;
+};
+template <class Indices, class... T>
+struct PackOf;
+template <size_t... I, class... T>
+struct PackOf<std::index_sequence<I...>, T...> : PackLeaf<I, T>... {};
+template <size_t I, class T>
+constexpr T& get(PackLeaf<I, T>& leaf) noexcept { return leaf.value; }
+template <size_t I, class T>
+constexpr const T& get(const PackLeaf<I, T>& leaf) noexcept { return leaf.value; }
+
 template <class Op>
 class KeptCall {
   using Args = typename Op::Args;
@@ -75,7 +90,7 @@ class KeptCall {
   }
   template <size_t... I>
   static auto tuple_type(std::index_sequence<I...>)
-      -> std::type_identity<std::tuple<typename decltype(member_type<I>())::type...>>;
+      -> std::type_identity<PackOf<std::index_sequence<I...>, typename decltype(member_type<I>())::type...>>;
   using Indices = std::make_index_sequence<kCount>;
   using Members = typename decltype(tuple_type(Indices()))::type;
 
@@ -103,7 +118,7 @@ class KeptCall {
     return out;
   }
   void release() noexcept {
-    std::apply([](auto&... member) { (drop(member), ...); }, members_);
+    [this]<size_t... I>(std::index_sequence<I...>) { (drop(get<I>(members_)), ...); }(Indices());
     outputs_ = {};
   }
 
@@ -129,12 +144,12 @@ class KeptCall {
   template <size_t... I>
   static Members take(const Args& args, const Keep& keep, std::index_sequence<I...>) {
     const auto members = tie_members(args);
-    return Members{take_member<I>(members, keep)...};
+    return Members{{take_member<I>(members, keep)}...};
   }
 
   template <size_t I>
   decltype(auto) restore_member() const {
-    const auto& value = std::get<I>(members_);
+    const auto& value = get<I>(members_);
     using T = MemberType<Args, I>;
     if constexpr (kIsTensor<T>) {
       return value.restore();
@@ -149,7 +164,7 @@ class KeptCall {
   }
   template <size_t... I>
   auto restore(std::index_sequence<I...>) const {
-    return std::tuple<decltype(restore_member<I>())...>(restore_member<I>()...);
+    return PackOf<std::index_sequence<I...>, decltype(restore_member<I>())...>{{restore_member<I>()}...};
   }
 
   template <class T>

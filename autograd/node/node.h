@@ -133,7 +133,12 @@ class OpNode final : public Node {
     const auto values = kept_.restore_args();
     const Args args = detail::rebuild_args<Args>(values);
     const Outputs<Op> out = kept_.restore_outputs();
-    return Op::backward(Back<Op>{args, out, grads, need});
+    Back<Op> back{args, out, grads, need};
+    if constexpr (kMixedDevices<Op>) {
+      const Edge& edge = edges_[static_cast<size_t>(need.first())];
+      back.device = edge.node->outputs()[edge.output].device;
+    }
+    return Op::backward(back);
   }
   // A node that keeps only numbers can be walked again.
   void release_saved() noexcept override {

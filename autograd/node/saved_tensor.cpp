@@ -2,7 +2,6 @@
 
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/autograd/node/node.h>
-#include <farro/core/op/ctx.h>
 
 namespace farro {
 
@@ -68,8 +67,8 @@ Ref<TensorImpl> detail::InplaceRecording::copy_of(const Tensor& input) {
   for (const auto& [of, copy] : copies_)
     if (of == input.impl()) return copy;
   refresh(input);
-  const Tensor elements = empty_like(input);
-  if (!input.is_meta()) copy_elements(elements, input);
+  const no_grad unrecorded;
+  const Tensor elements = input.clone();  // a call like any other: who records calls must see it
   auto copy = make_snapshot(*input.impl());
   copy->storage = elements.storage();
   copy->offset = 0;
@@ -118,6 +117,12 @@ SavedTensor SavedTensor::without_history() const {
 }
 
 Tensor SavedTensor::get() const {
+  if (impl_ && output_nr_ < 0 && impl_->storage->version() == version_) [[likely]]
+    return Tensor(impl_);
+  return get_checked();
+}
+
+Tensor SavedTensor::get_checked() const {
   if (!defined()) return {};
   Tensor tensor = deferred_ ? deferred_->get() : Tensor(impl_);
   const Node* node = running_node();

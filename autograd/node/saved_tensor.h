@@ -77,6 +77,7 @@ class SavedTensor {
 
  private:
   void offer_to_scope();
+  Tensor get_checked() const;
 
   Ref<TensorImpl> impl_;
   Ref<detail::DeferredTensor> deferred_;  // instead of impl_

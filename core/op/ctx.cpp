@@ -13,8 +13,8 @@ struct Ctx::Extra {
   Stream stream;
   bool has_stream = false;
   Counts counts;
-  std::atomic<int64_t> parts_scratch{0};
-  std::atomic<int64_t>* sink = nullptr;  // of a part
+  std::atomic<int64_t> parts_scratch{0}, parts_copied{0};
+  std::atomic<int64_t>*scratch_sink = nullptr, *copied_sink = nullptr;  // of a part
 };
 
 namespace {
@@ -34,6 +34,18 @@ bool has_layout(const Tensor& tensor, Layout layout) {
   return true;
 }
 
+// Memory aligned to 64 bytes, which small host storages alone are not: they begin at a multiple of 32.
+struct Scratch {
+  Ref<Storage> storage;
+  int64_t skipped = 0;  // bytes in front
+  Scratch(int64_t bytes, Device device) {
+    constexpr int64_t kAlign = 64, kOff = 32;
+    const bool small = device.is_cpu() && bytes <= static_cast<int64_t>(kSmallBlock);
+    storage = Storage::create(static_cast<size_t>(bytes + (small ? kOff : 0)), device);
+    if (small && reinterpret_cast<uintptr_t>(storage->data()) % kAlign != 0) skipped = kOff;
+  }
+};
+
 DType widened(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16 ? DType::f32 : dtype; }
 
 }  // namespace
@@ -44,13 +56,20 @@ Ctx::Extra& Ctx::extra() {
 }
 
 void Ctx::release() noexcept {
-  if (extra_->sink) *extra_->sink += extra_->counts.scratch;
+  if (extra_->scratch_sink) {
+    const Counts mine = counts();
+    *extra_->scratch_sink += mine.scratch;
+    *extra_->copied_sink += mine.copied;
+  }
   delete extra_;
 }
 
-Ctx::Parts Ctx::parts() { return {op_, device_, extra().parts_scratch}; }
+Ctx::Parts Ctx::parts() { return {op_, device_, extra().parts_scratch, extra().parts_copied}; }
 
-Ctx::Ctx(const Parts& parts) : op_(parts.op), device_(parts.device) { extra().sink = &parts.scratch; }
+Ctx::Ctx(const Parts& parts) : op_(parts.op), device_(parts.device) {
+  extra().scratch_sink = &parts.scratch;
+  extra().copied_sink = &parts.copied;
+}
 
 Stream Ctx::stream() {
   if (!device_.is_cuda()) return {device_, nullptr};
@@ -65,17 +84,19 @@ Stream Ctx::stream() {
 void* Ctx::scratch_bytes(int64_t bytes) {
   if (bytes == 0) return nullptr;
   Extra& e = extra();
-  e.scratch.push_back(Storage::create(static_cast<size_t>(bytes), device_));
+  const Scratch scratch(bytes, device_);
+  e.scratch.push_back(scratch.storage);
   e.counts.scratch += bytes;
-  return e.scratch.back()->data();
+  return static_cast<char*>(scratch.storage->data()) + scratch.skipped;
 }
 
 Tensor Ctx::scratch_tensor(const Shape& sizes, Layout layout, DType dtype) {
   const int64_t numel = checked_numel(op_, sizes), bytes = checked_bytes(op_, numel, item_size(dtype));
-  Ref<Storage> storage = Storage::create(static_cast<size_t>(bytes), device_);
+  Scratch scratch(bytes, device_);
   extra().counts.scratch += bytes;
   return Tensor(Ref<TensorImpl>::adopt(
-      new TensorImpl(std::move(storage), 0, sizes, strides_of(sizes, layout), numel, dtype)));
+      new TensorImpl(std::move(scratch.storage), scratch.skipped / static_cast<int64_t>(item_size(dtype)), sizes,
+                     strides_of(sizes, layout), numel, dtype)));
 }
 
 Tensor Ctx::dense(const Tensor& tensor, Layout layout, DType dtype) {
@@ -114,6 +135,7 @@ Ctx::Counts Ctx::counts() const noexcept {
   if (!extra_) return {};
   Counts counts = extra_->counts;
   counts.scratch += extra_->parts_scratch.load();
+  counts.copied += extra_->parts_copied.load();
   return counts;
 }
 

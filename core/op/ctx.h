@@ -22,7 +22,7 @@ class Ctx {
   struct Parts {
     const char* op;
     Device device;
-    std::atomic<int64_t>& scratch;
+    std::atomic<int64_t>&scratch, &copied;
   };
   Parts parts();
   explicit Ctx(const Parts& parts);

@@ -69,7 +69,7 @@ template <class Op>
 
 // Runs the kernel of a checked call. `apart`: see execute_apart().
 template <class Op>
-inline void run_kernel(const typename Op::Args& args, Outputs<Op>& out, Device device, CallForm form, bool apart = false) {
+[[gnu::always_inline]] inline void run_kernel(const typename Op::Args& args, Outputs<Op>& out, Device device, CallForm form, bool apart = false) {
   if (call_listeners.load(std::memory_order_relaxed) > 0) [[unlikely]]
     return run_heard<Op>(args, out, device, form, apart);
   if (device.is_meta()) [[unlikely]] return;
@@ -95,7 +95,7 @@ bool reads_overwritten(const Args& args, const Tensor& target) {
 }
 
 template <class Op>
-void run_owned(const void* owned, std::span<const Tensor> outputs, CallForm form) {
+void run_owned(const void* owned, std::span<const Tensor> outputs, CallForm form, std::string_view variant) {
   if (form == CallForm::view) return;
   const typename Op::Args args = static_cast<const OwnedArgs<typename Op::Args>*>(owned)->args();
   Outputs<Op> out;
@@ -106,8 +106,11 @@ void run_owned(const void* owned, std::span<const Tensor> outputs, CallForm form
     if (i == 0) device = input.device();
   });
   if (device.is_meta()) return;
+  Kernel<Op> kernel = nullptr;
+  for (const auto& entry : OpTable<Op>::rows[static_cast<size_t>(device.type)])
+    if (entry.kernel && variant == entry.info.name) kernel = entry.kernel.load(std::memory_order_acquire);
+  if (!kernel) throw_no_variant(Op::info.name, std::string(variant).c_str(), describe(args));
   Ctx ctx(Op::info.name, device);
-  const Kernel<Op> kernel = pick<Op>(args, device).kernel.load(std::memory_order_relaxed);
   if (form == CallForm::in_place && reads_overwritten(args, outputs[0])) execute_apart<Op>(kernel, ctx, args, out);
   else execute<Op>(kernel, ctx, args, out);
 }

@@ -78,7 +78,15 @@ struct Back {
   const Outputs<Op>& out;
   const Grads& grad;
   Need need;
+  Device device = {};  // kMixedDevices only: where the gradient of the first input that needs one must be
 };
+
+// Ops whose inputs may live on different devices.
+template <class Op>
+inline constexpr bool kMixedDevices = [] {
+  if constexpr (requires { Op::kMixedDevices; }) return bool{Op::kMixedDevices};
+  else return false;
+}();
 
 template <class Op>
 inline constexpr bool kDifferentiable = !requires { Op::no_backward; };

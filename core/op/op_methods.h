@@ -24,19 +24,35 @@ struct OpMethods {
   void (*visit)(const void* args, ArgVisitor& visitor) = nullptr;
   // The arguments, with map(tensor) in place of every tensor, in memory of their own.
   std::shared_ptr<const void> (*own)(const void* args, const TensorMap& map) = nullptr;
-  // Runs the kernel of owned arguments into `outputs`, which have the sizes and dtypes that the call had; a view has no
-  // kernel. Nothing is recorded, no listener is told, no version changes.
-  void (*run)(const void* owned, std::span<const Tensor> outputs, CallForm form) = nullptr;
+  // Lends the Args that owned arguments stand for, for describe() and visit().
+  void (*lend)(const void* owned, const std::function<void(const void* args)>& use) = nullptr;
+  // The tensors that a mutating call changes; null for other ops.
+  void (*changed)(const void* args, const std::function<void(const Tensor&)>& see) = nullptr;
+  // Runs the kernel of owned arguments into `outputs`, which have the sizes and dtypes that the call had: the variant of
+  // that name, whatever is forced; a view has no kernel. Nothing is recorded, no listener is told, no version changes.
+  void (*run)(const void* owned, std::span<const Tensor> outputs, CallForm form, std::string_view variant) = nullptr;
 };
 
 namespace detail {
 template <class Op>
-void run_owned(const void* owned, std::span<const Tensor> outputs, CallForm form);  // dispatch.h
+void run_owned(const void* owned, std::span<const Tensor> outputs, CallForm form, std::string_view variant);  // dispatch.h
 
 template <class Args>
 std::shared_ptr<const void> own_args(const void* args, const TensorMap& map) {
   return std::make_shared<const OwnedArgs<Args>>(*static_cast<const Args*>(args),
                                                  [&](size_t, const Tensor& tensor) { return map(tensor); });
+}
+
+template <class Args>
+void lend_args(const void* owned, const std::function<void(const void*)>& use) {
+  const Args args = static_cast<const OwnedArgs<Args>*>(owned)->args();
+  use(&args);
+}
+
+template <class Op>
+void see_changed(const void* args, const std::function<void(const Tensor&)>& see) {
+  for (const TensorList& list : Op::changed(*static_cast<const typename Op::Args*>(args)))
+    for (const Tensor& tensor : list) see(tensor);
 }
 }  // namespace detail
 
@@ -51,6 +67,11 @@ inline constexpr OpMethods kOpMethods{
     .describe = [](const void* args) { return describe(*static_cast<const typename Op::Args*>(args)); },
     .visit = [](const void* args, ArgVisitor& visitor) { visit_args(*static_cast<const typename Op::Args*>(args), visitor); },
     .own = &detail::own_args<typename Op::Args>,
+    .lend = &detail::lend_args<typename Op::Args>,
+    .changed = []() -> decltype(OpMethods::changed) {
+      if constexpr (requires { &Op::changed; }) return &detail::see_changed<Op>;
+      else return nullptr;
+    }(),
     .run = &detail::run_owned<Op>,
 };
 

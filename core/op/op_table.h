@@ -47,7 +47,7 @@ struct OpTable {
   };
   static constexpr int kMaxVariants = 8;
   using Row = std::array<Entry, kMaxVariants>;  // by rank; unused entries have no kernel
-  static inline std::array<Row, 2> rows{};      // [DeviceType]: cpu, cuda
+  static inline std::array<Row, 2> rows;        // [DeviceType]: cpu, cuda; nvcc refuses {} here
   // The first kernel of a row, where nothing has to be asked to choose it; else null.
   static inline std::array<std::atomic<Kernel<Op>>, 2> direct{};
   static inline Forced forced;
@@ -62,7 +62,6 @@ struct OpEntry {
   Forced* forced = nullptr;
   // Recomputes which kernels need no choosing.
   void (*refresh)() = nullptr;
-  void (*clear)(DeviceType) = nullptr;
 
   const OpInfo& info() const noexcept { return methods->info; }
 };
@@ -94,9 +93,11 @@ class VariantScope {
 namespace detail {
 
 void add_op(OpEntry entry);
-// Runs all registration functions once; called by the first op that finds its table empty.
+// Runs all registration functions once, and reads the settings of the environment; called by each op until it has been
+// done. A setting that is wrong is a ValueError of every call, until it is mended.
 void ensure_registered();
-// Compute capability of a CUDA device, e.g. 90.
+extern std::atomic<bool> settings_read;
+// Compute capability of a CUDA device, e.g. 90; 0 elsewhere.
 int compute_capability(Device device);
 [[noreturn]] void throw_duplicate_variant(const char* op, DeviceType device, const VariantInfo& a, const VariantInfo& b);
 [[noreturn]] void throw_too_many_variants(const char* op, int most);
@@ -105,7 +106,7 @@ template <class Op>
 void refresh_direct() {
   for (size_t d = 0; d < 2; ++d) {
     const auto& first = OpTable<Op>::rows[d][0];
-    const bool simple = !first.supports && first.info.min_sm == 0 && !OpTable<Op>::forced.any();
+    const bool simple = settings_read && !first.supports && first.info.min_sm == 0 && !OpTable<Op>::forced.any();
     OpTable<Op>::direct[d].store(simple ? first.kernel.load() : nullptr, std::memory_order_release);
   }
 }
@@ -125,10 +126,6 @@ void register_op() {
   };
   entry.forced = &OpTable<Op>::forced;
   entry.refresh = &detail::refresh_direct<Op>;
-  entry.clear = [](DeviceType device) {
-    for (auto& slot : OpTable<Op>::rows[static_cast<size_t>(device)]) slot.kernel.store(nullptr);
-    detail::refresh_direct<Op>();
-  };
   detail::add_op(std::move(entry));
 }
 template <class... Ops>

@@ -13,11 +13,13 @@ namespace detail {
 template <class T>
 using OwnedMember = std::conditional_t<kIsTensorList<T>, std::vector<Tensor>, T>;
 
+// `values` is a tuple, or anything else with get<I>(), that holds a value for each member.
 template <class Args, class Tuple>
 Args rebuild_args(const Tuple& values) {
+  using std::get;
   return [&]<size_t... I>(std::index_sequence<I...>) {
     return Args{static_cast<std::conditional_t<kIsTensorList<MemberType<Args, I>>, TensorList, const MemberType<Args, I>&>>(
-        std::get<I>(values))...};
+        get<I>(values))...};
   }(std::make_index_sequence<kMembers<Args>>());
 }
 

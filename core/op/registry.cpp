@@ -92,22 +92,20 @@ void force_from_environment() {
   }
 }
 
-// A setting in the environment that is wrong keeps every op from running, and each says why, until it is mended: the
-// tables are emptied again.
 void register_everything() {
-  table().clear();
   register_all_ops();
   std::sort(table().begin(), table().end(), [](const OpEntry& a, const OpEntry& b) {
     return std::string_view(a.methods->info.name) < b.methods->info.name;
   });
-  try {
-    register_cpu_kernels();
-    register_all_host_kernels();
-    force_from_environment();
-  } catch (...) {
-    for (const OpEntry& entry : table()) entry.clear(DeviceType::cpu);
-    throw;
-  }
+  register_cpu_kernels();
+  register_all_host_kernels();
+}
+
+// Kernels run without coming here only from then on.
+void read_settings() {
+  force_from_environment();
+  detail::settings_read = true;
+  for (const OpEntry& entry : table()) entry.refresh();
 }
 
 }  // namespace
@@ -148,14 +146,18 @@ const std::vector<OpEntry>& all_ops() {
   return table();
 }
 
+std::atomic<bool> detail::settings_read{false};
+
 void detail::add_op(OpEntry entry) { table().push_back(std::move(entry)); }
 
 void detail::ensure_registered() {
-  static std::once_flag once;
-  std::call_once(once, register_everything);
+  static std::once_flag registered, settings;
+  std::call_once(registered, register_everything);
+  std::call_once(settings, read_settings);
 }
 
 int detail::compute_capability(Device device) {
+  if (!device.is_cuda()) return 0;  // a variant that asks for one runs nowhere else
   static std::mutex mutex;
   static std::array<int, 128> known{};
   const std::lock_guard lock(mutex);

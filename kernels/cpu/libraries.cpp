@@ -2,14 +2,13 @@
 
 #include <farro/core/error/error.h>
 
-#include <cblas.h>
 #include <oneapi/dnnl/dnnl.h>
 
 namespace farro {
 
 CpuLibraryVersions cpu_library_versions() {
   const dnnl_version_t* dnnl = dnnl_version();
-  return {str(dnnl->major, ".", dnnl->minor, ".", dnnl->patch), openblas_get_config()};
+  return {str(dnnl->major, ".", dnnl->minor, ".", dnnl->patch)};
 }
 
 }  // namespace farro

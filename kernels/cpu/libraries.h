@@ -7,7 +7,6 @@ namespace farro {
 
 struct CpuLibraryVersions {
   std::string onednn;  // "2.6.3"
-  std::string blas;    // OpenBLAS's own description
 };
 CpuLibraryVersions cpu_library_versions();
 

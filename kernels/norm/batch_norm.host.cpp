@@ -94,7 +94,7 @@ void batch_norm_eval_cpu(Ctx& ctx, const BatchNormEval::Args& args, Outputs<Batc
 
 void batch_norm_backward_cpu(Ctx& ctx, const BatchNormBackward::Args& args, Outputs<BatchNormBackward>& out) {
   if (args.x.numel() == 0) {
-    for (size_t i : {1, 2}) copy_elements(out[i], tensor_of({0}, out[i].dtype()));
+    for (size_t i : {1, 2}) copy_elements(out[i], tensor_of({0}, DType::f32));
     return;
   }
   const ChannelLayout layout(args.x);

@@ -9,14 +9,15 @@ namespace farro::FARRO_ISA {
 void register_arithmetic_cpu();
 void register_arithmetic_cpu() {
   register_pointwise<Add>([](const Add::Args& args) {
-    return [alpha = args.alpha](auto a, auto b) {
+    // Two numbers and not a Scalar, whose kind each loop would ask for: 60 instructions of a + b.
+    return [whole = args.alpha.to_int(), real = args.alpha.to_double()](auto a, auto b) {
       using T = decltype(a);
       // Fused explicitly: left to the compiler, a loop that hoists alpha * b would round once more than one that does
       // not.
       if constexpr (std::is_integral_v<T>)
-        return wrap_add(a, wrap_mul(number_as<T>(alpha), b));
+        return wrap_add(a, wrap_mul(static_cast<T>(whole), b));
       else
-        return number_as<T>(alpha) == 1 ? a + b : std::fma(number_as<T>(alpha), b, a);
+        return real == 1 ? a + b : std::fma(static_cast<T>(real), b, a);
     };
   });
   register_pointwise<Sub>([](const Sub::Args&) { return [](auto a, auto b) { return wrap_sub(a, b); }; });

@@ -18,7 +18,7 @@ TensorSpec Copy::infer(const Args& args) {
   }
   return spec;
 }
-Grads Copy::backward(const Back<Copy>& b) { return {b.grad[0].to(b.args.source.device(), b.args.source.dtype())}; }
+Grads Copy::backward(const Back<Copy>& b) { return {b.grad[0].to(b.device, b.args.source.dtype())}; }
 Cost Copy::cost(const Args& args) {
   return {0, static_cast<double>(args.source.nbytes()) +
                  static_cast<double>(args.source.numel()) * static_cast<double>(item_size(args.dtype))};

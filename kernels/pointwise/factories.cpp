@@ -5,6 +5,7 @@
 #include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/driver.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -141,8 +142,8 @@ Tensor eye(int64_t n, int64_t m, const TensorOptions& options) {
   FARRO_CHECK(m >= -1, ValueError, "eye: m must not be negative, but for -1 (as n), got ", m);
   const int64_t columns = m < 0 ? n : m;
   Tensor host = host_empty("eye", {n, columns}, DType::f64);
-  host.zero_();
   double* data = host.data<double>();
+  std::fill_n(data, host.numel(), 0.0);
   for (int64_t i = 0; i < std::min(n, columns); ++i) data[i * columns + i] = 1;
   return finish(host, {options.dtype.value_or(default_dtype()), options.device, options.requires_grad});
 }

@@ -3,6 +3,9 @@
 // `--gtest_filter='*/<function>' FARRO_HOSTILE_FIRST=<number> FARRO_HOSTILE_CALLS=1` repeats one; a signal says which it was.
 #include "functions.h"
 
+#include <farro/core/op/call_listener.h>
+#include <farro/core/op/op_table.h>
+
 #include <gtest/gtest.h>
 
 #include <sys/resource.h>

@@ -1,4 +1,5 @@
 // Model summaries: shapes and costs without computing, and nothing changed afterwards.
+#include <farro/core/op/call_listener.h>
 #include <farro/core/random/generator.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/nn/layers/batch_norm.h>
@@ -60,7 +61,7 @@ TEST(Summary, AnErrorLeavesTheModelUsable) {
   EXPECT_THROW(summary(net, {3, 2, 8, 8}), ShapeError);
   EXPECT_TRUE(net.head.weight.device().is_cpu());
   EXPECT_EQ(net(ones({1, 1, 8, 8})).sizes(), (Shape{1, 10}));
-  EXPECT_EQ(detail::call_listeners.load(), 0);
+  EXPECT_EQ(farro::detail::call_listeners.load(), 0);
 }
 
 TEST(Summary, ABatchNormOverAllBatchesHasOneToo) {

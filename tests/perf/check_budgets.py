@@ -15,9 +15,9 @@ import tempfile
 
 # loop: (short run, long run, operations per turn, budget in instructions per operation)
 BUDGETS = {
-    "add": (1000, 5000, 1, 450),
-    "add_grad": (1000, 5000, 1, 900),
-    "chain": (3, 8, 1000, 3000),
+    "add": (1000, 5000, 1, 460),
+    "add_grad": (1000, 5000, 1, 760),
+    "chain": (3, 8, 1000, 2250),
 }
 
 

@@ -10,4 +10,7 @@ namespace farro::tools {
 // farro doctor: what was found on this machine, and why a GPU is unused.
 void add_doctor(CLI::App& app);
 
+// What `farro doctor --ops --markdown` prints: docs/ops.md.
+void print_ops_table();
+
 }  // namespace farro::tools

@@ -4,6 +4,7 @@
 #include <farro/kernels/cpu/isa.h>
 #include <farro/kernels/cpu/libraries.h>
 #include <farro/tools/farro/commands.h>
+#include <farro/version.h>
 
 #include <CLI/CLI.hpp>
 
@@ -64,10 +65,10 @@ void show_data() {
 }
 
 void doctor() {
-  line("farro", FARRO_VERSION);
+  line("farro", version());
   line("processor", str(processor(), ", instruction set in use: ", name(cpu_isa())));
   line("threads", str(num_threads()));
-  line("cpu libraries", str("oneDNN ", cpu_library_versions().onednn, ", ", cpu_library_versions().blas));
+  line("cpu libraries", "oneDNN " + cpu_library_versions().onednn);
   show_cuda();
   line("ops", str(all_ops().size(), " (farro doctor --ops lists them)"));
   show_data();
@@ -94,7 +95,12 @@ void list_ops() {
 void add_doctor(CLI::App& app) {
   CLI::App* command = app.add_subcommand("doctor", "Says what was found on this machine, and why a GPU is unused");
   command->add_flag("--ops")->description("List all operations with their arguments and kernels instead");
-  command->callback([command] { command->count("--ops") ? list_ops() : doctor(); });
+  command->add_flag("--markdown")->description("With --ops: the table of docs/ops.md")->needs("--ops");
+  command->callback([command] {
+    if (command->count("--markdown")) print_ops_table();
+    else if (command->count("--ops")) list_ops();
+    else doctor();
+  });
 }
 
 }  // namespace farro::tools

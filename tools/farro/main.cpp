@@ -1,6 +1,7 @@
 // The `farro` command. Errors are one line on stderr and exit code 1; a wrong command line gives exit code 2.
 #include <farro/core/error/error.h>
 #include <farro/tools/farro/commands.h>
+#include <farro/version.h>
 
 #include <CLI/CLI.hpp>
 
@@ -31,7 +32,7 @@ int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app{"Tools of the Farro runtime", "farro"};
-  app.set_version_flag("--version", FARRO_VERSION);
+  app.set_version_flag("--version", farro::version());
   app.require_subcommand(1);
   farro::tools::add_doctor(app);
   if (const std::string problem = wrong_command(app, argc, argv); !problem.empty()) {
