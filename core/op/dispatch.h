@@ -72,10 +72,11 @@ template <class Op>
 [[gnu::always_inline]] inline void run_kernel(const typename Op::Args& args, Outputs<Op>& out, Device device, CallForm form, bool apart = false) {
   if (call_listeners.load(std::memory_order_relaxed) > 0) [[unlikely]]
     return run_heard<Op>(args, out, device, form, apart);
-  if (device.is_meta()) [[unlikely]] return;
   Kernel<Op> kernel = OpTable<Op>::direct[static_cast<size_t>(device.type)].load(std::memory_order_acquire);
-  if (!kernel) [[unlikely]]
+  if (!kernel) [[unlikely]] {
+    if (device.is_meta()) return;
     kernel = pick<Op>(args, device).kernel.load(std::memory_order_relaxed);
+  }
   Ctx ctx(Op::info.name, device);
   if (apart) [[unlikely]] return execute_apart<Op>(kernel, ctx, args, out);
   execute<Op>(kernel, ctx, args, out);

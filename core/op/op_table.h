@@ -48,8 +48,8 @@ struct OpTable {
   static constexpr int kMaxVariants = 8;
   using Row = std::array<Entry, kMaxVariants>;  // by rank; unused entries have no kernel
   static inline std::array<Row, 2> rows;        // [DeviceType]: cpu, cuda; nvcc refuses {} here
-  // The first kernel of a row, where nothing has to be asked to choose it; else null.
-  static inline std::array<std::atomic<Kernel<Op>>, 2> direct{};
+  // The first kernel of a row, where nothing has to be asked to choose it; else, and for meta tensors, null.
+  static inline std::array<std::atomic<Kernel<Op>>, kNumDeviceTypes> direct{};
   static inline Forced forced;
 };
 

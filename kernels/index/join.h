@@ -1,4 +1,4 @@
-// Putting tensors together, and repeating one.
+// Putting tensors together along a dimension they have; kernels/index/stack.fn.h makes a new one.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>
@@ -11,13 +11,5 @@ namespace farro {
 // passed over, as in PyTorch. ValueError for an empty list.
 Tensor cat(TensorList tensors, int64_t dim = 0);
 Tensor cat(const std::vector<Tensor>& tensors, int64_t dim = 0);
-
-// Along a new dimension; all shapes must be equal (ShapeError).
-Tensor stack(TensorList tensors, int64_t dim = 0);
-Tensor stack(const std::vector<Tensor>& tensors, int64_t dim = 0);
-
-// `repeats[i]` copies along dimension i; may have more entries than the tensor has dimensions, never fewer
-// (ShapeError).
-Tensor repeat(const Tensor& input, const Dims& repeats);
 
 }  // namespace farro

@@ -1,6 +1,7 @@
 #include <farro/nn/layers/lstm.h>
 
 #include <farro/kernels/index/join.h>
+#include <farro/kernels/index/stack.fn.h>
 #include <farro/kernels/matmul/matmul.h>
 #include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/pointwise/arithmetic.h>

@@ -16,10 +16,18 @@ const std::vector<OpSamples>& all_samples() {
 OpSamples& SampleSink::of(const std::string& op) {
   for (OpSamples& samples : ops_)
     if (samples.op == op) return samples;
-  return ops_.emplace_back(OpSamples{op, {}, {}});
+  return ops_.emplace_back(OpSamples{.op = op});
 }
 
 void SampleSink::add(const std::string& op, Sample sample) { of(op).samples.push_back(std::move(sample)); }
+
+void SampleSink::function(const std::string& name, Sample sample) {
+  OpSamples& samples = of(name);
+  FARRO_CHECK(samples.kind == SampleKind::function || (samples.samples.empty() && samples.errors.empty()), InternalError,
+              "sample: a name must be an op or a function, got both: ", name);
+  samples.kind = SampleKind::function;
+  samples.samples.push_back(std::move(sample));
+}
 
 void SampleSink::add_error(const std::string& op, ErrorSample sample) { of(op).errors.push_back(std::move(sample)); }
 

@@ -227,10 +227,15 @@ struct ErrorSample {
   std::string message;
 };
 
+// What samples are of: a registered op, or a public function made of ops (<name>.fn.cpp), which has no table of kernels, no
+// variants and no cost of its own.
+enum class SampleKind { op, function };
+
 struct OpSamples {
   std::string op;
-  std::vector<Sample> samples;
-  std::vector<ErrorSample> errors;
+  SampleKind kind = SampleKind::op;
+  std::vector<Sample> samples = {};
+  std::vector<ErrorSample> errors = {};
 };
 
 // Options of the standard samples of elementwise ops.
@@ -246,6 +251,8 @@ class SampleSink {
  public:
   // `op` is OpInfo::name; an op of several files may be added to from each.
   void add(const std::string& op, Sample sample);
+  // Of a function made of ops, by its public name; errors of it follow with error(), after the first of these.
+  void function(const std::string& name, Sample sample);
 
   template <class E, class F>
   void error(const std::string& op, F run, std::string message) {

@@ -1,5 +1,7 @@
 // Samples of cat, and of stack and repeat, which are made of it and of views.
 #include <farro/kernels/index/join.h>
+#include <farro/kernels/index/repeat.fn.h>
+#include <farro/kernels/index/stack.fn.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/tests/opcheck/sample.h>
 
@@ -70,7 +72,7 @@ void add_cats(SampleSink& sink) {
 
 void add_stacks(SampleSink& sink) {
   const auto add = [&](std::string label, const Shape& sizes, int dim, int at) {
-    sink.add("cat", {.label = std::move(label),
+    sink.function("stack", {.label = std::move(label),
                      .inputs = {in(sizes), in(sizes)},
                      .run = [dim](const Tensors& in) { return stack(in, dim); },
                      .reference = Reference([at](auto arrays) {
@@ -79,19 +81,19 @@ void add_stacks(SampleSink& sink) {
                      }),
                      .exact = true});
   };
-  add("stack scalars", {}, 0, 0);
-  add("stack in front", {2, 3}, 0, 0);
-  add("stack in the middle", {2, 3}, 1, 1);
-  add("stack behind", {2, 3}, -1, 2);
-  sink.error<ShapeError>("cat", [] { return stack({zeros({2}), zeros({3})}); },
+  add("scalars", {}, 0, 0);
+  add("in front", {2, 3}, 0, 0);
+  add("in the middle", {2, 3}, 1, 1);
+  add("behind", {2, 3}, -1, 2);
+  sink.error<ShapeError>("stack", [] { return stack({zeros({2}), zeros({3})}); },
                          "stack: shapes must be equal, got [2] and [3] (tensor 1: f32 [3] cpu)");
-  sink.error<ValueError>("cat", [] { return stack(std::vector<Tensor>{}); },
+  sink.error<ValueError>("stack", [] { return stack(std::vector<Tensor>{}); },
                          "stack: tensors must not be empty, got an empty list");
 }
 
 void add_repeats(SampleSink& sink) {
   const auto add = [&](std::string label, const Shape& sizes, const Dims& repeats) {
-    sink.add("copy", {.label = std::move(label),
+    sink.function("repeat", {.label = std::move(label),
                       .inputs = {in(sizes)},
                       .run = [repeats](const Tensor& x) { return repeat(x, repeats); },
                       .reference = Reference([repeats](auto arrays) {
@@ -116,9 +118,9 @@ void add_repeats(SampleSink& sink) {
   add("repeat never", {2, 3}, {0, 2});
   add("repeat nothing", {0, 3}, {2, 2});
   add("repeat in 8 dimensions", {1, 2, 1, 2, 1, 1, 2, 1}, {2, 1, 1, 2, 1, 1, 2, 1});
-  sink.error<ShapeError>("copy", [] { return repeat(zeros({2, 3}), {2}); },
+  sink.error<ShapeError>("repeat", [] { return repeat(zeros({2, 3}), {2}); },
                          "repeat: repeats must have an entry for each of the 2 dimensions, got [2]");
-  sink.error<ValueError>("copy", [] { return repeat(zeros({2, 3}), {2, -1}); },
+  sink.error<ValueError>("repeat", [] { return repeat(zeros({2, 3}), {2, -1}); },
                          "repeat: repeats must not be negative, got [2, -1]");
 }
 

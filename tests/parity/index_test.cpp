@@ -2,6 +2,8 @@
 #include <farro/kernels/index/gather.h>
 #include <farro/kernels/index/indexing.h>
 #include <farro/kernels/index/join.h>
+#include <farro/kernels/index/repeat.fn.h>
+#include <farro/kernels/index/stack.fn.h>
 #include <farro/kernels/index/one_hot.h>
 #include <farro/kernels/index/rearrange.h>
 #include <farro/kernels/index/sort.h>

@@ -46,6 +46,15 @@ def main():
         compile_only(stem.with_suffix(".cu"), root, "-x", "c++", "-DFARRO_DEVICE_SIMT", "-I",
                      SOURCE / "core" / "simt_host")
         compile_only(root / "tests" / "ops" / "soft_cap.samples.cpp", root)
+        made = newop(root, "soft_sum", "--kind", "composite")
+        assert made.returncode == 0 and len(list(root.rglob("soft_sum*"))) == 3, made
+        compile_only(root / "kernels" / "pointwise" / "soft_sum.fn.cpp", root)
+        compile_only(root / "tests" / "ops" / "soft_sum.samples.cpp", root)
+        made = newop(root, "soft_rows", "--kind", "op")
+        assert made.returncode == 0 and len(list(root.rglob("soft_rows*"))) == 5, made
+        for tail in (".op.cpp", ".host.cpp"):
+            compile_only(root / "kernels" / "pointwise" / f"soft_rows{tail}", root)
+        compile_only(root / "tests" / "ops" / "soft_rows.samples.cpp", root)
         again = newop(root, "soft_cap")
         assert again.returncode != 0 and "got one with a file" in again.stderr, again
     print("newop: passed")

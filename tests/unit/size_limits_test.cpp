@@ -3,6 +3,7 @@
 #include <farro/kernels/conv/conv.h>
 #include <farro/kernels/index/gather.h>
 #include <farro/kernels/index/join.h>
+#include <farro/kernels/index/repeat.fn.h>
 #include <farro/kernels/index/one_hot.h>
 #include <farro/kernels/index/rearrange.h>
 #include <farro/kernels/index/sort.h>

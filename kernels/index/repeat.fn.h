@@ -1,0 +1,12 @@
+// Repeating a tensor.
+#pragma once
+
+#include <farro/core/tensor/tensor.h>
+
+namespace farro {
+
+// `repeats[i]` copies along dimension i; may have more entries than the tensor has dimensions, never fewer
+// (ShapeError).
+Tensor repeat(const Tensor& input, const Dims& repeats);
+
+}  // namespace farro
