@@ -63,29 +63,31 @@ using Result = std::conditional_t<kOutputs<Op> == 1, Tensor, Outputs<Op>>;
 template <class Op>
 [[gnu::always_inline]] inline Outputs<Op> call_as_given(const typename Op::Args& args) {
   const Need need = check_inputs<Op>(args);
-  Outputs<Op> out;
-  Device device;
+  const auto run = [&](Outputs<Op>& out, Device device) {
+    if constexpr (!kDifferentiable<Op>) {
+      // A result that quietly lost its history would give wrong gradients; integers and bool have none to lose.
+      if (need.any() && grad_enabled()) [[unlikely]]
+        for (const Tensor& tensor : out)
+          if (tensor.defined() && is_floating(tensor.impl()->dtype))
+            throw_no_backward(Op::info.name, input_name(args, need.first()), Op::no_backward, describe(args));
+    }
+    run_kernel<Op>(args, out, device, CallForm::plain);
+    if constexpr (kDifferentiable<Op>) {
+      if (need.any() && grad_enabled()) record<Op>(args, out, need);
+    }
+  };
   if constexpr (kOutputs<Op> == 1) {
     const TensorSpec spec = Op::infer(args);
-    device = spec.device;
-    out[0] = allocate(Op::info.name, spec);
+    Outputs<Op> out{allocate(Op::info.name, spec)};
+    run(out, spec.device);
+    return out;
   } else {
     const auto specs = Op::infer(args);
-    device = specs[0].device;
+    Outputs<Op> out;
     for (size_t i = 0; i < out.size(); ++i) out[i] = allocate(Op::info.name, specs[i]);
+    run(out, specs[0].device);
+    return out;
   }
-  if constexpr (!kDifferentiable<Op>) {
-    // A result that quietly lost its history would give wrong gradients; integers and bool have none to lose.
-    if (need.any() && grad_enabled()) [[unlikely]]
-      for (const Tensor& tensor : out)
-        if (tensor.defined() && is_floating(tensor.impl()->dtype))
-          throw_no_backward(Op::info.name, input_name(args, need.first()), Op::no_backward, describe(args));
-  }
-  run_kernel<Op>(args, out, device, CallForm::plain);
-  if constexpr (kDifferentiable<Op>) {
-    if (need.any() && grad_enabled()) record<Op>(args, out, need);
-  }
-  return out;
 }
 
 template <class Op>
