@@ -2,8 +2,28 @@
 
 #include <algorithm>
 #include <bit>
+#include <mutex>
+#include <new>
+#include <shared_mutex>
+
+#include <pthread.h>
 
 namespace farro {
+
+namespace {
+
+// Held by whoever is inside a cache; fork() waits until nobody is, for a child has none of the other threads, which would
+// then never leave.
+std::shared_mutex& inside() {
+  static std::shared_mutex& mutex = *[] {
+    auto* made = new std::shared_mutex;
+    pthread_atfork([] { inside().lock(); }, [] { inside().unlock(); }, [] { new (&inside()) std::shared_mutex; });
+    return made;
+  }();
+  return mutex;
+}
+
+}  // namespace
 
 PlanKey& PlanKey::add(std::string_view text) {
   words_.push_back(static_cast<int64_t>(text.size()));
@@ -47,6 +67,7 @@ size_t PlanCache::Hash::operator()(const PlanKey* key) const noexcept {
 }
 
 bool PlanCache::find(const PlanKey& key, std::shared_ptr<void>& plan) {
+  const std::shared_lock gate(inside());
   const std::lock_guard lock(mutex_);
   const auto found = index_.find(&key);
   if (found == index_.end()) {
@@ -61,6 +82,7 @@ bool PlanCache::find(const PlanKey& key, std::shared_ptr<void>& plan) {
 
 std::shared_ptr<void> PlanCache::keep(const PlanKey& key, std::shared_ptr<void> plan) {
   std::vector<std::shared_ptr<void>> dropped;  // destroyed without the lock
+  const std::shared_lock gate(inside());
   const std::lock_guard lock(mutex_);
   if (const auto found = index_.find(&key); found != index_.end()) return found->second->plan;
   if (capacity_ == 0) return plan;
@@ -80,6 +102,7 @@ void PlanCache::shrink(size_t most, std::vector<std::shared_ptr<void>>& dropped)
 }
 
 PlanCache::Stats PlanCache::stats() const {
+  const std::shared_lock gate(inside());
   const std::lock_guard lock(mutex_);
   Stats stats = stats_;
   for (const Entry& entry : entries_) ++(entry.plan ? stats.plans : stats.negative);
@@ -88,6 +111,7 @@ PlanCache::Stats PlanCache::stats() const {
 
 void PlanCache::clear() {
   std::vector<std::shared_ptr<void>> dropped;
+  const std::shared_lock gate(inside());
   const std::lock_guard lock(mutex_);
   const uint64_t evictions = stats_.evictions;
   shrink(0, dropped);
@@ -97,6 +121,7 @@ void PlanCache::clear() {
 
 void PlanCache::set_capacity(size_t capacity) {
   std::vector<std::shared_ptr<void>> dropped;
+  const std::shared_lock gate(inside());
   const std::lock_guard lock(mutex_);
   capacity_ = capacity;
   shrink(capacity, dropped);

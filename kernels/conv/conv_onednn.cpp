@@ -5,9 +5,11 @@
 // primitive's, and the parts are added in order.
 #include <farro/kernels/conv/conv_onednn.h>
 
+#include <farro/kernels/cpu/making_primitive.h>
+#include <farro/kernels/cpu/onednn.h>
+
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/conv/conv_parts.h>
-#include <farro/kernels/cpu/onednn.h>
 
 #include <algorithm>
 #include <memory>
@@ -145,7 +147,10 @@ class Plan {
 std::shared_ptr<Plan> find_plan(Ctx& ctx, Kind kind, const ConvShape& shape, bool bias, DType dtype) {
   PlanKey key = plan_key("onednn_conv", shape);
   key.add(static_cast<int64_t>(kind)).add(int64_t{bias}).add(static_cast<int64_t>(dtype));
-  return ctx.plan<Plan>(key, [&] { return std::make_shared<Plan>(kind, shape, bias, dtype); });
+  return ctx.plan<Plan>(key, [&] {
+    const MakingPrimitive making;
+    return std::make_shared<Plan>(kind, shape, bias, dtype);
+  });
 }
 
 const void* element(const void* data, int64_t at, DType dtype) {

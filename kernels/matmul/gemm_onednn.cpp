@@ -1,8 +1,9 @@
 #include <farro/kernels/matmul/gemm_onednn.h>
+#include <farro/kernels/cpu/making_primitive.h>
+#include <farro/kernels/cpu/onednn.h>
 
 #include <farro/core/op/plan_cache.h>
 #include <farro/core/util/parallel.h>
-#include <farro/kernels/cpu/onednn.h>
 
 #include <algorithm>
 #include <memory>
@@ -82,7 +83,10 @@ class Plan {
 std::shared_ptr<Plan> find_plan(Ctx& ctx, const Matrix& a, const Matrix& b, int64_t c_row, bool bias) {
   PlanKey key("onednn_gemm");
   key.add(a.rows).add(a.cols).add(b.cols).add(a.row).add(a.col).add(b.row).add(b.col).add(c_row).add(int64_t{bias});
-  return ctx.plan<Plan>(key, [&] { return std::make_shared<Plan>(a, b, c_row, bias); });
+  return ctx.plan<Plan>(key, [&] {
+    const MakingPrimitive making;
+    return std::make_shared<Plan>(a, b, c_row, bias);
+  });
 }
 
 // Beginning of strip `i` of `count`.

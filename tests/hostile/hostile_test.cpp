@@ -31,7 +31,7 @@ namespace farro::hostile {
 namespace {
 
 // Room for the code that oneDNN generates and keeps, 256 KiB a primitive: it writes through null where it gets none.
-constexpr size_t kExtraMemory = size_t{1} << 30;
+constexpr size_t kExtraMemory = size_t{3} << 30;
 constexpr int64_t kLongestCall = 10;  // seconds
 
 int64_t number_of(const char* variable, int64_t fallback) {

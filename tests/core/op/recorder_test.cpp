@@ -90,7 +90,9 @@ struct Training {
     std::vector<Tensor> all{loss};
     for (const Tensor& parameter : net.parameters()) all.push_back(parameter), all.push_back(parameter.grad());
     for (const Tensor& buffer : net.buffers()) all.push_back(buffer);
-    for (const auto& [name, tensor] : optimizer.state_dict()) all.push_back(tensor);
+    // Not the numbers of its steps, which it counts on the host.
+    for (const auto& [name, tensor] : optimizer.state_dict())
+      if (is_floating(tensor.dtype())) all.push_back(tensor);
     return all;
   }
 };
