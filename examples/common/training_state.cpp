@@ -188,14 +188,17 @@ void TrainingState::load(const Checkpoint& checkpoint) {
                              .stream = static_cast<uint64_t>(run.integer("random.stream")),
                              .offset = static_cast<uint64_t>(run.integer("random.offset"))};
     // Each part is loaded whole or not at all; those before one that fails go back.
-    const nn::StateDict old_optimizer = optimizer.state_dict().clone(), old_schedule = schedule.state_dict(),
+    const nn::StateDict old_model = model.state_dict().clone(), old_optimizer = optimizer.state_dict().clone(),
+                        old_schedule = schedule.state_dict(),
                         old_loader = loader.state_dict();
+    // The model first: of another program's checkpoint its names say most.
+    model.load_state_dict(weights);
     try {
       optimizer.load_state_dict(all.below(kOptimizer));
       schedule.load_state_dict(all.below(kSchedule));
       loader.load_state_dict(all.below(kLoader));
-      model.load_state_dict(weights);
     } catch (...) {
+      model.load_state_dict(old_model);
       loader.load_state_dict(old_loader);
       schedule.load_state_dict(old_schedule);
       optimizer.load_state_dict(old_optimizer);
