@@ -41,8 +41,9 @@ class Reduction {
     width_ = std::min(inner,
                       columns_ ? kMaxWidth : std::clamp<int64_t>(kPiece / std::max<int64_t>(length_, 1), 1, kMaxWidth));
     chunk_ = std::max(columns_ ? std::max<int64_t>(kPiece / std::max<int64_t>(width_, 1), 1) : kPiece,
-                      (length_ + kMaxChunks - 1) / kMaxChunks);
-    chunks_ = std::max<int64_t>((length_ + chunk_ - 1) / chunk_, 1);
+                      length_ / kMaxChunks + (length_ % kMaxChunks != 0));
+    // Not length_ + chunk_ - 1: of no outputs there may be 2^63 - 1 values each.
+    chunks_ = std::max<int64_t>(length_ / chunk_ + (length_ % chunk_ != 0), 1);
     accumulator_ = call.compute == DType::i64 ? DType::i64 : DType::f64;
   }
 

@@ -4,6 +4,11 @@ namespace farro::hostile {
 
 namespace {
 
+// size(dim) - n, wrapped.
+int64_t rest_of(const Tensor& tensor, int64_t dim, int64_t n) {
+  return static_cast<int64_t>(static_cast<uint64_t>(tensor.size(dim)) - static_cast<uint64_t>(n));
+}
+
 using T = const Tensor&;
 using I = int64_t;
 using D = const Dims&;
@@ -199,7 +204,7 @@ void in_place(std::vector<Function>& out) {
       METHOD_("normal_", (T self, double a, double b), t.normal_(a, b)),
       METHOD_("bernoulli_", (T self, double p), t.bernoulli_(p)),
       METHOD_("shifted onto itself", (T self, I d, I n),
-              t.narrow(d, 0, t.size(d) - n).copy_(t.narrow(d, n, t.size(d) - n))),
+              t.narrow(d, 0, rest_of(t, d, n)).copy_(t.narrow(d, n, rest_of(t, d, n)))),
       make("add_ of a copy", +[](T self, T b) {
         Tensor t = self.clone();
         return Tensor(t.mul_(b).add_(b));
