@@ -24,13 +24,7 @@ struct detail::AutocastState {
   }
 };
 
-namespace {
-
 using detail::AutocastState;
-
-bool is_half(DType dtype) noexcept { return dtype == DType::bf16 || dtype == DType::f16; }
-
-}  // namespace
 
 autocast::autocast(DType dtype, bool enabled) {
   FARRO_CHECK(is_half(dtype), ValueError, "autocast: dtype must be bf16 or f16, got ", dtype);

@@ -18,6 +18,7 @@ constexpr size_t item_size(DType dtype) noexcept {
 }
 
 constexpr bool is_floating(DType dtype) noexcept { return dtype <= DType::bf16; }
+constexpr bool is_half(DType dtype) noexcept { return dtype == DType::f16 || dtype == DType::bf16; }
 constexpr bool is_integral(DType dtype) noexcept { return dtype >= DType::i64 && dtype <= DType::u8; }
 
 struct half;

@@ -46,7 +46,7 @@ struct Scratch {
   }
 };
 
-DType widened(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16 ? DType::f32 : dtype; }
+DType widened(DType dtype) { return is_half(dtype) ? DType::f32 : dtype; }
 
 }  // namespace
 
@@ -102,15 +102,16 @@ Tensor Ctx::scratch_tensor(const Shape& sizes, Layout layout, DType dtype) {
 Tensor Ctx::dense(const Tensor& tensor, Layout layout, DType dtype) {
   if (!tensor.defined() || (tensor.dtype() == dtype && tensor.device() == device_ && has_layout(tensor, layout)))
     return tensor;
-  const Tensor copy = scratch_tensor(tensor.sizes(), layout, dtype);
-  copy_elements(copy, tensor);
-  extra().counts.copied += static_cast<int64_t>(copy.nbytes());
-  return copy;
+  return copied(tensor, tensor.sizes(), layout, dtype);
 }
 
 Tensor Ctx::spread(const Tensor& tensor, const Shape& sizes, DType dtype) {
   if (tensor.sizes() == sizes) return dense(tensor, Layout::contiguous, dtype);
-  const Tensor copy = scratch_tensor(sizes, Layout::contiguous, dtype);
+  return copied(tensor, sizes, Layout::contiguous, dtype);
+}
+
+Tensor Ctx::copied(const Tensor& tensor, const Shape& sizes, Layout layout, DType dtype) {
+  const Tensor copy = scratch_tensor(sizes, layout, dtype);
   copy_elements(copy, tensor);
   extra().counts.copied += static_cast<int64_t>(copy.nbytes());
   return copy;

@@ -82,6 +82,8 @@ class Ctx {
   struct Extra;
   Extra& extra();
   void* scratch_bytes(int64_t bytes);
+  // A counted copy, broadcast to `sizes`.
+  Tensor copied(const Tensor& tensor, const Shape& sizes, Layout layout, DType dtype);
   void write_back();
   void release() noexcept;
 

@@ -1,27 +1,16 @@
 #include <farro/core/op/plan_cache.h>
 
+#include <farro/core/util/fork_gate.h>
+
 #include <algorithm>
 #include <bit>
 #include <mutex>
-#include <new>
-#include <shared_mutex>
-
-#include <pthread.h>
 
 namespace farro {
 
 namespace {
 
-// Held by whoever is inside a cache; fork() waits until nobody is, for a child has none of the other threads, which would
-// then never leave.
-std::shared_mutex& inside() {
-  static std::shared_mutex& mutex = *[] {
-    auto* made = new std::shared_mutex;
-    pthread_atfork([] { inside().lock(); }, [] { inside().unlock(); }, [] { new (&inside()) std::shared_mutex; });
-    return made;
-  }();
-  return mutex;
-}
+struct InsidePlanCache;  // of the fork gate
 
 }  // namespace
 
@@ -67,7 +56,7 @@ size_t PlanCache::Hash::operator()(const PlanKey* key) const noexcept {
 }
 
 bool PlanCache::find(const PlanKey& key, std::shared_ptr<void>& plan) {
-  const std::shared_lock gate(inside());
+  const auto gate = hold_off_forks<InsidePlanCache>();
   const std::lock_guard lock(mutex_);
   const auto found = index_.find(&key);
   if (found == index_.end()) {
@@ -82,7 +71,7 @@ bool PlanCache::find(const PlanKey& key, std::shared_ptr<void>& plan) {
 
 std::shared_ptr<void> PlanCache::keep(const PlanKey& key, std::shared_ptr<void> plan) {
   std::vector<std::shared_ptr<void>> dropped;  // destroyed without the lock
-  const std::shared_lock gate(inside());
+  const auto gate = hold_off_forks<InsidePlanCache>();
   const std::lock_guard lock(mutex_);
   if (const auto found = index_.find(&key); found != index_.end()) return found->second->plan;
   if (capacity_ == 0) return plan;
@@ -102,7 +91,7 @@ void PlanCache::shrink(size_t most, std::vector<std::shared_ptr<void>>& dropped)
 }
 
 PlanCache::Stats PlanCache::stats() const {
-  const std::shared_lock gate(inside());
+  const auto gate = hold_off_forks<InsidePlanCache>();
   const std::lock_guard lock(mutex_);
   Stats stats = stats_;
   for (const Entry& entry : entries_) ++(entry.plan ? stats.plans : stats.negative);
@@ -111,7 +100,7 @@ PlanCache::Stats PlanCache::stats() const {
 
 void PlanCache::clear() {
   std::vector<std::shared_ptr<void>> dropped;
-  const std::shared_lock gate(inside());
+  const auto gate = hold_off_forks<InsidePlanCache>();
   const std::lock_guard lock(mutex_);
   const uint64_t evictions = stats_.evictions;
   shrink(0, dropped);
@@ -121,7 +110,7 @@ void PlanCache::clear() {
 
 void PlanCache::set_capacity(size_t capacity) {
   std::vector<std::shared_ptr<void>> dropped;
-  const std::shared_lock gate(inside());
+  const auto gate = hold_off_forks<InsidePlanCache>();
   const std::lock_guard lock(mutex_);
   capacity_ = capacity;
   shrink(capacity, dropped);

@@ -1,6 +1,6 @@
 // Reference loops of the convolutions; see conv_loops.h. Each result element is one sum in a fixed order, so the number
 // of threads does not show.
-#include <farro/core/dtype/half.h>
+#include <farro/core/dtype/visit.h>
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/conv/conv_loops.h>
 
@@ -150,37 +150,23 @@ void backward_filter(const ConvGenericCall& call, const T* grad, const T* x, T* 
   });
 }
 
-template <class Fn>
-void visit_floating(DType dtype, Fn&& fn) {
-  switch (dtype) {
-    case DType::f64:
-      return fn(double{});
-    case DType::f32:
-      return fn(float{});
-    case DType::f16:
-      return fn(half{});
-    default:
-      return fn(bfloat16{});
-  }
-}
-
 constexpr ConvLoops kLoops{
     .generic_forward =
         [](const ConvGenericCall& call, const void* x, const void* weight, const void* bias, void* out) {
-          visit_floating(call.dtype, [&]<class T>(T) {
+          visit_floating("conv", call.dtype, [&]<class T>(TypeTag<T>) {
             forward(call, static_cast<const T*>(x), static_cast<const T*>(weight), static_cast<const T*>(bias),
                     static_cast<T*>(out));
           });
         },
     .generic_backward_data =
         [](const ConvGenericCall& call, const void* grad, const void* weight, void* grad_x) {
-          visit_floating(call.dtype, [&]<class T>(T) {
+          visit_floating("conv", call.dtype, [&]<class T>(TypeTag<T>) {
             backward_data(call, static_cast<const T*>(grad), static_cast<const T*>(weight), static_cast<T*>(grad_x));
           });
         },
     .generic_backward_filter =
         [](const ConvGenericCall& call, const void* grad, const void* x, void* grad_weight, void* grad_bias) {
-          visit_floating(call.dtype, [&]<class T>(T) {
+          visit_floating("conv", call.dtype, [&]<class T>(TypeTag<T>) {
             backward_filter(call, static_cast<const T*>(grad), static_cast<const T*>(x), static_cast<T*>(grad_weight),
                             static_cast<T*>(grad_bias));
           });

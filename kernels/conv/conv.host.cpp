@@ -1,8 +1,8 @@
 // The CPU variants of the convolution ops and their order of preference.
 #include <farro/core/op/op_table.h>
+#include <farro/core/util/parallel.h>
 #include <farro/kernels/conv/conv.op.h>
 #include <farro/kernels/conv/conv_loops.h>
-#include <farro/core/util/parallel.h>
 #include <farro/kernels/conv/conv_onednn.h>
 #include <farro/kernels/cpu/onednn.h>
 

@@ -5,11 +5,9 @@
 // primitive's, and the parts are added in order.
 #include <farro/kernels/conv/conv_onednn.h>
 
-#include <farro/kernels/cpu/making_primitive.h>
-#include <farro/kernels/cpu/onednn.h>
-
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/conv/conv_parts.h>
+#include <farro/kernels/cpu/onednn.h>
 
 #include <algorithm>
 #include <memory>
@@ -148,7 +146,7 @@ std::shared_ptr<Plan> find_plan(Ctx& ctx, Kind kind, const ConvShape& shape, boo
   PlanKey key = plan_key("onednn_conv", shape);
   key.add(static_cast<int64_t>(kind)).add(int64_t{bias}).add(static_cast<int64_t>(dtype));
   return ctx.plan<Plan>(key, [&] {
-    const MakingPrimitive making;
+    const auto gate = hold_off_forks<MakingPrimitive>();
     return std::make_shared<Plan>(kind, shape, bias, dtype);
   });
 }

@@ -15,14 +15,6 @@ int64_t floor_div(int64_t a, int64_t b) { return -ceil_div(-a, b); }
 
 }  // namespace
 
-bool windows_reach_end(const ConvShape& shape) noexcept {
-  for (int d = 0; d < 3; ++d) {
-    const int64_t reach = (shape.out[d] - 1) * shape.stride[d] + (shape.kernel[d] - 1) * shape.dilation[d] + 1;
-    if (shape.in[d] + shape.pad[d] - reach > shape.stride[d]) return false;
-  }
-  return true;
-}
-
 ConvParts::ConvParts(const ConvShape& shape, bool of_x) : shape_(shape), of_x_(of_x), batch_(shape.batch) {
   const double work = shape.flops() / kPartFlops;
   if (work < 2) return;
@@ -67,7 +59,8 @@ bool ConvParts::cut_rows(ConvPart& part, int64_t index) const {
   }
   part.x_at += x0 * x_row;
   part.out_at += o0 * out_row;
-  return s.in[d] > 0 && s.out[d] > 0 && s.pad[d] >= 0 && windows_reach_end(s);
+  // As oneDNN asks of a whole convolution: less than a stride behind the last window.
+  return s.in[d] > 0 && s.out[d] > 0 && s.pad[d] >= 0 && s.window(d).rest(s.out[d]) < s.stride[d];
 }
 
 ConvPart ConvParts::operator[](int64_t index) const {

@@ -27,7 +27,4 @@ class ConvParts {
   int64_t batches_ = 1, batch_ = 1, rows_ = 1;
 };
 
-// Whether oneDNN takes the shape: it calls an x whose end no window reaches by a stride or more a mistake.
-bool windows_reach_end(const ConvShape& shape) noexcept;
-
 }  // namespace farro

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <farro/core/error/error.h>
+#include <farro/core/util/fork_gate.h>
 
 #include <oneapi/dnnl/dnnl.hpp>
 
@@ -22,6 +23,9 @@ class OneThread {
 };
 
 const dnnl::engine& onednn_engine();
+
+// Making a primitive takes locks of oneDNN's own, running one takes none: hold_off_forks<MakingPrimitive>() meanwhile.
+struct MakingPrimitive;
 
 // Whether the processor multiplies bf16 and oneDNN makes use of it. Its bf16 instructions take subnormal numbers for zero.
 bool onednn_has_bf16() noexcept;

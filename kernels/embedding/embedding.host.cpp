@@ -1,6 +1,6 @@
 // The CPU kernels of embedding: copies and sums of whole rows.
-#include <farro/core/util/parallel.h>
 #include <farro/core/op/op_table.h>
+#include <farro/core/util/parallel.h>
 #include <farro/kernels/embedding/embedding.op.h>
 #include <farro/kernels/index/rows.h>
 #include <farro/kernels/pointwise/copy.op.h>

@@ -1,6 +1,6 @@
 // The CPU kernels of gather.h.
-#include <farro/kernels/index/gather.op.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/index/gather.op.h>
 #include <farro/kernels/index/index_map.h>
 #include <farro/kernels/index/rows.h>
 

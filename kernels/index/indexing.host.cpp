@@ -1,6 +1,6 @@
 // The CPU kernels of indexing.op.h.
-#include <farro/kernels/index/indexing.op.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/index/indexing.op.h>
 #include <farro/kernels/index/rows.h>
 #include <farro/kernels/pointwise/copy.op.h>
 

@@ -1,6 +1,6 @@
 // The CPU kernel of one_hot.h.
-#include <farro/kernels/index/index_map.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/index/index_map.h>
 #include <farro/kernels/index/one_hot.op.h>
 
 namespace farro {

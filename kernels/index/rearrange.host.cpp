@@ -1,6 +1,6 @@
 // The CPU kernels of rearrange.h.
-#include <farro/kernels/index/rearrange.op.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/index/rearrange.op.h>
 
 #include <farro/core/dtype/visit.h>
 #include <farro/core/util/parallel.h>

@@ -2,8 +2,8 @@
 // names a place in the indexed dimensions; its row is everything around it.
 #pragma once
 
-#include <farro/core/op/ctx.h>
 #include <farro/core/dtype/visit.h>
+#include <farro/core/op/ctx.h>
 #include <farro/kernels/index/index_map.h>
 
 namespace farro {

@@ -1,9 +1,8 @@
 #include <farro/kernels/matmul/gemm_onednn.h>
-#include <farro/kernels/cpu/making_primitive.h>
-#include <farro/kernels/cpu/onednn.h>
 
 #include <farro/core/op/plan_cache.h>
 #include <farro/core/util/parallel.h>
+#include <farro/kernels/cpu/onednn.h>
 
 #include <algorithm>
 #include <memory>
@@ -84,7 +83,7 @@ std::shared_ptr<Plan> find_plan(Ctx& ctx, const Matrix& a, const Matrix& b, int6
   PlanKey key("onednn_gemm");
   key.add(a.rows).add(a.cols).add(b.cols).add(a.row).add(a.col).add(b.row).add(b.col).add(c_row).add(int64_t{bias});
   return ctx.plan<Plan>(key, [&] {
-    const MakingPrimitive making;
+    const auto gate = hold_off_forks<MakingPrimitive>();
     return std::make_shared<Plan>(a, b, c_row, bias);
   });
 }

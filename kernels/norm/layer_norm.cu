@@ -1,8 +1,8 @@
 // layer_norm and rms_norm on the device: one block per row, sums in f32 (f64 for f64). rms_norm is layer_norm around
 // zero, so both share their kernels. Parameter gradients are summed in a fixed order, so results are deterministic.
 #include <farro/autograd/node/grad_mode.h>
-#include <farro/core/op/op_table.h>
 #include <farro/core/dtype/visit.h>
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/norm/layer_norm.op.h>
 #include <farro/kernels/simt/launch.h>
 #include <farro/kernels/simt/math.h>

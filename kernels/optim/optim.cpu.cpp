@@ -1,5 +1,5 @@
-#include <farro/kernels/optim/multi_tensor.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/optim/multi_tensor.h>
 #include <farro/kernels/optim/optim.op.h>
 
 namespace farro::FARRO_ISA {

@@ -1,5 +1,5 @@
-#include <farro/kernels/pointwise/activation.op.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/pointwise/activation.op.h>
 #include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/simt/math.h>
 

@@ -1,6 +1,6 @@
 // Copies with strides and conversion within one device, and fills.
-#include <farro/kernels/pointwise/copy.op.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/pointwise/copy.op.h>
 #include <farro/kernels/pointwise/device_loops.h>
 
 namespace farro {

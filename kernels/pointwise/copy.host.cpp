@@ -1,6 +1,6 @@
 // Moving elements between layouts, dtypes and devices.
-#include <farro/kernels/pointwise/copy.op.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/pointwise/copy.op.h>
 
 #include <farro/core/device/backend.h>
 #include <farro/core/dtype/visit.h>

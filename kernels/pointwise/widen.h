@@ -6,7 +6,6 @@
 
 namespace farro {
 
-inline bool is_half(DType dtype) { return dtype == DType::f16 || dtype == DType::bf16; }
 inline Tensor widened(const Tensor& t) { return t.defined() && is_half(t.dtype()) ? t.to(DType::f32) : t; }
 
 }  // namespace farro

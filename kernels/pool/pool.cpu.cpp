@@ -2,6 +2,7 @@
 // the compiler vectorises; row-major is the same code with blocks of one. Every result element is computed by one
 // thread in a fixed order: gradients are gathered by input position, so overlapping windows need no zeroing and no
 // atomics.
+#include <farro/core/dtype/visit.h>
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/cpu/packs.h>
 #include <farro/kernels/pool/pool_windows.h>
@@ -287,29 +288,15 @@ void avg_backward(const PoolCall& call, const T* grad, T* grad_x) {
   });
 }
 
-template <class Fn>
-void visit_floating(DType dtype, Fn&& fn) {
-  switch (dtype) {
-    case DType::f64:
-      return fn(double{});
-    case DType::f32:
-      return fn(float{});
-    case DType::f16:
-      return fn(half{});
-    default:
-      return fn(bfloat16{});
-  }
-}
-
 // fn(value of the element type, value of the index type, whether row-major as std::bool_constant).
 template <class Fn>
 void visit_call(const PoolCall& call, Fn&& fn) {
-  visit_floating(call.dtype, [&]<class T>(T value) {
+  visit_floating("pool", call.dtype, [&]<class T>(TypeTag<T>) {
     const auto with_index = [&](auto row_major) {
       if (call.index_dtype == DType::u8)
-        fn(value, uint8_t{}, row_major);
+        fn(T{}, uint8_t{}, row_major);
       else
-        fn(value, int32_t{}, row_major);
+        fn(T{}, int32_t{}, row_major);
     };
     if (call.inner == 1)
       with_index(std::true_type{});
@@ -319,11 +306,11 @@ void visit_call(const PoolCall& call, Fn&& fn) {
 }
 template <class Fn>
 void visit_call_without_indices(const PoolCall& call, Fn&& fn) {
-  visit_floating(call.dtype, [&]<class T>(T value) {
+  visit_floating("pool", call.dtype, [&]<class T>(TypeTag<T>) {
     if (call.inner == 1)
-      fn(value, std::true_type{});
+      fn(T{}, std::true_type{});
     else
-      fn(value, std::false_type{});
+      fn(T{}, std::false_type{});
   });
 }
 

@@ -1,5 +1,5 @@
-#include <farro/kernels/random/driver.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/random/driver.h>
 
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/cpu/convert.h>

@@ -1,5 +1,5 @@
-#include <farro/kernels/random/dropout.op.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/random/dropout.op.h>
 #include <farro/kernels/random/random.op.h>
 #include <farro/kernels/random/words.h>
 

@@ -1,6 +1,6 @@
 // Compiled with -ffp-contract=off (cmake/FarroLibrary.cmake), so that all instruction sets give the same bits.
-#include <farro/kernels/random/distributions.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/random/distributions.h>
 #include <farro/kernels/random/random.op.h>
 #include <farro/kernels/random/words.h>
 

@@ -1,5 +1,5 @@
-#include <farro/kernels/reduce/extremum.op.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/reduce/extremum.op.h>
 #include <farro/kernels/reduce/loops.h>
 
 #include <limits>

@@ -1,5 +1,5 @@
-#include <farro/kernels/cpu/vector_math.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/cpu/vector_math.h>
 #include <farro/kernels/reduce/loops.h>
 #include <farro/kernels/reduce/moments.op.h>
 

@@ -1,5 +1,5 @@
-#include <farro/kernels/cpu/wrapping.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/cpu/wrapping.h>
 #include <farro/kernels/reduce/loops.h>
 #include <farro/kernels/reduce/scan.op.h>
 

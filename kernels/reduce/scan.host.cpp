@@ -1,7 +1,7 @@
 // CPU kernels of cumsum and of the gradients of prod: recurrences along one dimension, in double (f64, f32, halves) or
 // int64_t. Threads take whole lines.
-#include <farro/core/util/parallel.h>
 #include <farro/core/op/op_table.h>
+#include <farro/core/util/parallel.h>
 #include <farro/kernels/cpu/convert.h>
 #include <farro/kernels/reduce/scan.op.h>
 

@@ -1,5 +1,5 @@
-#include <farro/kernels/reduce/loops.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/reduce/loops.h>
 #include <farro/kernels/reduce/sum.op.h>
 
 namespace farro::FARRO_ISA {

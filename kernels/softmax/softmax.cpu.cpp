@@ -1,5 +1,5 @@
-#include <farro/core/util/parallel.h>
 #include <farro/core/op/op_table.h>
+#include <farro/core/util/parallel.h>
 #include <farro/kernels/softmax/exp_rows.h>
 #include <farro/kernels/softmax/softmax.op.h>
 

@@ -29,6 +29,11 @@ std::string error_of(Fn&& fn) {
   }
   return "no error";
 }
+template <class E, class Fn>
+bool throws(Fn&& fn) {
+  const std::string text = error_of<E>(fn);
+  return text != "no error" && !text.starts_with("another error");
+}
 
 // Tensors whose memory tells when it is freed.
 class Probe {

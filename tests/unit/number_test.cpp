@@ -25,12 +25,6 @@ namespace {
 
 using namespace testing_support;
 
-template <class E, class Fn>
-bool throws(Fn&& fn) {
-  const std::string text = error_of<E>(fn);
-  return text != "no error" && !text.starts_with("another error");
-}
-
 constexpr DType kIntegers[] = {DType::i64, DType::i32, DType::i16, DType::i8, DType::u8};
 constexpr int64_t kBig = (int64_t{1} << 53) + 1;  // no double
 

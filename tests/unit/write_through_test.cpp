@@ -13,12 +13,6 @@ namespace {
 
 using namespace testing_support;
 
-template <class E, class Fn>
-bool throws(Fn&& fn) {
-  const std::string text = error_of<E>(fn);
-  return text != "no error" && !text.starts_with("another error");
-}
-
 TEST(WriteThrough, AViewOnTheLeftIsWritten) {
   Tensor z = zeros({3});
   z[1] = scalar_tensor(7.0);
