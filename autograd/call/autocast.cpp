@@ -94,7 +94,8 @@ Tensor detail::CastPlan::cast(const Tensor& tensor) const {
   const AutocastOff off;
   AutocastState* const state = AutocastState::innermost().get();
   if (!state || !impl.requires_grad || impl.dtype != DType::f32) return tensor.to(to_);
-  // A parameter: the weight of every layer is used again for each step of a recurrent network, and by both of its products.
+  // A parameter: the weight of every layer is used again for each step of a recurrent network, and by both of its
+  // products.
   auto& casts = grad_enabled() ? state->recorded : state->unrecorded;
   const auto found = casts.find(&impl);
   if (found != casts.end() && found->second.version == tensor.version() && found->second.value.dtype() == to_)

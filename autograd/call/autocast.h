@@ -7,17 +7,18 @@
 // What happens to an op's inputs is declared with the op (OpInfo::autocast; docs/ops.md lists all):
 //     half     matrix products, convolutions, attention: f32 inputs are cast to the scope's dtype
 //     full     exponentials, norms, losses, long sums: half inputs are cast to f32
-//     promote  inputs of different floating dtypes are cast to the widest of them, as without a scope, but also where the
-//              op alone would refuse them (cat)
+//     promote  inputs of different floating dtypes are cast to the widest of them, as without a scope, but also
+//              where the op alone would refuse them (cat)
 //     none     left alone: copies, fills, random numbers, views, indexing, optimizers
 // f64 inputs are never cast, and neither are in-place operations, whose target decides. 0-dim tensors are numbers for
 // `promote`, as in type promotion. Casts are recorded, so gradients arrive in the parameters' own dtype. A parameter is
 // cast once in a scope, until it is changed. backward() runs every op in the dtypes of its forward, inside the scope or
 // outside. A scope is the calling thread's: data loaders and other threads are not in it.
 //
-// Unlike PyTorch's CPU autocast, whose lists of ops differ from those of its CUDA autocast, there is one class per op for
-// all devices, near the CUDA lists: exponentials, softmax, norms, sums and cross_entropy run in f32, where PyTorch's CPU
-// leaves them in bf16. A nested scope has casts of its own. f16 needs loss scaling where gradients fall below 6e-8.
+// Unlike PyTorch's CPU autocast, whose lists of ops differ from those of its CUDA autocast, there is one class per op
+// for all devices, near the CUDA lists: exponentials, softmax, norms, sums and cross_entropy run in f32, where
+// PyTorch's CPU leaves them in bf16. A nested scope has casts of its own. f16 needs loss scaling where gradients fall
+// below 6e-8.
 #pragma once
 
 #include <farro/autograd/node/grad_mode.h>

@@ -1,6 +1,6 @@
-// call<Op>(): cast (autocast only) -> validate -> infer -> allocate -> dispatch -> record. The only way into a kernel, so
-// that profiling, checking and tracing have one place to listen. An op's public function is one line:
-// return call<Op>({.x = x, .eps = eps}).
+// call<Op>(): cast (autocast only) -> validate -> infer -> allocate -> dispatch -> record. The only way into a kernel,
+// so that profiling, checking and tracing have one place to listen. An op's public function is one line: return
+// call<Op>({.x = x, .eps = eps}).
 #pragma once
 
 #include <farro/autograd/call/autocast.h>
@@ -14,17 +14,20 @@ namespace detail {
 
 [[noreturn]] void throw_undefined_input(const char* op, std::string_view argument);
 [[noreturn]] void throw_device_mismatch(const char* op, const Tensor& a, const Tensor& b);
-[[noreturn]] void throw_no_backward(const char* op, std::string_view argument, const char* reason, const std::string& args);
+[[noreturn]] void throw_no_backward(const char* op, std::string_view argument, const char* reason,
+                                    const std::string& args);
 
 // Of the ops whose kernels read a 0-dim CPU tensor as a number: the elementwise ones.
 template <class Op>
 inline constexpr bool kHostNumbers = [] {
-  if constexpr (requires { Op::kHostNumbers; }) return bool{Op::kHostNumbers};
-  else return false;
+  if constexpr (requires { Op::kHostNumbers; })
+    return bool{Op::kHostNumbers};
+  else
+    return false;
 }();
 
-// Every input is defined unless optional, and all live on one device (0-dim CPU tensors may join any, for kHostNumbers).
-// Returns which inputs require a gradient. Errors call the op `name`.
+// Every input is defined unless optional, and all live on one device (0-dim CPU tensors may join any, for
+// kHostNumbers). Returns which inputs require a gradient. Errors call the op `name`.
 template <class Op>
 [[gnu::always_inline]] inline Need check_inputs(const typename Op::Args& args, const char* name = Op::info.name) {
   Need need;
@@ -99,7 +102,8 @@ template <class Op>
 template <class Op>
 detail::Result<Op> call(const typename Op::Args& args) {
   if constexpr (Op::info.autocast != Autocast::none) {
-    if (detail::grad_mode_tls.autocast) [[unlikely]] return detail::call_autocast<Op>(args);
+    if (detail::grad_mode_tls.autocast) [[unlikely]]
+      return detail::call_autocast<Op>(args);
   }
   if constexpr (kOutputs<Op> == 1) {
     return std::move(detail::call_as_given<Op>(args)[0]);
@@ -111,7 +115,8 @@ detail::Result<Op> call(const typename Op::Args& args) {
 template <class Op>
 detail::Result<Op> detail::call_autocast(const typename Op::Args& args) {
   const AutocastOff once;  // what is called now has the dtypes it is to have
-  const CastPlan plan(Op::info.autocast, [&](auto&& see) { for_each_input(args, [&](int, const Tensor& t) { see(t); }); });
+  const CastPlan plan(Op::info.autocast,
+                      [&](auto&& see) { for_each_input(args, [&](int, const Tensor& t) { see(t); }); });
   if (!plan.casts()) return call<Op>(args);
   const OwnedArgs<typename Op::Args> cast(args, [&](size_t, const Tensor& tensor) { return plan.cast(tensor); });
   return call<Op>(cast.args());

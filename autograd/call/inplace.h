@@ -1,5 +1,5 @@
-// call_inplace<Op>(): runs an op with its result written into its first input, and rebases history: the tensor becomes the
-// op's output; if it is a view, its base gets a node that replaces the viewed part of the gradient.
+// call_inplace<Op>(): runs an op with its result written into its first input, and rebases history: the tensor becomes
+// the op's output; if it is a view, its base gets a node that replaces the viewed part of the gradient.
 #pragma once
 
 #include <farro/autograd/call/call.h>

@@ -41,8 +41,8 @@ Roots make_roots(const char* op, std::span<const Tensor> outputs, std::span<cons
     }
     FARRO_CHECK(gradient.sizes() == output.sizes(), ShapeError, op, ": a gradient must have its output's shape ",
                 output.sizes(), ", got ", gradient);
-    FARRO_CHECK(gradient.device() == output.device(), DeviceError, op,
-                ": a gradient must be on its output's device ", output.device(), ", got ", gradient);
+    FARRO_CHECK(gradient.device() == output.device(), DeviceError, op, ": a gradient must be on its output's device ",
+                output.device(), ", got ", gradient);
     FARRO_CHECK(is_floating(gradient.dtype()), DTypeError, op, ": a gradient must have a floating dtype, got ",
                 gradient);
     if (!create_graph) gradient = gradient.detach();

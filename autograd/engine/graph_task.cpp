@@ -1,7 +1,7 @@
 #include <farro/autograd/engine/graph_task.h>
 
-#include <farro/autograd/engine/validate.h>
 #include <farro/autograd/call/autocast.h>
+#include <farro/autograd/engine/validate.h>
 #include <farro/autograd/node/accumulate_grad.h>
 #include <farro/autograd/node/grad_mode.h>
 

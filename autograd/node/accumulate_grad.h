@@ -22,7 +22,7 @@ class AccumulateGrad final : public Node {
 
  private:
   mutable std::mutex mutex_;  // several threads may run backward into one leaf
-  TensorImpl* leaf_;  // not owned; null once the leaf is gone
+  TensorImpl* leaf_;          // not owned; null once the leaf is gone
   OutputMeta output_;
 };
 

@@ -34,7 +34,8 @@ class enable_grad : public GradModeGuard {
   enable_grad() noexcept : GradModeGuard(true) { detail::grad_mode_tls.inference = false; }
 };
 
-// As no_grad, and tensors made inside may never enter a graph later: using one where backward would need it is an error.
+// As no_grad, and tensors made inside may never enter a graph later: using one where backward would need it is an
+// error.
 class inference_mode : public GradModeGuard {
  public:
   inference_mode() noexcept : GradModeGuard(false) { detail::grad_mode_tls.inference = true; }

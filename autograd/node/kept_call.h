@@ -64,9 +64,13 @@ struct PackOf;
 template <size_t... I, class... T>
 struct PackOf<std::index_sequence<I...>, T...> : PackLeaf<I, T>... {};
 template <size_t I, class T>
-constexpr T& get(PackLeaf<I, T>& leaf) noexcept { return leaf.value; }
+constexpr T& get(PackLeaf<I, T>& leaf) noexcept {
+  return leaf.value;
+}
 template <size_t I, class T>
-constexpr const T& get(const PackLeaf<I, T>& leaf) noexcept { return leaf.value; }
+constexpr const T& get(const PackLeaf<I, T>& leaf) noexcept {
+  return leaf.value;
+}
 
 template <class Op>
 class KeptCall {
@@ -79,14 +83,18 @@ class KeptCall {
   template <size_t I>
   static constexpr bool kSizes = kKeep<Op>.sizes_mask >> I & 1;
   template <size_t I>
-  using One = std::conditional_t<kData<I> && kSizes<I>, KeptEither,
-                                 std::conditional_t<kData<I>, KeptData, std::conditional_t<kSizes<I>, KeptSizes, KeptNothing>>>;
+  using One =
+      std::conditional_t<kData<I> && kSizes<I>, KeptEither,
+                         std::conditional_t<kData<I>, KeptData, std::conditional_t<kSizes<I>, KeptSizes, KeptNothing>>>;
   template <size_t I>
   static auto member_type() {
     using T = MemberType<Args, I>;
-    if constexpr (kIsTensor<T>) return std::type_identity<One<I>>();
-    else if constexpr (kIsTensorList<T>) return std::type_identity<std::vector<One<I>>>();
-    else return std::type_identity<T>();
+    if constexpr (kIsTensor<T>)
+      return std::type_identity<One<I>>();
+    else if constexpr (kIsTensorList<T>)
+      return std::type_identity<std::vector<One<I>>>();
+    else
+      return std::type_identity<T>();
   }
   template <size_t... I>
   static auto tuple_type(std::index_sequence<I...>)
@@ -169,9 +177,12 @@ class KeptCall {
 
   template <class T>
   static void drop(T& member) noexcept {
-    if constexpr (std::is_same_v<T, KeptData>) member.data = {};
-    else if constexpr (std::is_same_v<T, KeptEither>) member.data.data = {};
-    else if constexpr (std::is_same_v<T, std::vector<KeptData>> || std::is_same_v<T, std::vector<KeptEither>>) member.clear();
+    if constexpr (std::is_same_v<T, KeptData>)
+      member.data = {};
+    else if constexpr (std::is_same_v<T, KeptEither>)
+      member.data.data = {};
+    else if constexpr (std::is_same_v<T, std::vector<KeptData>> || std::is_same_v<T, std::vector<KeptEither>>)
+      member.clear();
   }
 
   [[no_unique_address]] Members members_;

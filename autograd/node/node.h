@@ -150,8 +150,10 @@ class OpNode final : public Node {
 
  private:
   static Keep keep_of(const Args& args, Need need) {
-    if constexpr (requires { Op::keep(args, need); }) return Op::keep(args, need);
-    else return kKeep<Op>;
+    if constexpr (requires { Op::keep(args, need); })
+      return Op::keep(args, need);
+    else
+      return kKeep<Op>;
   }
 
   detail::KeptCall<Op> kept_;

@@ -60,7 +60,8 @@ class InplaceRecording {
 class SavedTensor {
  public:
   SavedTensor() noexcept = default;  // nothing saved: get() gives an undefined tensor
-  // Keeps an input of the op, as a copy where the op is about to change its storage; throws AutogradError for a tensor made under inference_mode.
+  // Keeps an input of the op, as a copy where the op is about to change its storage; throws AutogradError for a tensor
+  // made under inference_mode.
   explicit SavedTensor(const Tensor& input);
   // Keeps output number `output_nr` of the op that is being recorded.
   static SavedTensor output(const Tensor& output, int output_nr = 0);

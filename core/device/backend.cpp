@@ -43,7 +43,8 @@ const BackendEntry* find_entry(const std::string& name, std::string& why_not) {
   if (!library) {
     const char* problem = dlerror();
     if (access(path.c_str(), F_OK) != 0)
-      why_not = str("this build of farro has no ", name, " backend (", path, " is not there; cmake --preset cuda makes it)");
+      why_not =
+          str("this build of farro has no ", name, " backend (", path, " is not there; cmake --preset cuda makes it)");
     else
       why_not = str("the ", name, " backend could not be loaded: ", problem);
     return nullptr;

@@ -23,7 +23,7 @@ struct DeviceProperties {
   int compute_major = 0;
   int compute_minor = 0;
   int multiprocessors = 0;
-  size_t total_memory = 0;            // bytes
+  size_t total_memory = 0;             // bytes
   size_t shared_memory_per_block = 0;  // bytes, with opt-in
 };
 

@@ -8,11 +8,11 @@
 namespace farro {
 
 struct CudaFacts {
-  bool driver_library = false;       // libcuda.so.1 can be loaded
-  int driver_version = 0;            // newest CUDA it supports, as 12020 for 12.2; 0: unknown
-  int needed_version = 0;            // of the CUDA runtime that farro was built with
-  const char* visible = nullptr;     // CUDA_VISIBLE_DEVICES, null where it is not set
-  std::string status = {};           // what the runtime said, or empty
+  bool driver_library = false;    // libcuda.so.1 can be loaded
+  int driver_version = 0;         // newest CUDA it supports, as 12020 for 12.2; 0: unknown
+  int needed_version = 0;         // of the CUDA runtime that farro was built with
+  const char* visible = nullptr;  // CUDA_VISIBLE_DEVICES, null where it is not set
+  std::string status = {};        // what the runtime said, or empty
 };
 
 // One line, for a runtime that gave no device.

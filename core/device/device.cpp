@@ -43,12 +43,9 @@ Device Device::parse(std::string_view text) {
 
 std::string to_string(Device device) {
   switch (device.type) {
-    case DeviceType::cpu:
-      return "cpu";
-    case DeviceType::cuda:
-      return str("cuda:", static_cast<int>(device.index));
-    case DeviceType::meta:
-      return "meta";
+    case DeviceType::cpu: return "cpu";
+    case DeviceType::cuda: return str("cuda:", static_cast<int>(device.index));
+    case DeviceType::meta: return "meta";
   }
   fail<InternalError>("internal error: invalid device type ", static_cast<int>(device.type));
 }

@@ -14,6 +14,7 @@ struct TypeTag {
 
 template <class T>
 inline constexpr DType dtype_of = [] { static_assert(sizeof(T) == 0, "not an element type"); }();
+// clang-format off
 template <> inline constexpr DType dtype_of<double> = DType::f64;
 template <> inline constexpr DType dtype_of<float> = DType::f32;
 template <> inline constexpr DType dtype_of<half> = DType::f16;
@@ -25,6 +26,7 @@ template <> inline constexpr DType dtype_of<int16_t> = DType::i16;
 template <> inline constexpr DType dtype_of<int8_t> = DType::i8;
 template <> inline constexpr DType dtype_of<uint8_t> = DType::u8;
 template <> inline constexpr DType dtype_of<bool> = DType::boolean;
+// clang-format on
 
 // Calls fn(TypeTag<T>{}) for the dtype's element type; all branches must return the same type.
 template <class Fn>

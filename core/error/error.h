@@ -130,14 +130,16 @@ template <class E, class... Pieces>
 }  // namespace farro
 
 // Throws ErrorType with the concatenated pieces unless `condition` holds; the pieces are evaluated only then.
-#define FARRO_CHECK(condition, ErrorType, ...)                       \
-  do {                                                               \
-    if (!(condition)) [[unlikely]] ::farro::fail<ErrorType>(__VA_ARGS__); \
+#define FARRO_CHECK(condition, ErrorType, ...) \
+  do {                                         \
+    if (!(condition)) [[unlikely]]             \
+      ::farro::fail<ErrorType>(__VA_ARGS__);   \
   } while (false)
 
 // An invariant of the library itself.
-#define FARRO_ASSERT(condition)                                                                                     \
-  do {                                                                                                              \
-    if (!(condition)) [[unlikely]]                                                                                  \
-      ::farro::fail<::farro::InternalError>("internal error: ", #condition, " does not hold at ", __FILE__, ":", __LINE__); \
+#define FARRO_ASSERT(condition)                                                                                  \
+  do {                                                                                                           \
+    if (!(condition)) [[unlikely]]                                                                               \
+      ::farro::fail<::farro::InternalError>("internal error: ", #condition, " does not hold at ", __FILE__, ":", \
+                                            __LINE__);                                                           \
   } while (false)

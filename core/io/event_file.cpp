@@ -76,7 +76,7 @@ EventFile::EventFile(const std::string& folder, int64_t first_step)
 }
 
 void EventFile::add_scalar(std::string_view tag, int64_t step, float value) {
-  std::string point;  // Summary.Value: string tag = 1, float simple_value = 2
+  std::string point;                  // Summary.Value: string tag = 1, float simple_value = 2
   put_bytes(point, 1, to_utf8(tag));  // protobuf readers refuse the whole file for a string that is none
   put_key(point, 2, Wire::fixed32);
   put_little_endian(point, std::bit_cast<uint32_t>(value), 4);

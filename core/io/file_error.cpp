@@ -11,8 +11,7 @@ namespace farro::io {
 const char* name(FileFault fault) noexcept {
   constexpr const char* names[] = {"not_found",      "wrong_kind",  "system",     "too_large",     "truncated",
                                    "trailing_bytes", "bad_magic",   "bad_header", "duplicate_key", "bad_dtype",
-                                   "bad_shape",      "bad_offsets", "bad_value",  "bad_checksum",
-                                   "in_use"};
+                                   "bad_shape",      "bad_offsets", "bad_value",  "bad_checksum",  "in_use"};
   return names[static_cast<int>(fault)];
 }
 
@@ -24,7 +23,8 @@ std::string printable(std::string_view name) {
     const size_t length = utf8_character(shown.substr(at));
     const auto byte = static_cast<unsigned char>(shown[at]);
     // Control characters, those of U+0080..U+009F too, are commands to a terminal.
-    const bool control = byte < 0x20 || byte == 0x7f || (length == 2 && byte == 0xc2 && static_cast<unsigned char>(shown[at + 1]) < 0xa0);
+    const bool control = byte < 0x20 || byte == 0x7f ||
+                         (length == 2 && byte == 0xc2 && static_cast<unsigned char>(shown[at + 1]) < 0xa0);
     if (length > 0 && !control) {
       out += shown.substr(at, length);
       at += length;

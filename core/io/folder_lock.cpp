@@ -9,8 +9,7 @@
 
 namespace farro::io {
 
-FolderLock::FolderLock(const std::string& folder)
-    : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+FolderLock::FolderLock(const std::string& folder) : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
   if (!fd_.is_open()) fail_errno(errno, "could not open the folder", folder);
   // The lock belongs to the open folder itself.
   int status;

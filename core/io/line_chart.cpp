@@ -43,20 +43,11 @@ std::string escape(std::string_view text) {
     for (size_t at = 0; (at = good.find(none, at)) != std::string::npos;) good.replace(at, 3, "\xef\xbf\xbd");
   for (const char c : good) {
     switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;  // XML cannot hold control characters
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;  // XML cannot hold control characters
     }
   }
   return out;

@@ -197,7 +197,8 @@ void save_npy(const std::string& path, const Tensor& tensor) {
   FARRO_CHECK(tensor.dtype() != DType::bf16, DTypeError, "save_npy: dtype must be one that NumPy has, got ",
               tensor.dtype(), "; convert it to f32 first (tensor: ", tensor, ")");
   FARRO_CHECK(!tensor.is_meta() && can_be_read(tensor), ValueError,
-              "save_npy: tensor must hold data, and its sizes, zeros taken as ones, less than 2^63 bytes, got ", tensor);
+              "save_npy: tensor must hold data, and its sizes, zeros taken as ones, less than 2^63 bytes, got ",
+              tensor);
   std::string shape;
   for (const int64_t size : tensor.sizes()) shape += str(size, ", ");
   if (tensor.dim() > 1) shape.resize(shape.size() - 2);

@@ -143,7 +143,8 @@ const SafetensorsFile::Entry& SafetensorsFile::entry(std::string_view name) cons
 }
 
 void SafetensorsFile::check_readable(const Entry& entry) const {
-  if (entry.unreadable) fail_read(*entry.unreadable, file_.path(), entry.problem, " (tensor: ", printable(entry.name), ")");
+  if (entry.unreadable)
+    fail_read(*entry.unreadable, file_.path(), entry.problem, " (tensor: ", printable(entry.name), ")");
 }
 
 Tensor SafetensorsFile::read(const Entry& entry, Device device) const {
@@ -172,7 +173,8 @@ void SafetensorsFile::compare_checksum(uint32_t found, bool required) const {
     return;
   }
   if (expected->second != checksum_text(found))
-    fail_read(FileFault::bad_checksum, file_.path(), "it is damaged, or another program changed it and kept our checksum: that must be ",
+    fail_read(FileFault::bad_checksum, file_.path(),
+              "it is damaged, or another program changed it and kept our checksum: that must be ",
               printable(expected->second), ", got ", checksum_text(found));
 }
 

@@ -69,7 +69,8 @@ class SafetensorsFile {
   // ValueError where there is no such name.
   const Entry& entry(std::string_view name) const&;
   Entry entry(std::string_view name) && { return static_cast<const SafetensorsFile&>(*this).entry(name); }
-  // A new tensor; FileError (bad_dtype, bad_shape) for one that is unreadable. The checksum is compared by verify() and load_safetensors(), for it is that of the whole file.
+  // A new tensor; FileError (bad_dtype, bad_shape) for one that is unreadable. The checksum is compared by verify() and
+  // load_safetensors(), for it is that of the whole file.
   Tensor read(const Entry& entry, Device device = Device::cpu()) const;
   // Reads the whole file and throws FileError (bad_checksum) where it is not what was written, or, if `required`, where
   // it has no checksum.

@@ -35,8 +35,8 @@ class CallListener {
 };
 
 // A listener hears the calls that begin after it was added and, once remove_call_listener() has returned, is not called
-// again: removal waits for calls that it is hearing on other threads. It must not be removed from within begin() or end().
-// A listener that is there already is not added again.
+// again: removal waits for calls that it is hearing on other threads. It must not be removed from within begin() or
+// end(). A listener that is there already is not added again.
 void add_call_listener(CallListener& listener);
 void remove_call_listener(CallListener& listener) noexcept;
 

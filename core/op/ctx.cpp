@@ -94,9 +94,9 @@ Tensor Ctx::scratch_tensor(const Shape& sizes, Layout layout, DType dtype) {
   const int64_t numel = checked_numel(op_, sizes), bytes = checked_bytes(op_, numel, item_size(dtype));
   Scratch scratch(bytes, device_);
   extra().counts.scratch += bytes;
-  return Tensor(Ref<TensorImpl>::adopt(
-      new TensorImpl(std::move(scratch.storage), scratch.skipped / static_cast<int64_t>(item_size(dtype)), sizes,
-                     strides_of(sizes, layout), numel, dtype)));
+  return Tensor(Ref<TensorImpl>::adopt(new TensorImpl(std::move(scratch.storage),
+                                                      scratch.skipped / static_cast<int64_t>(item_size(dtype)), sizes,
+                                                      strides_of(sizes, layout), numel, dtype)));
 }
 
 Tensor Ctx::dense(const Tensor& tensor, Layout layout, DType dtype) {

@@ -1,6 +1,6 @@
-// What a kernel gets from its call besides arguments and outputs: the device and its stream, work memory, operands in the
-// layout and dtype that the kernel is written for, and plans of libraries. All of it is counted for the listeners, nothing
-// of it is recorded by autograd, and what was handed out goes back when the kernel returns or throws.
+// What a kernel gets from its call besides arguments and outputs: the device and its stream, work memory, operands in
+// the layout and dtype that the kernel is written for, and plans of libraries. All of it is counted for the listeners,
+// nothing of it is recorded by autograd, and what was handed out goes back when the kernel returns or throws.
 #pragma once
 
 #include <farro/core/device/backend.h>
@@ -17,8 +17,8 @@ enum class Layout : uint8_t { contiguous, channels_last };
 class Ctx {
  public:
   Ctx(const char* op, Device device) noexcept : op_(op), device_(device) {}
-  // A context belongs to one thread. Parts of a parallel loop each make one of their own from what parts() gave before the
-  // loop; it counts for the call.
+  // A context belongs to one thread. Parts of a parallel loop each make one of their own from what parts() gave before
+  // the loop; it counts for the call.
   struct Parts {
     const char* op;
     Device device;
@@ -27,7 +27,8 @@ class Ctx {
   Parts parts();
   explicit Ctx(const Parts& parts);
   ~Ctx() {
-    if (extra_) [[unlikely]] release();
+    if (extra_) [[unlikely]]
+      release();
   }
   Ctx(const Ctx&) = delete;
   Ctx& operator=(const Ctx&) = delete;
@@ -37,8 +38,8 @@ class Ctx {
   // The calling thread's current stream of the device; on the CPU one without a handle.
   Stream stream();
 
-  // Uninitialised memory for `count` elements, aligned to 64 bytes (256 on a device). On a device it belongs to the stream's
-  // order: whoever gets the bytes next on this stream runs later. Throws OutOfMemoryError. Count 0 gives null.
+  // Uninitialised memory for `count` elements, aligned to 64 bytes (256 on a device). On a device it belongs to the
+  // stream's order: whoever gets the bytes next on this stream runs later. Throws OutOfMemoryError. Count 0 gives null.
   template <class T>
   T* scratch(int64_t count) {
     return static_cast<T*>(scratch_bytes(checked_bytes(op_, count, sizeof(T))));
@@ -75,7 +76,8 @@ class Ctx {
 
   // Copies results to their outputs; called once the kernel has returned.
   void finish() {
-    if (extra_) [[unlikely]] write_back();
+    if (extra_) [[unlikely]]
+      write_back();
   }
 
  private:

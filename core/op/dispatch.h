@@ -46,7 +46,8 @@ template <class Op>
 
 // A call of meta tensors has no kernel, but is told as well.
 template <class Op>
-[[gnu::noinline]] void run_heard(const typename Op::Args& args, Outputs<Op>& out, Device device, CallForm form, bool apart) {
+[[gnu::noinline]] void run_heard(const typename Op::Args& args, Outputs<Op>& out, Device device, CallForm form,
+                                 bool apart) {
   const auto* entry = device.is_meta() || form == CallForm::view ? nullptr : &pick<Op>(args, device);
   CallEvent event{.op = kOpMethods<Op>,
                   .form = form,
@@ -61,15 +62,18 @@ template <class Op>
   event.failed = true;
   Ctx ctx(Op::info.name, device);
   const Kernel<Op> kernel = entry->kernel.load(std::memory_order_relaxed);
-  if (apart) execute_apart<Op>(kernel, ctx, args, out);
-  else execute<Op>(kernel, ctx, args, out);
+  if (apart)
+    execute_apart<Op>(kernel, ctx, args, out);
+  else
+    execute<Op>(kernel, ctx, args, out);
   event.counts = ctx.counts();
   event.failed = false;
 }
 
 // Runs the kernel of a checked call. `apart`: see execute_apart().
 template <class Op>
-[[gnu::always_inline]] inline void run_kernel(const typename Op::Args& args, Outputs<Op>& out, Device device, CallForm form, bool apart = false) {
+[[gnu::always_inline]] inline void run_kernel(const typename Op::Args& args, Outputs<Op>& out, Device device,
+                                              CallForm form, bool apart = false) {
   if (call_listeners.load(std::memory_order_relaxed) > 0) [[unlikely]]
     return run_heard<Op>(args, out, device, form, apart);
   Kernel<Op> kernel = OpTable<Op>::direct[static_cast<size_t>(device.type)].load(std::memory_order_acquire);
@@ -78,7 +82,8 @@ template <class Op>
     kernel = pick<Op>(args, device).kernel.load(std::memory_order_relaxed);
   }
   Ctx ctx(Op::info.name, device);
-  if (apart) [[unlikely]] return execute_apart<Op>(kernel, ctx, args, out);
+  if (apart) [[unlikely]]
+    return execute_apart<Op>(kernel, ctx, args, out);
   execute<Op>(kernel, ctx, args, out);
 }
 
@@ -102,18 +107,22 @@ void run_owned(const void* owned, std::span<const Tensor> outputs, CallForm form
   Outputs<Op> out;
   for (size_t i = 0; i < out.size(); ++i) out[i] = outputs[i];
   Device device;
-  if constexpr (kOutputs<Op> > 0) device = out[0].device();
-  else for_each_input(args, [&](int i, const Tensor& input) {
-    if (i == 0) device = input.device();
-  });
+  if constexpr (kOutputs<Op> > 0)
+    device = out[0].device();
+  else
+    for_each_input(args, [&](int i, const Tensor& input) {
+      if (i == 0) device = input.device();
+    });
   if (device.is_meta()) return;
   Kernel<Op> kernel = nullptr;
   for (const auto& entry : OpTable<Op>::rows[static_cast<size_t>(device.type)])
     if (entry.kernel && variant == entry.info.name) kernel = entry.kernel.load(std::memory_order_acquire);
   if (!kernel) throw_no_variant(Op::info.name, std::string(variant).c_str(), describe(args));
   Ctx ctx(Op::info.name, device);
-  if (form == CallForm::in_place && reads_overwritten(args, outputs[0])) execute_apart<Op>(kernel, ctx, args, out);
-  else execute<Op>(kernel, ctx, args, out);
+  if (form == CallForm::in_place && reads_overwritten(args, outputs[0]))
+    execute_apart<Op>(kernel, ctx, args, out);
+  else
+    execute<Op>(kernel, ctx, args, out);
 }
 
 }  // namespace farro::detail

@@ -5,9 +5,9 @@
 //       double alpha;
 //       static constexpr std::array names{"x", "bias?", "alpha"};
 //     };
-// A wrong number of names does not compile. "?" marks a tensor (or the tensors of a list) that may be undefined. A member
-// may be an aggregate with names of its own (ConvParams): its members stand in the schema as if they were Args' own.
-// From the list come the schema, the text of a call, the walk over the tensor inputs (in order of appearance; a
+// A wrong number of names does not compile. "?" marks a tensor (or the tensors of a list) that may be undefined. A
+// member may be an aggregate with names of its own (ConvParams): its members stand in the schema as if they were Args'
+// own. From the list come the schema, the text of a call, the walk over the tensor inputs (in order of appearance; a
 // TensorList counts one input per element), copies that outlive a call (owned_args.h) and the keys of plans
 // (plan_cache.h).
 #pragma once
@@ -33,6 +33,7 @@ template <class T>
 constexpr auto tie_members(T& value) {
   constexpr size_t n = std::remove_const_t<T>::names.size();
   static_assert(n >= 1 && n <= 16, "tie_members: add a case");
+  // clang-format off
   if constexpr (n == 1) { auto& [a] = value; return std::tie(a); }
   else if constexpr (n == 2) { auto& [a, b] = value; return std::tie(a, b); }
   else if constexpr (n == 3) { auto& [a, b, c] = value; return std::tie(a, b, c); }
@@ -49,6 +50,7 @@ constexpr auto tie_members(T& value) {
   else if constexpr (n == 14) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, o] = value; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, o); }
   else if constexpr (n == 15) { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, o, p] = value; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, o, p); }
   else { auto& [a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q] = value; return std::tie(a, b, c, d, e, f, g, h, i, j, k, l, m, o, p, q); }
+  // clang-format on
 }
 
 // The members of an Args as tuple<const T&...>.
@@ -74,8 +76,10 @@ inline constexpr bool kIsTensorList = std::is_same_v<std::remove_cvref_t<T>, Ten
 
 template <class... T>
 constexpr int count_inputs(std::tuple<T...>*) {
-  if constexpr ((kIsTensorList<T> || ...)) return -1;
-  else return (int{kIsTensor<T>} + ...);
+  if constexpr ((kIsTensorList<T> || ...))
+    return -1;
+  else
+    return (int{kIsTensor<T>} + ...);
 }
 
 }  // namespace detail
@@ -114,8 +118,10 @@ void for_each_field(const Args& args, Fn&& fn) {
   const auto members = detail::tie_members(args);
   [&]<size_t... I>(std::index_sequence<I...>) {
     const auto visit = [&](std::string_view name, const auto& value) {
-      if constexpr (detail::Named<std::remove_cvref_t<decltype(value)>>) for_each_field(value, fn);
-      else fn(detail::plain_name(name), value);
+      if constexpr (detail::Named<std::remove_cvref_t<decltype(value)>>)
+        for_each_field(value, fn);
+      else
+        fn(detail::plain_name(name), value);
     };
     (visit(Args::names[I], std::get<I>(members)), ...);
   }(std::make_index_sequence<detail::kMembers<Args>>());
@@ -150,16 +156,26 @@ namespace detail {
 
 template <class T>
 constexpr const char* type_text() {
-  if constexpr (std::is_same_v<T, Tensor>) return "Tensor";
-  else if constexpr (std::is_same_v<T, TensorList>) return "Tensor[]";
-  else if constexpr (std::is_same_v<T, bool>) return "bool";
-  else if constexpr (std::is_integral_v<T>) return "int";
-  else if constexpr (std::is_floating_point_v<T>) return "float";
-  else if constexpr (std::is_same_v<T, Dims>) return "int[]";
-  else if constexpr (std::is_same_v<T, Scalar>) return "Scalar";
-  else if constexpr (std::is_same_v<T, DType>) return "DType";
-  else if constexpr (std::is_same_v<T, Device>) return "Device";
-  else return "enum";
+  if constexpr (std::is_same_v<T, Tensor>)
+    return "Tensor";
+  else if constexpr (std::is_same_v<T, TensorList>)
+    return "Tensor[]";
+  else if constexpr (std::is_same_v<T, bool>)
+    return "bool";
+  else if constexpr (std::is_integral_v<T>)
+    return "int";
+  else if constexpr (std::is_floating_point_v<T>)
+    return "float";
+  else if constexpr (std::is_same_v<T, Dims>)
+    return "int[]";
+  else if constexpr (std::is_same_v<T, Scalar>)
+    return "Scalar";
+  else if constexpr (std::is_same_v<T, DType>)
+    return "DType";
+  else if constexpr (std::is_same_v<T, Device>)
+    return "Device";
+  else
+    return "enum";
 }
 
 template <class T>
@@ -177,16 +193,26 @@ std::string value_text(const T& value) {
 
 template <class T>
 void visit_value(ArgVisitor& visitor, std::string_view name, const T& value) {
-  if constexpr (std::is_same_v<T, Tensor>) visitor.tensor(name, value);
-  else if constexpr (std::is_same_v<T, TensorList>) visitor.tensors(name, value);
-  else if constexpr (std::is_same_v<T, bool>) visitor.boolean(name, value);
-  else if constexpr (std::is_integral_v<T>) visitor.integer(name, static_cast<int64_t>(value));
-  else if constexpr (std::is_floating_point_v<T>) visitor.real(name, value);
-  else if constexpr (std::is_same_v<T, Scalar>) visitor.scalar(name, value);
-  else if constexpr (std::is_same_v<T, DType>) visitor.dtype(name, value);
-  else if constexpr (std::is_same_v<T, Device>) visitor.device(name, value);
-  else if constexpr (std::is_convertible_v<const T&, std::span<const int64_t>>) visitor.integers(name, value);
-  else visitor.integer(name, static_cast<int64_t>(value));
+  if constexpr (std::is_same_v<T, Tensor>)
+    visitor.tensor(name, value);
+  else if constexpr (std::is_same_v<T, TensorList>)
+    visitor.tensors(name, value);
+  else if constexpr (std::is_same_v<T, bool>)
+    visitor.boolean(name, value);
+  else if constexpr (std::is_integral_v<T>)
+    visitor.integer(name, static_cast<int64_t>(value));
+  else if constexpr (std::is_floating_point_v<T>)
+    visitor.real(name, value);
+  else if constexpr (std::is_same_v<T, Scalar>)
+    visitor.scalar(name, value);
+  else if constexpr (std::is_same_v<T, DType>)
+    visitor.dtype(name, value);
+  else if constexpr (std::is_same_v<T, Device>)
+    visitor.device(name, value);
+  else if constexpr (std::is_convertible_v<const T&, std::span<const int64_t>>)
+    visitor.integers(name, value);
+  else
+    visitor.integer(name, static_cast<int64_t>(value));
 }
 
 template <class Args>
@@ -194,8 +220,10 @@ void append_schema(std::string& out) {
   [&]<size_t... I>(std::index_sequence<I...>) {
     const auto one = [&]<size_t M>(std::integral_constant<size_t, M>) {
       using T = MemberType<Args, M>;
-      if constexpr (Named<T>) append_schema<T>(out);
-      else out += str(out.size() > 1 ? ", " : "", type_text<T>(), " ", Args::names[M]);
+      if constexpr (Named<T>)
+        append_schema<T>(out);
+      else
+        out += str(out.size() > 1 ? ", " : "", type_text<T>(), " ", Args::names[M]);
     };
     (one(std::integral_constant<size_t, I>()), ...);
   }(std::make_index_sequence<kMembers<Args>>());

@@ -6,9 +6,10 @@
 //
 //     static Keep keep(const Args&, Need need);   // any subset of kKeep
 //
-// backward() then finds those tensors in Back<Op>::args and Back<Op>::out. An input under sizes() that is not kept is there
-// as a meta tensor: sizes, dtype and no elements. All other tensors are undefined there: a meta tensor of every input would
-// cost each recorded op 80 bytes an input, which for a + b is a third of the record. Values are always there.
+// backward() then finds those tensors in Back<Op>::args and Back<Op>::out. An input under sizes() that is not kept is
+// there as a meta tensor: sizes, dtype and no elements. All other tensors are undefined there: a meta tensor of every
+// input would cost each recorded op 80 bytes an input, which for a + b is a third of the record. Values are always
+// there.
 #pragma once
 
 #include <farro/core/op/fields.h>
@@ -61,8 +62,10 @@ class Keep {
 
 template <class Op>
 inline constexpr Keep kKeep = [] {
-  if constexpr (requires { Op::kKeep; }) return Keep(Op::kKeep);
-  else return Keep();
+  if constexpr (requires { Op::kKeep; })
+    return Keep(Op::kKeep);
+  else
+    return Keep();
 }();
 
 }  // namespace farro

@@ -27,8 +27,8 @@
 
 namespace farro {
 
-// What mixed precision does with the op's inputs: runs it in half precision, needs f32, takes the widest input type where
-// there are several, or leaves them alone.
+// What mixed precision does with the op's inputs: runs it in half precision, needs f32, takes the widest input type
+// where there are several, or leaves them alone.
 enum class Autocast : uint8_t { promote, half, full, none };
 
 struct OpInfo {
@@ -62,16 +62,18 @@ using Grads = SmallVector<Tensor, 4>;
 
 template <class Op>
 inline constexpr int kOutputs = [] {
-  if constexpr (requires { Op::kOutputs; }) return Op::kOutputs;
-  else return 1;
+  if constexpr (requires { Op::kOutputs; })
+    return Op::kOutputs;
+  else
+    return 1;
 }();
 
 // Outputs of one call, allocated as infer() said.
 template <class Op>
 using Outputs = std::array<Tensor, kOutputs<Op>>;
 
-// What backward() gets: the call's arguments and outputs as far as they were kept (keep.h), the gradients of the outputs
-// (undefined: zero), and which inputs need theirs.
+// What backward() gets: the call's arguments and outputs as far as they were kept (keep.h), the gradients of the
+// outputs (undefined: zero), and which inputs need theirs.
 template <class Op>
 struct Back {
   const typename Op::Args& args;
@@ -84,8 +86,10 @@ struct Back {
 // Ops whose inputs may live on different devices.
 template <class Op>
 inline constexpr bool kMixedDevices = [] {
-  if constexpr (requires { Op::kMixedDevices; }) return bool{Op::kMixedDevices};
-  else return false;
+  if constexpr (requires { Op::kMixedDevices; })
+    return bool{Op::kMixedDevices};
+  else
+    return false;
 }();
 
 template <class Op>

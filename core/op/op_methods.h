@@ -1,5 +1,5 @@
-// What can be done with the arguments of a call when its op is known at run time only: show them, keep them, and run the
-// op again on other tensors.
+// What can be done with the arguments of a call when its op is known at run time only: show them, keep them, and run
+// the op again on other tensors.
 #pragma once
 
 #include <farro/core/op/op.h>
@@ -28,14 +28,16 @@ struct OpMethods {
   void (*lend)(const void* owned, const std::function<void(const void* args)>& use) = nullptr;
   // The tensors that a mutating call changes; null for other ops.
   void (*changed)(const void* args, const std::function<void(const Tensor&)>& see) = nullptr;
-  // Runs the kernel of owned arguments into `outputs`, which have the sizes and dtypes that the call had: the variant of
-  // that name, whatever is forced; a view has no kernel. Nothing is recorded, no listener is told, no version changes.
+  // Runs the kernel of owned arguments into `outputs`, which have the sizes and dtypes that the call had: the variant
+  // of that name, whatever is forced; a view has no kernel. Nothing is recorded, no listener is told, no version
+  // changes.
   void (*run)(const void* owned, std::span<const Tensor> outputs, CallForm form, std::string_view variant) = nullptr;
 };
 
 namespace detail {
 template <class Op>
-void run_owned(const void* owned, std::span<const Tensor> outputs, CallForm form, std::string_view variant);  // dispatch.h
+void run_owned(const void* owned, std::span<const Tensor> outputs, CallForm form,
+               std::string_view variant);  // dispatch.h
 
 template <class Args>
 std::shared_ptr<const void> own_args(const void* args, const TensorMap& map) {
@@ -60,17 +62,23 @@ template <class Op>
 inline constexpr OpMethods kOpMethods{
     .info = Op::info,
     .outputs = kOutputs<Op>,
-    .no_backward = [] {
-      if constexpr (kDifferentiable<Op>) return nullptr;
-      else return Op::no_backward;
-    }(),
+    .no_backward =
+        [] {
+          if constexpr (kDifferentiable<Op>)
+            return nullptr;
+          else
+            return Op::no_backward;
+        }(),
     .describe = [](const void* args) { return describe(*static_cast<const typename Op::Args*>(args)); },
-    .visit = [](const void* args, ArgVisitor& visitor) { visit_args(*static_cast<const typename Op::Args*>(args), visitor); },
+    .visit = [](const void* args,
+                ArgVisitor& visitor) { visit_args(*static_cast<const typename Op::Args*>(args), visitor); },
     .own = &detail::own_args<typename Op::Args>,
     .lend = &detail::lend_args<typename Op::Args>,
     .changed = []() -> decltype(OpMethods::changed) {
-      if constexpr (requires { &Op::changed; }) return &detail::see_changed<Op>;
-      else return nullptr;
+      if constexpr (requires { &Op::changed; })
+        return &detail::see_changed<Op>;
+      else
+        return nullptr;
     }(),
     .run = &detail::run_owned<Op>,
 };

@@ -1,6 +1,6 @@
-// The kernels of the ops. A kernel is a variant of an op on a device type: it has a name, a rank among its kind, and says
-// which calls it can run. Registration functions fill the tables before the first call of the device type; which file
-// registers what is said by its name (cmake/FarroManifest.cmake).
+// The kernels of the ops. A kernel is a variant of an op on a device type: it has a name, a rank among its kind, and
+// says which calls it can run. Registration functions fill the tables before the first call of the device type; which
+// file registers what is said by its name (cmake/FarroManifest.cmake).
 #pragma once
 
 #include <farro/core/op/ctx.h>
@@ -32,7 +32,9 @@ struct VariantInfo {
 struct Forced {
   std::atomic<const char*> process{nullptr};  // by name
   std::atomic<int> scopes{0};                 // VariantScopes on any thread
-  bool any() const noexcept { return process.load(std::memory_order_relaxed) || scopes.load(std::memory_order_relaxed) > 0; }
+  bool any() const noexcept {
+    return process.load(std::memory_order_relaxed) || scopes.load(std::memory_order_relaxed) > 0;
+  }
   // What calls on this thread must use; null: they choose.
   const char* here() const noexcept;
 };
@@ -70,12 +72,12 @@ struct OpEntry {
 const std::vector<OpEntry>& all_ops();
 
 // Forces a variant of an op by name, for the process, on every device type that has one of that name; "auto" lifts it.
-// A call that the variant does not support then throws UnsupportedVariantError. Throws ValueError on an unknown op, and on
-// a name that no device type has. FARRO_VARIANT_<OP>=<name> in the environment does the same at start.
+// A call that the variant does not support then throws UnsupportedVariantError. Throws ValueError on an unknown op, and
+// on a name that no device type has. FARRO_VARIANT_<OP>=<name> in the environment does the same at start.
 void set_variant(std::string_view op, std::string_view variant);
 
-// The same for the calling thread and the guard's lifetime; goes before what the process has set. "auto" lets calls choose
-// though the process forces one.
+// The same for the calling thread and the guard's lifetime; goes before what the process has set. "auto" lets calls
+// choose though the process forces one.
 class VariantScope {
  public:
   VariantScope(std::string_view op, std::string_view variant);
@@ -99,7 +101,8 @@ void ensure_registered();
 extern std::atomic<bool> settings_read;
 // Compute capability of a CUDA device, e.g. 90; 0 elsewhere.
 int compute_capability(Device device);
-[[noreturn]] void throw_duplicate_variant(const char* op, DeviceType device, const VariantInfo& a, const VariantInfo& b);
+[[noreturn]] void throw_duplicate_variant(const char* op, DeviceType device, const VariantInfo& a,
+                                          const VariantInfo& b);
 [[noreturn]] void throw_too_many_variants(const char* op, int most);
 
 template <class Op>
@@ -133,10 +136,11 @@ void register_ops() {
   (register_op<Ops>(), ...);
 }
 
-// Called by the registration functions of kernel files. A name or a rank that the op has already on the device type is an
-// InternalError, as is a ninth variant.
+// Called by the registration functions of kernel files. A name or a rank that the op has already on the device type is
+// an InternalError, as is a ninth variant.
 template <class Op>
-void register_kernel(DeviceType device, Kernel<Op> kernel, const VariantInfo& info = {}, Supports<Op> supports = nullptr) {
+void register_kernel(DeviceType device, Kernel<Op> kernel, const VariantInfo& info = {},
+                     Supports<Op> supports = nullptr) {
   auto& row = OpTable<Op>::rows[static_cast<size_t>(device)];
   int count = 0, at = 0;
   for (; count < OpTable<Op>::kMaxVariants && row[count].kernel; ++count) {

@@ -18,8 +18,9 @@ template <class Args, class Tuple>
 Args rebuild_args(const Tuple& values) {
   using std::get;
   return [&]<size_t... I>(std::index_sequence<I...>) {
-    return Args{static_cast<std::conditional_t<kIsTensorList<MemberType<Args, I>>, TensorList, const MemberType<Args, I>&>>(
-        get<I>(values))...};
+    return Args{
+        static_cast<std::conditional_t<kIsTensorList<MemberType<Args, I>>, TensorList, const MemberType<Args, I>&>>(
+            get<I>(values))...};
   }(std::make_index_sequence<kMembers<Args>>());
 }
 

@@ -10,8 +10,8 @@ struct Priorities {
 
   void add(const TensorImpl& tensor) noexcept {
     int& slot = by_rank[tensor.wrapped_number ? 2 : tensor.sizes.empty() ? 1 : 0];
-    slot = slot < 0 ? static_cast<int>(tensor.dtype)
-                    : static_cast<int>(promote(static_cast<DType>(slot), tensor.dtype));
+    slot =
+        slot < 0 ? static_cast<int>(tensor.dtype) : static_cast<int>(promote(static_cast<DType>(slot), tensor.dtype));
   }
   DType result() const noexcept {
     int best = -1;

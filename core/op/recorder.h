@@ -11,14 +11,16 @@
 //     step.replay();    // the next step: no checks, no allocation of outputs, no graph
 //
 // A tensor of a call is its storage and where it lies therein. Storages that calls allocated while recording are the
-// recording's own and live as long as it does, so that no two tensors share memory that they did not share then. All other
-// storages (parameters, inputs, optimizer state) are the live ones: a replay reads what they hold now and leaves there
-// what the calls left. Outputs that the program still holds (the loss, gradients) show the values of the last replay.
+// recording's own and live as long as it does, so that no two tensors share memory that they did not share then. All
+// other storages (parameters, inputs, optimizer state) are the live ones: a replay reads what they hold now and leaves
+// there what the calls left. Outputs that the program still holds (the loss, gradients) show the values of the last
+// replay.
 //
 // What a replay repeats is the calls, not the program around them:
-//   - What the program read and decided (item(), a branch, the number of true elements of a mask) stays as it was, as does
-//     what it wrote by itself through data<T>(), outside calls.
-//   - Numbers given to calls are repeated: the learning rate, Adam's bias correction, the state of the random generator,
+//   - What the program read and decided (item(), a branch, the number of true elements of a mask) stays as it was, as
+//     does what it wrote by itself through data<T>(), outside calls.
+//   - Numbers given to calls are repeated: the learning rate, Adam's bias correction, the state of the random
+//   generator,
 //     hence the masks of dropout.
 //   - Casts that an autocast scope made before the recording are not part of it: open the scope within the recording.
 //   - Gradients go to the memory they had. A recording that starts with undefined gradients overwrites them.
@@ -87,9 +89,9 @@ class Recorder {
 
   // Adds the calls to those that are there. ValueError while another scope of this recorder lives.
   Scope record() { return Scope(*this); }
-  // Runs all calls in order, on the calling thread and its current streams. Throws what a kernel throws (an index out of
-  // range); calls before it have run then. OutOfMemoryError where there was no memory to keep a call, ValueError while
-  // recording.
+  // Runs all calls in order, on the calling thread and its current streams. Throws what a kernel throws (an index out
+  // of range); calls before it have run then. OutOfMemoryError where there was no memory to keep a call, ValueError
+  // while recording.
   void replay() const;
   // ValueError while recording.
   void clear();

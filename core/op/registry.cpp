@@ -60,8 +60,8 @@ const OpEntry& find_op(std::string_view source, std::string_view op) {
 void check_variant(std::string_view source, const OpEntry& op, std::string_view variant) {
   if (variant == "auto" || has_variant(op, DeviceType::cpu, variant)) return;
   find_cuda_backend();  // its kernels are in the tables once it is loaded
-  FARRO_CHECK(has_variant(op, DeviceType::cuda, variant), ValueError, source, ": variant must be one of ", variant_names(op),
-              " or auto, got '", variant, "'");
+  FARRO_CHECK(has_variant(op, DeviceType::cuda, variant), ValueError, source, ": variant must be one of ",
+              variant_names(op), " or auto, got '", variant, "'");
 }
 
 // Two threads that change what is forced must not leave the kernel that the other one's setting forbids.
@@ -171,12 +171,13 @@ int detail::compute_capability(Device device) {
 
 void detail::throw_duplicate_variant(const char* op, DeviceType device, const VariantInfo& a, const VariantInfo& b) {
   fail<InternalError>("internal error: variants of ", op, " on ", kDeviceNames[static_cast<int>(device)],
-                      " must differ in name and rank, got ", a.name, " (rank ", a.rank, ") and ", b.name, " (rank ", b.rank,
-                      ")");
+                      " must differ in name and rank, got ", a.name, " (rank ", a.rank, ") and ", b.name, " (rank ",
+                      b.rank, ")");
 }
 
 void detail::throw_too_many_variants(const char* op, int most) {
-  fail<InternalError>("internal error: an op must have at most ", most, " variants on a device type, got one more for ", op);
+  fail<InternalError>("internal error: an op must have at most ", most, " variants on a device type, got one more for ",
+                      op);
 }
 
 void detail::throw_no_kernel(const char* op, DeviceType device, const std::string& args) {
@@ -185,7 +186,9 @@ void detail::throw_no_kernel(const char* op, DeviceType device, const std::strin
 }
 
 void detail::throw_no_variant(const char* op, const char* forced, const std::string& args) {
-  if (forced) fail<UnsupportedVariantError>(op, ": the variant forced to ", forced, " must support the arguments, got (", args, ")");
+  if (forced)
+    fail<UnsupportedVariantError>(op, ": the variant forced to ", forced, " must support the arguments, got (", args,
+                                  ")");
   fail<NotImplementedError>(op, ": some variant must support the arguments, got none (", args, ")");
 }
 

@@ -9,9 +9,9 @@ struct TensorSpec {
   Shape sizes;
   DType dtype = DType::f32;
   Device device;
-  bool channels_last = false;   // dense NHWC / NDHWC strides instead of row-major
-  bool strided = false;         // `strides` holds the layout
-  Strides strides;              // only where `strided`
+  bool channels_last = false;  // dense NHWC / NDHWC strides instead of row-major
+  bool strided = false;        // `strides` holds the layout
+  Strides strides;             // only where `strided`
   // A contiguous tensor of exactly `sizes`, alive until the call ends: allocation copies its geometry.
   const TensorImpl* like = nullptr;
 

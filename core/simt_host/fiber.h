@@ -30,7 +30,8 @@ class Fiber {
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  // Makes the next resume() call entry(argument) on a fresh stack frame. The entry must end in suspend() and not return.
+  // Makes the next resume() call entry(argument) on a fresh stack frame. The entry must end in suspend() and not
+  // return.
   void start(void (*entry)(void*), void* argument);
 
   void resume() {  // scheduler side

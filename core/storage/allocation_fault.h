@@ -5,8 +5,9 @@
 
 namespace farro {
 
-// While it lives, allocation number `at` of the calling thread (the first is 0) throws OutOfMemoryError, as if the system
-// had no memory; all others succeed. It sees tensor records, graph nodes and storages, small and large. One at a time.
+// While it lives, allocation number `at` of the calling thread (the first is 0) throws OutOfMemoryError, as if the
+// system had no memory; all others succeed. It sees tensor records, graph nodes and storages, small and large. One at a
+// time.
 class AllocationFault {
  public:
   explicit AllocationFault(int64_t at);

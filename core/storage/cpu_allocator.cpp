@@ -16,7 +16,6 @@
 #include <new>
 #include <vector>
 
-
 namespace farro {
 
 namespace {
@@ -95,7 +94,8 @@ void* cpu_allocate(size_t bytes) {
   if (bytes <= kSmallBlock) return small_alloc(bytes);
   // Beyond any machine's memory; also keeps the rounding below from overflowing.
   Cache& c = cache();
-  constexpr size_t kMost = size_t{1} << (kBypassCaches ? 40 : 48);  // AddressSanitizer ends the process above its own limit
+  constexpr size_t kMost =
+      size_t{1} << (kBypassCaches ? 40 : 48);  // AddressSanitizer ends the process above its own limit
   if (bytes >= kMost) throw_out_of_memory(bytes);
   if (detail::allocation_fault && detail::allocation_fault->strikes()) [[unlikely]]
     throw_out_of_memory(bytes);

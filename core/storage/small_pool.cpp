@@ -102,8 +102,8 @@ thread_local ThreadEnd thread_end;
   return block;
 }
 
-// Under an AllocationFault a thread's lists are empty and count as full, so that every allocation and every free takes the
-// slow path.
+// Under an AllocationFault a thread's lists are empty and count as full, so that every allocation and every free takes
+// the slow path.
 void divert(size_t index) noexcept {
   give_back(index, UINT32_MAX);
   free_lists[index].count = kMaxLocalBlocks;

@@ -1,6 +1,7 @@
 // Blocks of at most 512 bytes for the records every op makes: tensor records, small storages, graph nodes. A free list
-// per thread and size class makes an allocation about ten instructions; slabs are carved from the heap and kept for reuse.
-// Any thread may free a block. Under AddressSanitizer every block is a heap block of its own, so that misuse is seen.
+// per thread and size class makes an allocation about ten instructions; slabs are carved from the heap and kept for
+// reuse. Any thread may free a block. Under AddressSanitizer every block is a heap block of its own, so that misuse is
+// seen.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +37,7 @@ struct FreeList {
 // By size class. Trivial, so that access is a plain offset from the thread pointer, also while a thread ends.
 extern constinit thread_local FreeList free_lists[kSmallBlock / kPoolAlign] [[gnu::tls_model("initial-exec")]];
 
-void* small_alloc_slow(size_t bytes);                     // an empty list, or a block above kSmallBlock
+void* small_alloc_slow(size_t bytes);                      // an empty list, or a block above kSmallBlock
 void small_free_slow(void* block, size_t bytes) noexcept;  // likewise
 void share_free_blocks(size_t size_class) noexcept;
 
@@ -55,13 +56,15 @@ inline void* small_alloc(size_t bytes) {
   return detail::small_alloc_slow(bytes);
 }
 inline void small_free(void* block, size_t bytes) noexcept {
-  if (kBypassCaches || bytes > kSmallBlock) [[unlikely]] return detail::small_free_slow(block, bytes);
+  if (kBypassCaches || bytes > kSmallBlock) [[unlikely]]
+    return detail::small_free_slow(block, bytes);
   const size_t size_class = (bytes - 1) / detail::kPoolAlign;
   detail::FreeList& list = detail::free_lists[size_class];
   auto* freed = static_cast<detail::FreeBlock*>(block);
   freed->next = list.head;
   list.head = freed;
-  if (++list.count > detail::kMaxLocalBlocks) [[unlikely]] detail::share_free_blocks(size_class);
+  if (++list.count > detail::kMaxLocalBlocks) [[unlikely]]
+    detail::share_free_blocks(size_class);
 }
 
 // Base for classes that live in the pool.

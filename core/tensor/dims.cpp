@@ -141,7 +141,8 @@ int64_t checked_reach(const char* op, const Shape& sizes, const Strides& strides
   int64_t end = 1;
   for (int i = 0; i < sizes.size(); ++i) {
     int64_t span = 0;
-    FARRO_CHECK(!__builtin_mul_overflow(std::max<int64_t>(sizes[i] - 1, 0), strides[i], &span) && !__builtin_add_overflow(end, span, &end),
+    FARRO_CHECK(!__builtin_mul_overflow(std::max<int64_t>(sizes[i] - 1, 0), strides[i], &span) &&
+                    !__builtin_add_overflow(end, span, &end),
                 ShapeError, op, ": sizes and strides must stay below 2^63 elements, got ", sizes, " and ", strides);
   }
   return none ? 0 : end;
@@ -162,8 +163,9 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
   const int lead = longer.size() - shorter.size();
   for (int i = 0; i < shorter.size(); ++i) {
     const int64_t x = longer[lead + i], y = shorter[i];
-    FARRO_CHECK(x == y || x == 1 || y == 1, ShapeError, op, ": shapes must be equal or broadcast (sizes equal or 1), got ",
-                a, " and ", b, " (dimension ", lead + i, ": ", x, " and ", y, ")");
+    FARRO_CHECK(x == y || x == 1 || y == 1, ShapeError, op,
+                ": shapes must be equal or broadcast (sizes equal or 1), got ", a, " and ", b, " (dimension ", lead + i,
+                ": ", x, " and ", y, ")");
     out[lead + i] = x == 1 ? y : x;
   }
   return out;

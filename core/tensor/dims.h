@@ -75,7 +75,8 @@ using Strides = Dims;
 
 std::string to_string(const Dims& dims);  // "[2, 3]"
 
-// Product of the sizes; throws ShapeError on a negative size or where the product leaves 63 bits. `op` names the caller.
+// Product of the sizes; throws ShapeError on a negative size or where the product leaves 63 bits. `op` names the
+// caller.
 int64_t checked_numel(const char* op, const Shape& sizes);
 // numel * item bytes, checked likewise.
 int64_t checked_bytes(const char* op, int64_t numel, size_t item_bytes);

@@ -12,14 +12,10 @@ namespace {
 // The least finite number that rounds to an infinity: half a step beyond the largest.
 double overflow_bound(DType floating) noexcept {
   switch (floating) {
-    case DType::f16:
-      return 65520;
-    case DType::bf16:
-      return 0x1.ffp127;
-    case DType::f32:
-      return 0x1.ffffffp127;
-    default:
-      return std::numeric_limits<double>::infinity();
+    case DType::f16: return 65520;
+    case DType::bf16: return 0x1.ffp127;
+    case DType::f32: return 0x1.ffffffp127;
+    default: return std::numeric_limits<double>::infinity();
   }
 }
 
@@ -28,16 +24,11 @@ struct Range {
 };
 Range range_of(DType integer) noexcept {
   switch (integer) {
-    case DType::i32:
-      return {INT32_MIN, INT32_MAX};
-    case DType::i16:
-      return {INT16_MIN, INT16_MAX};
-    case DType::i8:
-      return {INT8_MIN, INT8_MAX};
-    case DType::u8:
-      return {0, UINT8_MAX};
-    default:
-      return {INT64_MIN, INT64_MAX};
+    case DType::i32: return {INT32_MIN, INT32_MAX};
+    case DType::i16: return {INT16_MIN, INT16_MAX};
+    case DType::i8: return {INT8_MIN, INT8_MAX};
+    case DType::u8: return {0, UINT8_MAX};
+    default: return {INT64_MIN, INT64_MAX};
   }
 }
 
@@ -78,8 +69,8 @@ void throw_undefined(const char* op, const char* argument) {
 }
 void check_defined(const char* op, const char* argument, TensorList tensors) {
   for (size_t i = 0; i < tensors.size(); ++i)
-    FARRO_CHECK(tensors[i].defined(), ValueError, op, ": ", argument, " must be defined tensors, got an undefined one (",
-                i, " of ", tensors.size(), ")");
+    FARRO_CHECK(tensors[i].defined(), ValueError, op, ": ", argument,
+                " must be defined tensors, got an undefined one (", i, " of ", tensors.size(), ")");
 }
 
 DType result_type(const Tensor& tensor, Scalar value) {

@@ -1,6 +1,7 @@
 // The one rule for a C++ number on its way into a tensor, in every function that takes one. A dtype holds
 //   - bool: every number; all but zero are true, NaN too;
-//   - integers: numbers whose whole part lies in their range; the fraction is cut off, as in C++ and PyTorch. Not 256 or -1
+//   - integers: numbers whose whole part lies in their range; the fraction is cut off, as in C++ and PyTorch. Not 256
+//   or -1
 //     in u8, NaN or an infinity;
 //   - floating: NaN, the infinities, and every finite number that does not round to an infinity.
 // A number that is not held is a ValueError; nothing wraps or saturates. (Converting a tensor, as by to() and
@@ -13,8 +14,8 @@ namespace farro {
 
 bool holds(DType dtype, Scalar value) noexcept;
 
-// ValueError "op: argument must be a number that u8 holds, 0 to 255, got 300 (name: u8 [2] cpu)"; the tensor is left out
-// where none is given.
+// ValueError "op: argument must be a number that u8 holds, 0 to 255, got 300 (name: u8 [2] cpu)"; the tensor is left
+// out where none is given.
 void check_holds(const char* op, const char* argument, Scalar value, DType dtype);
 void check_holds(const char* op, const char* argument, Scalar value, const char* name, const Tensor& tensor);
 
@@ -22,7 +23,8 @@ void check_holds(const char* op, const char* argument, Scalar value, const char*
 // an op is called, which checks the same.
 [[noreturn]] void throw_undefined(const char* op, const char* argument);
 inline void check_defined(const char* op, const char* argument, const Tensor& tensor) {
-  if (!tensor.defined()) [[unlikely]] throw_undefined(op, argument);
+  if (!tensor.defined()) [[unlikely]]
+    throw_undefined(op, argument);
 }
 void check_defined(const char* op, const char* argument, TensorList tensors);
 

@@ -6,8 +6,8 @@
 #include <concepts>
 #include <cstdint>
 #include <limits>
-#include <utility>
 #include <string>
+#include <utility>
 
 namespace farro {
 
@@ -22,7 +22,8 @@ class Scalar {
       : kind_(Kind::integer), real_(static_cast<double>(value)), integer_(static_cast<int64_t>(value)) {
     // A literal of 2^63 would otherwise become negative, and no dtype holds it.
     if constexpr (!std::in_range<int64_t>(std::numeric_limits<T>::max()))
-      if (!std::in_range<int64_t>(value)) [[unlikely]] throw_too_large(value);
+      if (!std::in_range<int64_t>(value)) [[unlikely]]
+        throw_too_large(value);
   }
 
   constexpr bool is_floating() const noexcept { return kind_ == Kind::floating; }
@@ -36,9 +37,7 @@ class Scalar {
   // Truncates a floating value toward zero; saturates outside int64.
   constexpr int64_t to_int() const noexcept { return integer_; }
   // The dtype it has as a tensor of its own: the default dtype, i64 or bool.
-  DType dtype() const noexcept {
-    return is_floating() ? default_dtype() : is_bool() ? DType::boolean : DType::i64;
-  }
+  DType dtype() const noexcept { return is_floating() ? default_dtype() : is_bool() ? DType::boolean : DType::i64; }
 
  private:
   [[noreturn]] static void throw_too_large(uint64_t value);

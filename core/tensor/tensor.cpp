@@ -20,18 +20,18 @@ TensorImpl::TensorImpl(Ref<Storage> storage_, int64_t offset_, const Shape& size
 
 void Tensor::throw_undefined(const char* method) { farro::throw_undefined(method, "tensor"); }
 
-void Scalar::throw_too_large(uint64_t value) {
-  fail<ValueError>("Scalar: value must be below 2^63, got ", value);
-}
+void Scalar::throw_too_large(uint64_t value) { fail<ValueError>("Scalar: value must be below 2^63, got ", value); }
 
 namespace {
 // The sole owner of its memory: what is written there is gone with it.
 void check_outlives(const Tensor& target) {
   check_defined("operator=", "tensor", target);
   const Storage& storage = *target.storage();
-  FARRO_CHECK(target.impl()->use_count() > 1 || storage.use_count() > 1 || storage.is_external(), ValueError,
-              "operator=: tensor must be a view or a handle of another tensor, got a temporary copy, where the new values "
-              "would be lost; index_put_ writes to masks and lists of places (tensor: ", target, ")");
+  FARRO_CHECK(
+      target.impl()->use_count() > 1 || storage.use_count() > 1 || storage.is_external(), ValueError,
+      "operator=: tensor must be a view or a handle of another tensor, got a temporary copy, where the new values "
+      "would be lost; index_put_ writes to masks and lists of places (tensor: ",
+      target, ")");
 }
 }  // namespace
 
@@ -118,7 +118,8 @@ Tensor from_blob(void* data, const Shape& sizes, const Strides& strides, const T
   const int64_t elements = checked_reach("from_blob", sizes, strides);
   FARRO_CHECK(data || elements == 0, ValueError, "from_blob: data must not be null for sizes ", sizes);
   const int64_t bytes = checked_bytes("from_blob", elements, item_size(dtype));
-  auto storage = Storage::wrap(data, static_cast<size_t>(bytes), options.device.value_or(Device::cpu()), std::move(deleter));
+  auto storage =
+      Storage::wrap(data, static_cast<size_t>(bytes), options.device.value_or(Device::cpu()), std::move(deleter));
   Tensor out(Ref<TensorImpl>::adopt(
       new TensorImpl(std::move(storage), 0, sizes, strides, checked_numel("from_blob", sizes), dtype)));
   if (options.requires_grad) out.set_requires_grad();
@@ -127,8 +128,8 @@ Tensor from_blob(void* data, const Shape& sizes, const Strides& strides, const T
 
 namespace {
 Tensor wrapped(Scalar value, DType dtype) {
-  Tensor out(Ref<TensorImpl>::adopt(
-      new TensorImpl(Storage::create(item_size(dtype), Device::cpu()), 0, {}, {}, 1, dtype)));
+  Tensor out(
+      Ref<TensorImpl>::adopt(new TensorImpl(Storage::create(item_size(dtype), Device::cpu()), 0, {}, {}, 1, dtype)));
   out.impl()->wrapped_number = true;
   visit_dtype(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -96,12 +96,12 @@ class Tensor {
   std::vector<T> to_vector() const;
 
   // --- views: share storage
-  Tensor view(const Shape& sizes) const;  // one size may be -1; throws ShapeError where strides do not allow it
+  Tensor view(const Shape& sizes) const;     // one size may be -1; throws ShapeError where strides do not allow it
   Tensor reshape(const Shape& sizes) const;  // a view where possible, else a copy
   Tensor flatten(int64_t start_dim = 0, int64_t end_dim = -1) const;
   Tensor permute(const Dims& dims) const;
   Tensor transpose(int64_t dim0, int64_t dim1) const;
-  Tensor t() const;  // rank <= 2
+  Tensor t() const;                         // rank <= 2
   Tensor expand(const Shape& sizes) const;  // -1 keeps a size
   Tensor squeeze() const;
   Tensor squeeze(int64_t dim) const;
@@ -109,7 +109,8 @@ class Tensor {
   Tensor select(int64_t dim, int64_t index) const;
   Tensor narrow(int64_t dim, int64_t start, int64_t length) const;
   Tensor slice(int64_t dim, int64_t start, int64_t end, int64_t step = 1) const;  // bounds clamp as in Python
-  // Any geometry over the same storage; `offset` counts from the storage's start. IndexError where it leaves the storage.
+  // Any geometry over the same storage; `offset` counts from the storage's start. IndexError where it leaves the
+  // storage.
   Tensor as_strided(const Shape& sizes, const Strides& strides, int64_t offset) const;
   std::vector<Tensor> split(int64_t size, int64_t dim = 0) const;
   std::vector<Tensor> chunk(int64_t chunks, int64_t dim = 0) const;
@@ -199,7 +200,8 @@ class Tensor {
 
  private:
   TensorImpl& record(const char* method) const {
-    if (!impl_) [[unlikely]] throw_undefined(method);
+    if (!impl_) [[unlikely]]
+      throw_undefined(method);
     return *impl_;
   }
   [[noreturn]] static void throw_undefined(const char* method);

@@ -46,26 +46,26 @@ struct TensorImpl : RefCounted, Pooled {
 
   DType dtype;
   Device device;
-  bool contiguous;               // row-major and dense
-  bool requires_grad = false;    // set by the user on a leaf
-  bool wrapped_number = false;   // a C++ scalar: takes part in promotion by category only
+  bool contiguous;                                   // row-major and dense
+  bool requires_grad = false;                        // set by the user on a leaf
+  bool wrapped_number = false;                       // a C++ scalar: takes part in promotion by category only
   bool inference = detail::grad_mode_tls.inference;  // made under inference_mode: may never be saved for backward
   bool retains_grad = false;
-  bool is_snapshot = false;      // it stands in for a tensor, see below
-  bool no_grad_view = false;     // a view made while nothing was recorded: its base would not see a recorded change
-  uint32_t output_nr = 0;        // which output of grad_fn this is
-  uint32_t view_version = 0;     // storage version at which a view's grad_fn was recorded
+  bool is_snapshot = false;   // it stands in for a tensor, see below
+  bool no_grad_view = false;  // a view made while nothing was recorded: its base would not see a recorded change
+  uint32_t output_nr = 0;     // which output of grad_fn this is
+  uint32_t view_version = 0;  // storage version at which a view's grad_fn was recorded
   Ref<Storage> storage;
-  int64_t offset;                // elements
+  int64_t offset;  // elements
   int64_t numel;
   Shape sizes;
   Strides strides;
   Ref<GraphNode> grad_fn;
-  Ref<TensorImpl> base;          // of a differentiable view: the tensor that owns the history
+  Ref<TensorImpl> base;  // of a differentiable view: the tensor that owns the history
   std::unique_ptr<AutogradMeta> meta;
-  // What SavedTensor keeps of it, made when first saved and owned: the same elements with the history of that moment, in
-  // a record that a later in-place change of this one does not touch, so that no node owns itself. A leaf's also names
-  // the accumulator. Dropped when the history changes.
+  // What SavedTensor keeps of it, made when first saved and owned: the same elements with the history of that moment,
+  // in a record that a later in-place change of this one does not touch, so that no node owns itself. A leaf's also
+  // names the accumulator. Dropped when the history changes.
   std::atomic<TensorImpl*> snapshot = nullptr;
 
   // Whether an operation made it. A view whose storage changed since has the history of its base, which gradient_edge()

@@ -1,4 +1,5 @@
-// Integers that remember an overflow: sizes made of a user's numbers are computed with these, and asked once in the end.
+// Integers that remember an overflow: sizes made of a user's numbers are computed with these, and asked once in the
+// end.
 #pragma once
 
 #include <farro/core/error/error.h>

@@ -1,5 +1,5 @@
-// The one way to use several CPU threads. The library has a pool of its own (worker_pool.h): OpenMP's threads spin where
-// they wait, which beside other busy processes makes a step several times slower, and do not survive a fork.
+// The one way to use several CPU threads. The library has a pool of its own (worker_pool.h): OpenMP's threads spin
+// where they wait, which beside other busy processes makes a step several times slower, and do not survive a fork.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,8 @@ namespace farro {
 
 // Threads that parallel_for may use here: 1 inside it. The number of processors (or OMP_NUM_THREADS) at start.
 int num_threads() noexcept;
-// ValueError unless 1 <= count <= 1024 and so many threads can start; a number not set here is lowered where they cannot.
+// ValueError unless 1 <= count <= 1024 and so many threads can start; a number not set here is lowered where they
+// cannot.
 void set_num_threads(int count);
 
 // Caps the grain of every parallel_for: 1 makes even tiny loops split, so that tests see that results do not depend on
@@ -35,8 +36,8 @@ void parallel_for(int64_t count, int64_t grain, RangeFn fn, void* context);
 }  // namespace detail
 
 // Calls fn(begin, end) on disjoint ranges that cover [0, count), on several threads where count exceeds `grain`. Which
-// ranges there are and who takes them depends on the threads that have time, so results must not depend on the split. An
-// exception of fn is thrown here. Inside another parallel_for it runs on the calling thread.
+// ranges there are and who takes them depends on the threads that have time, so results must not depend on the split.
+// An exception of fn is thrown here. Inside another parallel_for it runs on the calling thread.
 template <class Fn>
 void parallel_for(int64_t count, int64_t grain, Fn&& fn) {
   if (grain > detail::parallel_grain_limit) [[unlikely]]

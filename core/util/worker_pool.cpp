@@ -39,7 +39,8 @@ constexpr int kMaxLanes = 64;
 constexpr int64_t kPieces = 8;
 
 int64_t now() noexcept {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 void pause() noexcept {
@@ -139,7 +140,8 @@ struct alignas(64) Worker {
   bool change(State from, State to) noexcept {
     uint32_t before = word.load(std::memory_order_relaxed);
     return before % kStates == from &&
-           word.compare_exchange_strong(before, before - from + to, std::memory_order_acq_rel, std::memory_order_relaxed);
+           word.compare_exchange_strong(before, before - from + to, std::memory_order_acq_rel,
+                                        std::memory_order_relaxed);
   }
 };
 
@@ -161,7 +163,8 @@ void serve(Worker& me) {
     if (result != Spin::done) {
       if (result == Spin::interrupted) budget = kLeastSpin;
       me.change(kFree, kAsleep);
-      for (uint32_t word; (word = me.word.load(std::memory_order_relaxed)) % kStates == kAsleep;) sleep_while(me.word, word);
+      for (uint32_t word; (word = me.word.load(std::memory_order_relaxed)) % kStates == kAsleep;)
+        sleep_while(me.word, word);
     }
     if (!me.change(kOffered, kWorking)) continue;
     budget = std::min(2 * budget, kMostSpin);

@@ -22,8 +22,8 @@ struct LoaderOptions {
   int64_t batch_size = 1;
   bool shuffle = false;
   bool drop_last = false;                  // leave out a last batch that is not full
-  int workers = 0;   // threads, at most 1024; 0: batches are made by the caller, when it asks
-  int prefetch = 4;  // batches made ahead, at most; itself at most 65536
+  int workers = 0;                         // threads, at most 1024; 0: batches are made by the caller, when it asks
+  int prefetch = 4;                        // batches made ahead, at most; itself at most 65536
   uint64_t seed = 0;                       // of the order and of random transforms
   std::vector<Transform> transforms = {};  // of each batch's first tensor, in order
   // For data-parallel training: every world_size-th sample, from `rank` on; all ranks get equally many (the first
@@ -57,8 +57,8 @@ class DataLoader {
   // or transform threw on a worker is thrown here, each time that batch is asked for. OutOfMemoryError where the system
   // has no room for the workers' threads; a call that threw has changed nothing.
   bool next(Batch& batch);
-  // Stands at the start of an epoch, e.g. after leaving one early. ValueError where (epoch + 1) * batches() is not below
-  // 2^63.
+  // Stands at the start of an epoch, e.g. after leaving one early. ValueError where (epoch + 1) * batches() is not
+  // below 2^63.
   void start_epoch(int64_t epoch);
 
   // A loop over the rest of the epoch.

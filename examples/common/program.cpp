@@ -84,8 +84,7 @@ void add_run_options(CLI::App& app, RunOptions& options) {
   options.settings.push_back({seed, &options.seed, [from_zero](std::string& text) { return from_zero(text); }});
 
   app.add_option("--device", options.device, "auto, cpu or cuda:N")->check(check_device)->capture_default_str();
-  app.add_option("--out", options.out, "Folder of the run (default: the next free one under runs/)")
-      ->check(check_path);
+  app.add_option("--out", options.out, "Folder of the run (default: the next free one under runs/)")->check(check_path);
   app.add_option("--resume", options.resume,
                  "Checkpoint, or folder of a run, to go on from; the run's later records and checkpoints are removed")
       ->check(check_path);
@@ -115,7 +114,8 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<void()
     std::fprintf(stderr, "%s: %s (see --help)\n", app.get_name().c_str(), error.what());
     return 2;
   }
-  // A limit on file sizes, or a reader of the output that went away, is an error of the write, not the end without a word.
+  // A limit on file sizes, or a reader of the output that went away, is an error of the write, not the end without a
+  // word.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGINT, note_signal);

@@ -82,8 +82,8 @@ void check_input(const nn::StateDict& own, const nn::StateDict& saved, const std
   for (const auto& [name, tensor] : own) {
     const Tensor* found = saved.find(name);
     if (!found) continue;  // of another program: load() says so, by the names of the model
-    FARRO_CHECK(digest(*found) == digest(tensor), ValueError, "--resume: ", name,
-                " must be the one that the run of '", path, "' began with, got another");
+    FARRO_CHECK(digest(*found) == digest(tensor), ValueError, "--resume: ", name, " must be the one that the run of '",
+                path, "' began with, got another");
   }
 }
 
@@ -189,8 +189,7 @@ void TrainingState::load(const Checkpoint& checkpoint) {
                              .offset = static_cast<uint64_t>(run.integer("random.offset"))};
     // Each part is loaded whole or not at all; those before one that fails go back.
     const nn::StateDict old_model = model.state_dict().clone(), old_optimizer = optimizer.state_dict().clone(),
-                        old_schedule = schedule.state_dict(),
-                        old_loader = loader.state_dict();
+                        old_schedule = schedule.state_dict(), old_loader = loader.state_dict();
     // The model first: of another program's checkpoint its names say most.
     model.load_state_dict(weights);
     try {

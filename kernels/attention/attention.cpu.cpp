@@ -1,6 +1,6 @@
 // Scores are computed in blocks of queries by keys that stay in the second-level cache; a running maximum and sum per
-// query let the blocks be added up as they come (Milakov and Gimelshein 2018); they are added up in double, since there may
-// be thousands. Keys that a query may not see are left out, not weighted by 0: they may hold NaN and infinities.
+// query let the blocks be added up as they come (Milakov and Gimelshein 2018); they are added up in double, since there
+// may be thousands. Keys that a query may not see are left out, not weighted by 0: they may hold NaN and infinities.
 #include <farro/core/op/op_table.h>
 #include <farro/core/util/parallel.h>
 #include <farro/kernels/attention/attention.op.h>
@@ -67,8 +67,10 @@ struct Problem {
         causal(causal_),
         scale(static_cast<T>(scale_)) {
     if (!mask.defined()) return;
-    if (mask.dtype() == DType::boolean) allowed = Matrices<bool>(mask);
-    else bias = Matrices<T>(mask);
+    if (mask.dtype() == DType::boolean)
+      allowed = Matrices<bool>(mask);
+    else
+      bias = Matrices<T>(mask);
   }
 
   // Keys that queries below `end` may see.
@@ -81,7 +83,8 @@ struct Problem {
 
   // s[rows, columns] = scores of queries from i0 and keys from j0; -inf where there is no attention.
   void scores(Ctx& ctx, int64_t b, int64_t h, int64_t i0, int64_t rows, int64_t j0, int64_t columns, T* s) const {
-    run_gemm(ctx, kDType<T>, {rows, columns, width, q.at(b, h, i0), q.row(), q.col(), k.at(b, h, j0), k.col(), k.row(), s, columns});
+    run_gemm(ctx, kDType<T>,
+             {rows, columns, width, q.at(b, h, i0), q.row(), q.col(), k.at(b, h, j0), k.col(), k.row(), s, columns});
     for (int64_t i = 0; i < rows; ++i, s += columns) {
       for (int64_t j = 0; j < columns; ++j) s[j] *= scale;
       if (bias.data)
@@ -120,8 +123,8 @@ bool is_finite_row(const T* row, int64_t stride, int64_t n) {
   return !bad;
 }
 
-// part = a b, dense, for weights a [rows, inner] that are 0 where hidden, without the hidden terms: rows of b that are not
-// finite are taken out of the product, and added where they may be seen.
+// part = a b, dense, for weights a [rows, inner] that are 0 where hidden, without the hidden terms: rows of b that are
+// not finite are taken out of the product, and added where they may be seen.
 template <class T>
 void product_of_seen(Ctx& ctx, const Gemm& product, const Hidden& hidden, T* part) {
   Gemm g = product;
@@ -207,8 +210,9 @@ void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_
       }
       sum[i] += more;
     }
-    product_of_seen(work.ctx, {rows, width, columns, s, columns, 1, p.v.at(b, h, j0), p.v.row(), p.v.col(), nullptr, width}, hidden,
-                    part);
+    product_of_seen(work.ctx,
+                    {rows, width, columns, s, columns, 1, p.v.at(b, h, j0), p.v.row(), p.v.col(), nullptr, width},
+                    hidden, part);
     add_to(total, part, rows * width);
   }
   for (int64_t i = 0; i < rows; ++i) {
@@ -262,24 +266,29 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
       for (int64_t i = 0; i < rows; ++i) {
         const T lse = d.lse[i0 + i];
         T* row = s + i * columns;
-        if (lse == kNone<T>) std::fill_n(row, columns, T{0});
+        if (lse == kNone<T>)
+          std::fill_n(row, columns, T{0});
         else
           for (int64_t j = 0; j < columns; ++j) row[j] = vmath::exp(row[j] - lse);
       }
       // Of a query whose row is NaN, these would be, too.
       if (hidden.flags)
         for (int64_t i = 0; i < rows * columns; ++i) s[i] = hidden.flags[i] ? T{0} : s[i];
-      product_of_seen(work.ctx, {columns, value_width, rows, s, 1, columns, g, value_width, 1, nullptr, value_width}, hidden.t(), part);
+      product_of_seen(work.ctx, {columns, value_width, rows, s, 1, columns, g, value_width, 1, nullptr, value_width},
+                      hidden.t(), part);
       add_to(dv + j0 * value_width, part, columns * value_width);
-      run_gemm(work.ctx, kDType<T>, {rows, columns, value_width, g, value_width, 1, p.v.at(b, h, j0), p.v.col(), p.v.row(), u, columns});
+      run_gemm(work.ctx, kDType<T>,
+               {rows, columns, value_width, g, value_width, 1, p.v.at(b, h, j0), p.v.col(), p.v.row(), u, columns});
       for (int64_t i = 0; i < rows; ++i)
         for (int64_t j = i * columns; j < (i + 1) * columns; ++j) u[j] = s[j] * (u[j] - dots[i]) * p.scale;
       if (hidden.flags)
         for (int64_t i = 0; i < rows * columns; ++i) u[i] = hidden.flags[i] ? T{0} : u[i];
-      product_of_seen(work.ctx, {rows, width, columns, u, columns, 1, p.k.at(b, h, j0), p.k.row(), p.k.col(), nullptr, width}, hidden,
-                      part);
+      product_of_seen(work.ctx,
+                      {rows, width, columns, u, columns, 1, p.k.at(b, h, j0), p.k.row(), p.k.col(), nullptr, width},
+                      hidden, part);
       add_to(dq, part, rows * width);
-      product_of_seen(work.ctx, {columns, width, rows, u, 1, columns, p.q.at(b, h, i0), p.q.row(), p.q.col(), nullptr, width},
+      product_of_seen(work.ctx,
+                      {columns, width, rows, u, 1, columns, p.q.at(b, h, i0), p.q.row(), p.q.col(), nullptr, width},
                       hidden.t(), part);
       add_to(dk + j0 * width, part, columns * width);
     }
@@ -297,8 +306,9 @@ void backward(Ctx& ctx, const Problem<T>& p, int64_t batches, const Gradients<T>
     Work<T> work(contexts, std::max(kQueries, kKeys) * widest, p.keys * (p.width + p.value_width) + kQueries * p.width);
     for (int64_t head = begin; head < end; ++head) {
       const int64_t queries = head * p.queries, keys = head * p.keys;
-      const Gradients<T> own{d.g + queries * p.value_width, d.out + queries * p.value_width, d.lse + queries,
-                             d.q + queries * p.width,       d.k + keys * p.width,            d.v + keys * p.value_width};
+      const Gradients<T> own{
+          d.g + queries * p.value_width, d.out + queries * p.value_width, d.lse + queries, d.q + queries * p.width,
+          d.k + keys * p.width,          d.v + keys * p.value_width};
       backward_head(p, head / p.heads, head % p.heads, own, work);
     }
   });
@@ -310,28 +320,33 @@ Tensor readable(Ctx& ctx, const Tensor& t) {
 }
 
 void forward_kernel(Ctx& ctx, const Attention::Args& args, Outputs<Attention>& outputs) {
-  const Tensor q = readable(ctx, args.q), k = readable(ctx, args.k), v = readable(ctx, args.v), mask = readable(ctx, args.mask);
+  const Tensor q = readable(ctx, args.q), k = readable(ctx, args.k), v = readable(ctx, args.v),
+               mask = readable(ctx, args.mask);
   const Tensor out = ctx.result(outputs[0]);
   const auto run = [&]<class T>(T) {
     const Problem<T> problem(q, k, v, mask, args.causal, args.scale);
     forward(ctx, problem, q.sizes()[0], data_of<T>(out), data_of<T>(outputs[1]));
   };
-  if (q.dtype() == DType::f64) run(double{});
-  else run(float{});
+  if (q.dtype() == DType::f64)
+    run(double{});
+  else
+    run(float{});
 }
 
 void backward_kernel(Ctx& ctx, const AttentionBackward::Args& args, Outputs<AttentionBackward>& outputs) {
-  const Tensor q = readable(ctx, args.q), k = readable(ctx, args.k), v = readable(ctx, args.v), mask = readable(ctx, args.mask);
+  const Tensor q = readable(ctx, args.q), k = readable(ctx, args.k), v = readable(ctx, args.v),
+               mask = readable(ctx, args.mask);
   const Tensor g = ctx.dense(args.grad), out = ctx.dense(args.out), lse = ctx.dense(args.lse);
   const Tensor gq = ctx.result(outputs[0]), gk = ctx.result(outputs[1]), gv = ctx.result(outputs[2]);
   const auto run = [&]<class T>(T) {
     const Problem<T> problem(q, k, v, mask, args.causal, args.scale);
     backward<T>(ctx, problem, q.sizes()[0],
-                {data_of<T>(g), data_of<T>(out), data_of<T>(lse), data_of<T>(gq), data_of<T>(gk),
-                 data_of<T>(gv)});
+                {data_of<T>(g), data_of<T>(out), data_of<T>(lse), data_of<T>(gq), data_of<T>(gk), data_of<T>(gv)});
   };
-  if (q.dtype() == DType::f64) run(double{});
-  else run(float{});
+  if (q.dtype() == DType::f64)
+    run(double{});
+  else
+    run(float{});
 }
 
 }  // namespace

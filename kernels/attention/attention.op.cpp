@@ -29,15 +29,16 @@ DType statistics_dtype(const Tensor& q) { return q.dtype() == DType::f64 ? DType
 // `products` of queries by keys; q, k and v count `inputs` times, out and lse `outputs` times.
 Cost cost_of(const Tensor& q, const Tensor& k, const Tensor& v, double products, double inputs, double outputs) {
   const Shape& sizes = q.sizes();
-  const double queries = double(sizes[0]) * double(sizes[1]) * double(sizes[2]), keys = static_cast<double>(k.sizes()[2]);
+  const double queries = double(sizes[0]) * double(sizes[1]) * double(sizes[2]),
+               keys = static_cast<double>(k.sizes()[2]);
   const double out = queries * static_cast<double>(v.sizes()[3]) * static_cast<double>(item_size(q.dtype()));
   const double lse = queries * static_cast<double>(item_size(statistics_dtype(q)));
   return {products * queries * keys * (static_cast<double>(sizes[3]) + static_cast<double>(v.sizes()[3])),
           inputs * static_cast<double>(q.nbytes() + k.nbytes() + v.nbytes()) + outputs * (out + lse)};
 }
 
-// Attention of public ops. Pairs of query and key that the mask hides are left out, not weighted by 0: where all operands
-// are finite that makes no difference to a product, elsewhere all pairs are formed one by one.
+// Attention of public ops. Pairs of query and key that the mask hides are left out, not weighted by 0: where all
+// operands are finite that makes no difference to a product, elsewhere all pairs are formed one by one.
 class Composed {
  public:
   Composed(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, bool causal, double scale)
@@ -153,11 +154,10 @@ Cost AttentionBackward::cost(const Args& args) {
 }
 
 void register_attention();
-void register_attention() {
-  register_ops<Attention, AttentionBackward>();
-}
+void register_attention() { register_ops<Attention, AttentionBackward>(); }
 
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    const AttentionOptions& options) {
   check_defined("scaled_dot_product_attention", "q", q);
   check_defined("scaled_dot_product_attention", "k", k);
   check_defined("scaled_dot_product_attention", "v", v);

@@ -63,8 +63,8 @@ bool has_fast_form(DType dtype, const ConvShape& s) {
   return true;
 }
 
-// oneDNN sees dense memory, channels-last. In f32, half precision is converted, which costs little beside the products and
-// accumulates in f32; in bf16 (the processor's instructions) the products' sums are f32 as well.
+// oneDNN sees dense memory, channels-last. In f32, half precision is converted, which costs little beside the products
+// and accumulates in f32; in bf16 (the processor's instructions) the products' sums are f32 as well.
 template <DType kType>
 void conv_onednn(Ctx& ctx, const Conv::Args& args, Outputs<Conv>& out) {
   const Tensor x = ctx.dense(args.x, Layout::channels_last, kType);
@@ -79,10 +79,12 @@ void backward_data_onednn(Ctx& ctx, const ConvBackwardData::Args& args, Outputs<
   const Tensor grad = ctx.dense(args.grad, Layout::channels_last, kType);
   const Tensor weight = ctx.dense(args.weight, Layout::contiguous, kType);
   const Tensor grad_x = ctx.result(out[0], Layout::channels_last, kType);
-  onednn_conv_backward_data(ctx, ConvBackwardData::shape(args), kType, grad.raw_data(), weight.raw_data(), grad_x.raw_data());
+  onednn_conv_backward_data(ctx, ConvBackwardData::shape(args), kType, grad.raw_data(), weight.raw_data(),
+                            grad_x.raw_data());
 }
 
-// Sums of the columns of [rows, channels]. Not by oneDNN, which keeps one running f32 sum: of 2^20 values it loses a percent.
+// Sums of the columns of [rows, channels]. Not by oneDNN, which keeps one running f32 sum: of 2^20 values it loses a
+// percent.
 void sum_columns(Ctx& ctx, const float* values, int64_t rows, int64_t channels, float* sums) {
   constexpr int64_t kRows = 4096;  // a chunk; the sums of chunks are added up in order
   const int64_t chunks = std::max<int64_t>((rows + kRows - 1) / kRows, 1);
@@ -125,12 +127,14 @@ void register_conv_host() {
   constexpr VariantInfo onednn{.name = "onednn"}, generic{.name = "generic", .rank = 100};
   register_kernel<Conv>(DeviceType::cpu, &conv_onednn<DType::f32>, onednn,
                         [](const Conv::Args& args) { return has_fast_form(args.x.dtype(), Conv::shape(args)); });
-  register_kernel<ConvBackwardData>(
-      DeviceType::cpu, &backward_data_onednn<DType::f32>, onednn,
-      [](const ConvBackwardData::Args& args) { return has_fast_form(args.grad.dtype(), ConvBackwardData::shape(args)); });
-  register_kernel<ConvBackwardFilter>(
-      DeviceType::cpu, &backward_filter_onednn<DType::f32>, onednn,
-      [](const ConvBackwardFilter::Args& args) { return has_fast_form(args.grad.dtype(), ConvBackwardFilter::shape(args)); });
+  register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data_onednn<DType::f32>, onednn,
+                                    [](const ConvBackwardData::Args& args) {
+                                      return has_fast_form(args.grad.dtype(), ConvBackwardData::shape(args));
+                                    });
+  register_kernel<ConvBackwardFilter>(DeviceType::cpu, &backward_filter_onednn<DType::f32>, onednn,
+                                      [](const ConvBackwardFilter::Args& args) {
+                                        return has_fast_form(args.grad.dtype(), ConvBackwardFilter::shape(args));
+                                      });
   register_kernel<Conv>(DeviceType::cpu, &conv_generic, generic);
   register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data_generic, generic);
   register_kernel<ConvBackwardFilter>(DeviceType::cpu, &backward_filter_generic, generic);
@@ -138,12 +142,14 @@ void register_conv_host() {
   constexpr VariantInfo bf16{.name = "onednn_bf16", .rank = -10};
   register_kernel<Conv>(DeviceType::cpu, &conv_onednn<DType::bf16>, bf16,
                         [](const Conv::Args& args) { return has_bf16_form(args.x.dtype(), Conv::shape(args)); });
-  register_kernel<ConvBackwardData>(
-      DeviceType::cpu, &backward_data_onednn<DType::bf16>, bf16,
-      [](const ConvBackwardData::Args& args) { return has_bf16_form(args.grad.dtype(), ConvBackwardData::shape(args)); });
-  register_kernel<ConvBackwardFilter>(
-      DeviceType::cpu, &backward_filter_onednn<DType::bf16>, bf16,
-      [](const ConvBackwardFilter::Args& args) { return has_bf16_form(args.grad.dtype(), ConvBackwardFilter::shape(args)); });
+  register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data_onednn<DType::bf16>, bf16,
+                                    [](const ConvBackwardData::Args& args) {
+                                      return has_bf16_form(args.grad.dtype(), ConvBackwardData::shape(args));
+                                    });
+  register_kernel<ConvBackwardFilter>(DeviceType::cpu, &backward_filter_onednn<DType::bf16>, bf16,
+                                      [](const ConvBackwardFilter::Args& args) {
+                                        return has_bf16_form(args.grad.dtype(), ConvBackwardFilter::shape(args));
+                                      });
 }
 
 }  // namespace farro

@@ -100,9 +100,9 @@ TensorSpec ConvBackwardData::infer(const Args& args) {
 }
 Grads ConvBackwardData::backward(const Back<ConvBackwardData>& b) {
   const Tensor& x = b.grad[0];
-  return {
-      b.need[0] ? call<Conv>({x, b.args.weight, Tensor(), b.args.params}) : Tensor(),
-      b.need[1] ? call<ConvBackwardFilter>({b.args.grad, x, b.args.weight.sizes(), false, b.args.params})[0] : Tensor()};
+  return {b.need[0] ? call<Conv>({x, b.args.weight, Tensor(), b.args.params}) : Tensor(),
+          b.need[1] ? call<ConvBackwardFilter>({b.args.grad, x, b.args.weight.sizes(), false, b.args.params})[0]
+                    : Tensor()};
 }
 Cost ConvBackwardData::cost(const Args& args) { return conv_cost(shape(args), args.grad.dtype()); }
 
@@ -131,9 +131,7 @@ Cost ConvBackwardFilter::cost(const Args& args) {
 }
 
 void register_conv();
-void register_conv() {
-  register_ops<Conv, ConvBackwardData, ConvBackwardFilter>();
-}
+void register_conv() { register_ops<Conv, ConvBackwardData, ConvBackwardFilter>(); }
 
 namespace {
 

@@ -19,8 +19,7 @@ struct Conv {
   };
   static constexpr Keep kKeep = Keep::inputs<Args>("x", "weight") | Keep::sizes<Args>("x", "weight");
   static Keep keep(const Args&, Need need) {
-    return Keep::sizes<Args>("x", "weight") |
-           Keep::inputs<Args>("x").when(need[1] || need[2]) |
+    return Keep::sizes<Args>("x", "weight") | Keep::inputs<Args>("x").when(need[1] || need[2]) |
            Keep::inputs<Args>("weight").when(need[0]);
   }
   static ConvShape shape(const Args& args);
@@ -41,8 +40,7 @@ struct ConvBackwardData {
   };
   static constexpr Keep kKeep = Keep::inputs<Args>("grad", "weight") | Keep::sizes<Args>("weight");
   static Keep keep(const Args&, Need need) {
-    return Keep::sizes<Args>("weight") |
-           Keep::inputs<Args>("grad").when(need[1]) |
+    return Keep::sizes<Args>("weight") | Keep::inputs<Args>("grad").when(need[1]) |
            Keep::inputs<Args>("weight").when(need[0]);
   }
   static ConvShape shape(const Args& args);
@@ -65,9 +63,7 @@ struct ConvBackwardFilter {
   };
   static constexpr Keep kKeep = Keep::inputs<Args>("grad", "x") | Keep::sizes<Args>("x");
   static Keep keep(const Args&, Need need) {
-    return Keep::sizes<Args>("x") |
-           Keep::inputs<Args>("grad").when(need[1]) |
-           Keep::inputs<Args>("x").when(need[0]);
+    return Keep::sizes<Args>("x") | Keep::inputs<Args>("grad").when(need[1]) | Keep::inputs<Args>("x").when(need[0]);
   }
   static ConvShape shape(const Args& args);
   static std::array<TensorSpec, 2> infer(const Args& args);

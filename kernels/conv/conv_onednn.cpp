@@ -1,8 +1,8 @@
-// Called by conv.host.cpp. Primitives stand in the plan cache, keyed by everything they were made from; a call looks its
-// primitive up (0.2 us), points memory objects of its own at the tensors and runs. Every primitive runs on one thread:
-// the convolution is cut into parts that depend on its shape alone, so no result depends on the number of threads, and
-// OpenMP, whose threads spin where they wait, never starts any. Backward-filter sums over the batch: each part's sum is a
-// primitive's, and the parts are added in order.
+// Called by conv.host.cpp. Primitives stand in the plan cache, keyed by everything they were made from; a call looks
+// its primitive up (0.2 us), points memory objects of its own at the tensors and runs. Every primitive runs on one
+// thread: the convolution is cut into parts that depend on its shape alone, so no result depends on the number of
+// threads, and OpenMP, whose threads spin where they wait, never starts any. Backward-filter sums over the batch: each
+// part's sum is a primitive's, and the parts are added in order.
 #include <farro/kernels/conv/conv_onednn.h>
 
 #include <farro/core/util/parallel.h>
@@ -59,8 +59,8 @@ struct Descs {
   }
 };
 
-// One primitive and the reorder between plain weights and the format it wants. Shared by threads: what changes from call to
-// call, the memory objects, belongs to the call.
+// One primitive and the reorder between plain weights and the format it wants. Shared by threads: what changes from
+// call to call, the memory objects, belongs to the call.
 class Plan {
  public:
   Plan(Kind kind, const ConvShape& shape, bool bias, DType dtype) : kind_(kind), descs_(kind, shape, bias, dtype) {
@@ -70,8 +70,8 @@ class Plan {
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     constexpr auto direct = dnnl::algorithm::convolution_direct;
     const dnnl::convolution_forward::primitive_desc forward(
-        {dnnl::prop_kind::forward_training, direct, d.x, d.forward_weight, d.bias, d.out, d.strides, d.dilations, d.pad_begin,
-         d.pad_end},
+        {dnnl::prop_kind::forward_training, direct, d.x, d.forward_weight, d.bias, d.out, d.strides, d.dilations,
+         d.pad_begin, d.pad_end},
         attributes, onednn_engine());
     if (kind_ == Kind::forward) {
       use(dnnl::convolution_forward(forward), forward.weights_desc(), forward.scratchpad_desc());
@@ -82,8 +82,8 @@ class Plan {
       use(dnnl::convolution_backward_data(desc), desc.weights_desc(), desc.scratchpad_desc());
     } else {
       const dnnl::convolution_backward_weights::primitive_desc desc(
-          {direct, d.x, d.weight, d.bias, d.out, d.strides, d.dilations, d.pad_begin, d.pad_end}, attributes, onednn_engine(),
-          forward);
+          {direct, d.x, d.weight, d.bias, d.out, d.strides, d.dilations, d.pad_begin, d.pad_end}, attributes,
+          onednn_engine(), forward);
       use(dnnl::convolution_backward_weights(desc), desc.diff_weights_desc(), desc.scratchpad_desc());
     }
   }
@@ -120,7 +120,9 @@ class Plan {
   }
 
  private:
-  static memory at(const memory::desc& desc, const void* data) { return memory(desc, onednn_engine(), const_cast<void*>(data)); }
+  static memory at(const memory::desc& desc, const void* data) {
+    return memory(desc, onednn_engine(), const_cast<void*>(data));
+  }
   void use(dnnl::primitive primitive, const memory::desc& weight, const memory::desc& scratchpad) {
     primitive_ = std::move(primitive);
     weight_ = weight;
@@ -156,8 +158,8 @@ const void* element(const void* data, int64_t at, DType dtype) {
 }
 
 // Forward and backward-data.
-void run_parts(Ctx& ctx, Kind kind, const ConvShape& shape, DType dtype, const void* x, const void* weight, const float* bias,
-               const void* out) {
+void run_parts(Ctx& ctx, Kind kind, const ConvShape& shape, DType dtype, const void* x, const void* weight,
+               const float* bias, const void* out) {
   with_onednn_errors("conv", [&] {
     const OneThread guard;
     const ConvParts parts(shape, kind == Kind::backward_data);

@@ -51,8 +51,9 @@ ConvShape check_conv(const char* op, const Shape& x, const Shape& weight, const 
   FARRO_CHECK(weight[0] % s.groups == 0, ShapeError, op, ": weight's output channels must be divisible by groups (",
               s.groups, "), got ", weight[0], " (weight: ", weight, ")");
   const Checked channels = Checked(weight[1]) * s.groups;
-  FARRO_CHECK(channels.ok() && x[1] == channels.value(), ShapeError, op, ": x must have ", channels, " channels (weight's ",
-              weight[1], " x groups ", s.groups, "), got ", x[1], " (x: ", x, ", weight: ", weight, ")");
+  FARRO_CHECK(channels.ok() && x[1] == channels.value(), ShapeError, op, ": x must have ", channels,
+              " channels (weight's ", weight[1], " x groups ", s.groups, "), got ", x[1], " (x: ", x,
+              ", weight: ", weight, ")");
   s.in_channels = weight[1];
   s.out_channels = weight[0] / s.groups;
   for (int i = 0; i < s.rank; ++i) {

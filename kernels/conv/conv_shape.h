@@ -18,8 +18,8 @@ struct ConvParams {
   static constexpr std::array names{"stride", "padding", "padding_end", "dilation", "groups"};
 };
 
-// The windows over one spatial dimension, of convolutions and pools: sizes and options are a user's, so that nothing may
-// be computed from them but here. Where fits() holds, every position that a window touches lies within 63 bits.
+// The windows over one spatial dimension, of convolutions and pools: sizes and options are a user's, so that nothing
+// may be computed from them but here. Where fits() holds, every position that a window touches lies within 63 bits.
 struct WindowAxis {
   int64_t in, kernel, stride, pad, pad_end, dilation;
 

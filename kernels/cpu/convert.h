@@ -19,7 +19,9 @@ struct ConvertTable {
 };
 extern const ConvertTable* convert_table;
 
-constexpr int compute_index(DType compute) noexcept { return compute == DType::f32 ? 0 : compute == DType::f64 ? 1 : 2; }
+constexpr int compute_index(DType compute) noexcept {
+  return compute == DType::f32 ? 0 : compute == DType::f64 ? 1 : 2;
+}
 inline LoadFn load_fn(DType from, DType compute) noexcept {
   return convert_table->load[static_cast<int>(from)][compute_index(compute)];
 }

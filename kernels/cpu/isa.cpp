@@ -43,7 +43,8 @@ CpuIsa choose() {
   if (!wish) return best;
   for (CpuIsa isa : {CpuIsa::generic, CpuIsa::avx2, CpuIsa::avx512}) {
     if (std::string_view(wish) != name(isa)) continue;
-    FARRO_CHECK(isa <= best, ValueError, "FARRO_CPU_ISA: must be at most ", name(best), " on this processor and build, got ", wish);
+    FARRO_CHECK(isa <= best, ValueError, "FARRO_CPU_ISA: must be at most ", name(best),
+                " on this processor and build, got ", wish);
     return isa;
   }
   fail<ValueError>("FARRO_CPU_ISA: must be generic, avx2 or avx512, got '", wish, "'");

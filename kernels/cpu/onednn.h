@@ -27,7 +27,8 @@ const dnnl::engine& onednn_engine();
 // Making a primitive takes locks of oneDNN's own, running one takes none: hold_off_forks<MakingPrimitive>() meanwhile.
 struct MakingPrimitive;
 
-// Whether the processor multiplies bf16 and oneDNN makes use of it. Its bf16 instructions take subnormal numbers for zero.
+// Whether the processor multiplies bf16 and oneDNN makes use of it. Its bf16 instructions take subnormal numbers for
+// zero.
 bool onednn_has_bf16() noexcept;
 
 template <class Fn>
@@ -37,9 +38,10 @@ void with_onednn_errors(const char* op, Fn&& fn) {
   } catch (const std::bad_alloc&) {
     fail<OutOfMemoryError>(op, ": out of memory for oneDNN's scratch");
   } catch (const dnnl::error& error) {
-    FARRO_CHECK(error.status != dnnl_out_of_memory, OutOfMemoryError, op, ": out of memory in oneDNN (", error.message, ")");
-    fail<BackendError>(op, ": oneDNN must run the call, got status ", static_cast<int>(error.status), " (", error.message,
-                       ")");
+    FARRO_CHECK(error.status != dnnl_out_of_memory, OutOfMemoryError, op, ": out of memory in oneDNN (", error.message,
+                ")");
+    fail<BackendError>(op, ": oneDNN must run the call, got status ", static_cast<int>(error.status), " (",
+                       error.message, ")");
   }
 }
 

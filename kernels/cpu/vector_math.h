@@ -51,7 +51,8 @@ inline float log_tail(float f, float half_square) {
   return s * (half_square + even);
 }
 inline constexpr int32_t kSqrtHalfBits = 0x3f3504f3;
-// The bits of zero and of negative numbers lie far from those of sqrt(1/2): their result is not used, but must be defined.
+// The bits of zero and of negative numbers lie far from those of sqrt(1/2): their result is not used, but must be
+// defined.
 inline int32_t wrapping_sub(int32_t a, int32_t b) {
   return static_cast<int32_t>(static_cast<uint32_t>(a) - static_cast<uint32_t>(b));
 }

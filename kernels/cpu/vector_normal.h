@@ -3,9 +3,9 @@
 //
 //     Phi(-t) = e^(-t^2/2) Q(t),    Q(t) = y R(y),    y = 1 / (1 + t/4)
 //
-// where R is a polynomial of degree 9 (relative error 1.3e-8 for t <= 14.6, beyond which Phi(-t) is 0 in f32). In f32 alone
-// the roundings of this product would come to 3 units in the last place, so each factor carries what its rounding lost,
-// which takes fused multiply-adds; instruction sets without them compute in double.
+// where R is a polynomial of degree 9 (relative error 1.3e-8 for t <= 14.6, beyond which Phi(-t) is 0 in f32). In f32
+// alone the roundings of this product would come to 3 units in the last place, so each factor carries what its rounding
+// lost, which takes fused multiply-adds; instruction sets without them compute in double.
 #pragma once
 
 #include <farro/kernels/cpu/vector_math.h>

@@ -15,8 +15,8 @@ namespace {
 void check_indices(const Tensor& indices, int64_t rows) {
   const int64_t* index = data_of<int64_t>(indices);
   for (int64_t i = 0; i < indices.numel(); ++i)
-    FARRO_CHECK(index[i] >= 0 && index[i] < rows, IndexError, "embedding: indices must be in [0, ", rows, "), got ", index[i],
-                " at position ", i, " (indices: ", indices, ")");
+    FARRO_CHECK(index[i] >= 0 && index[i] < rows, IndexError, "embedding: indices must be in [0, ", rows, "), got ",
+                index[i], " at position ", i, " (indices: ", indices, ")");
 }
 
 void forward_kernel(Ctx& ctx, const Embedding::Args& args, Outputs<Embedding>& out) {
@@ -30,10 +30,11 @@ void forward_kernel(Ctx& ctx, const Embedding::Args& args, Outputs<Embedding>& o
   char* to = static_cast<char*>(out[0].raw_data());
   const int64_t* index = data_of<int64_t>(indices);
   const size_t bytes = static_cast<size_t>(width) * item;
-  parallel_for(indices.numel(), std::max<int64_t>(65536 / std::max<int64_t>(width, 1), 1), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      std::memcpy(to + static_cast<size_t>(i) * bytes, from + static_cast<size_t>(index[i]) * bytes, bytes);
-  });
+  parallel_for(
+      indices.numel(), std::max<int64_t>(65536 / std::max<int64_t>(width, 1), 1), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i)
+          std::memcpy(to + static_cast<size_t>(i) * bytes, from + static_cast<size_t>(index[i]) * bytes, bytes);
+      });
 }
 
 void backward_kernel(Ctx& ctx, const EmbeddingBackward::Args& args, Outputs<EmbeddingBackward>& out) {

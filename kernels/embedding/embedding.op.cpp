@@ -7,8 +7,8 @@ namespace farro {
 
 TensorSpec Embedding::infer(const Args& args) {
   FARRO_CHECK(args.weight.dim() == 2, ShapeError, "embedding: weight must have 2 dimensions, got ", args.weight);
-  FARRO_CHECK(args.indices.dtype() == DType::i64, DTypeError, "embedding: indices must be i64, got ", args.indices.dtype(),
-              " (indices: ", args.indices, ")");
+  FARRO_CHECK(args.indices.dtype() == DType::i64, DTypeError, "embedding: indices must be i64, got ",
+              args.indices.dtype(), " (indices: ", args.indices, ")");
   FARRO_CHECK(args.padding_idx < args.weight.sizes()[0], ValueError, "embedding: padding_idx must be below weight's ",
               args.weight.sizes()[0], " rows, got ", args.padding_idx);
   Shape sizes = args.indices.sizes();
@@ -27,10 +27,11 @@ Cost Embedding::cost(const Args& args) {
 TensorSpec EmbeddingBackward::infer(const Args& args) {
   Shape sizes = args.indices.sizes();
   FARRO_CHECK(args.grad.dim() == sizes.size() + 1, ShapeError,
-              "embedding_backward: grad must have one dimension more than indices, got ", args.grad, " (indices: ",
-              args.indices, ")");
+              "embedding_backward: grad must have one dimension more than indices, got ", args.grad,
+              " (indices: ", args.indices, ")");
   sizes.push_back(args.grad.sizes().back());
-  FARRO_CHECK(args.grad.sizes() == sizes, ShapeError, "embedding_backward: grad must have shape ", sizes, ", got ", args.grad);
+  FARRO_CHECK(args.grad.sizes() == sizes, ShapeError, "embedding_backward: grad must have shape ", sizes, ", got ",
+              args.grad);
   return TensorSpec({args.rows, args.grad.sizes().back()}, args.grad);
 }
 Grads EmbeddingBackward::backward(const Back<EmbeddingBackward>& b) {
@@ -43,13 +44,12 @@ Grads EmbeddingBackward::backward(const Back<EmbeddingBackward>& b) {
 }
 Cost EmbeddingBackward::cost(const Args& args) {
   const double row = static_cast<double>(args.grad.sizes().back()) * static_cast<double>(item_size(args.grad.dtype()));
-  return {static_cast<double>(args.grad.numel()), static_cast<double>(args.grad.nbytes()) + static_cast<double>(args.rows) * row};
+  return {static_cast<double>(args.grad.numel()),
+          static_cast<double>(args.grad.nbytes()) + static_cast<double>(args.rows) * row};
 }
 
 void register_embedding();
-void register_embedding() {
-  register_ops<Embedding, EmbeddingBackward>();
-}
+void register_embedding() { register_ops<Embedding, EmbeddingBackward>(); }
 
 Tensor embedding(const Tensor& weight, const Tensor& indices, const EmbeddingOptions& options) {
   return call<Embedding>({weight, indices, options.padding_idx});

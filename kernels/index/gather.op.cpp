@@ -65,7 +65,8 @@ TensorSpec ScatterAdd::infer(const Args& args) {
   return TensorSpec(args.input.sizes(), args.input);
 }
 Grads ScatterAdd::backward(const Back<ScatterAdd>& b) {
-  return {b.need[0] ? b.grad[0] : Tensor(), Tensor(), b.need[2] ? gather(b.grad[0], b.args.dim, b.args.index) : Tensor()};
+  return {b.need[0] ? b.grad[0] : Tensor(), Tensor(),
+          b.need[2] ? gather(b.grad[0], b.args.dim, b.args.index) : Tensor()};
 }
 Cost ScatterAdd::cost(const Args& args) {
   return {static_cast<double>(args.src.numel()), 2 * bytes(args.input) + bytes(args.index) + bytes(args.src)};
@@ -103,9 +104,7 @@ Cost IndexAdd::cost(const Args& args) {
 }
 
 void register_gather();
-void register_gather() {
-  register_ops<Gather, ScatterAdd, IndexSelect, IndexAdd>();
-}
+void register_gather() { register_ops<Gather, ScatterAdd, IndexSelect, IndexAdd>(); }
 
 Tensor gather(const Tensor& input, int64_t dim, const Tensor& index) {
   check_defined("gather", "input", input);

@@ -29,9 +29,7 @@ struct ScatterAdd {
     static constexpr std::array names{"input", "dim", "index", "src"};
   };
   static constexpr Keep kKeep = Keep::inputs<Args>("index");
-  static Keep keep(const Args&, Need need) {
-    return Keep::inputs<Args>("index").when(need[2]);
-  }
+  static Keep keep(const Args&, Need need) { return Keep::inputs<Args>("index").when(need[2]); }
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<ScatterAdd>& b);
   static Cost cost(const Args& args);

@@ -39,8 +39,8 @@ struct Slice {
 // One of them. Converts from each, so that a braced list can mix them.
 struct TensorIndex {
   template <std::integral T>
-  requires(!std::same_as<T, bool>) TensorIndex(T index)
-  noexcept : value(static_cast<int64_t>(index)) {}
+    requires(!std::same_as<T, bool>)
+  TensorIndex(T index) noexcept : value(static_cast<int64_t>(index)) {}
   TensorIndex(Slice slice) noexcept : value(slice) {}
   TensorIndex(NoneType none) noexcept : value(none) {}
   TensorIndex(EllipsisType ellipsis) noexcept : value(ellipsis) {}

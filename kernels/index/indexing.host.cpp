@@ -57,7 +57,8 @@ void index_kernel(Ctx& ctx, const Index::Args& args, Outputs<Index>& out) {
 
 void index_put_kernel(Ctx& ctx, const IndexPut::Args& args, Outputs<IndexPut>& out) {
   constexpr const char* op = "index_put_";
-  Tensor values = ctx.spread(args.values, indexed_shape(op, args.target.sizes(), args.indices, args.dims), args.values.dtype());
+  Tensor values =
+      ctx.spread(args.values, indexed_shape(op, args.target.sizes(), args.indices, args.dims), args.values.dtype());
   if (values.storage() == out[0].storage()) {  // whole in the target, they would change while they are read
     const Tensor apart = ctx.scratch_tensor(values.sizes(), Layout::contiguous, values.dtype());
     copy_elements(apart, values);

@@ -111,8 +111,6 @@ Cost Nonzero::cost(const Args& args) {
 }
 
 void register_indexing();
-void register_indexing() {
-  register_ops<Index, IndexPut, Nonzero>();
-}
+void register_indexing() { register_ops<Index, IndexPut, Nonzero>(); }
 
 }  // namespace farro

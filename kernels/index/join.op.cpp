@@ -66,9 +66,7 @@ Cost Cat::cost(const Args& args) {
 }
 
 void register_join();
-void register_join() {
-  register_op<Cat>();
-}
+void register_join() { register_op<Cat>(); }
 
 Tensor cat(TensorList tensors, int64_t dim) { return call<Cat>({tensors, dim}); }
 Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) { return cat(TensorList(tensors), dim); }

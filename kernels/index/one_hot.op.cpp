@@ -21,9 +21,7 @@ Cost OneHot::cost(const Args& args) {
 }
 
 void register_one_hot();
-void register_one_hot() {
-  register_op<OneHot>();
-}
+void register_one_hot() { register_op<OneHot>(); }
 
 Tensor one_hot(const Tensor& index, int64_t num_classes) {
   check_defined("one_hot", "index", index);

@@ -37,9 +37,7 @@ Grads Flip::backward(const Back<Flip>& b) { return {flip(b.grad[0], b.args.dims)
 Cost Flip::cost(const Args& args) { return move_cost(args.input); }
 
 void register_rearrange();
-void register_rearrange() {
-  register_ops<Tril, Triu, Flip>();
-}
+void register_rearrange() { register_ops<Tril, Triu, Flip>(); }
 
 Tensor tril(const Tensor& input, int64_t diagonal) { return call<Tril>({input, diagonal}); }
 Tensor triu(const Tensor& input, int64_t diagonal) { return call<Triu>({input, diagonal}); }

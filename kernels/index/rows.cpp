@@ -12,8 +12,8 @@ namespace farro {
 
 namespace {
 
-// Runs update(target element, value) for every value, each place in the order of the entries; entries of a negative slot
-// are passed over.
+// Runs update(target element, value) for every value, each place in the order of the entries; entries of a negative
+// slot are passed over.
 template <class T, class V, class Update>
 void update_rows(T* target, const V* values, const RowMap& rows, Update&& update) {
   const int64_t entries = rows.entries(), inner = rows.around.inner.count();
@@ -35,7 +35,8 @@ void update_rows(T* target, const V* values, const RowMap& rows, Update&& update
                   });
 }
 
-// The entries of places that get more than kMaxTerms of them, numbered apart: f32 sums of many terms are made in double.
+// The entries of places that get more than kMaxTerms of them, numbered apart: f32 sums of many terms are made in
+// double.
 struct Crowded {
   std::vector<int64_t> places;  // the slot of each
   Tensor slots, other_slots;    // of every entry: its number here or -1, its slot or -1 where it is here
@@ -87,8 +88,7 @@ void add_floats(float* target, const float* values, const RowMap& rows) {
       }
   };
   each([](float value, double& own) { own = static_cast<double>(value); });
-  update_rows(sum, values,
-              {Surroundings(sums.sizes(), sums.strides(), 1, 2), crowded.slots, inner, count},
+  update_rows(sum, values, {Surroundings(sums.sizes(), sums.strides(), 1, 2), crowded.slots, inner, count},
               [](double& place, float value) { place += static_cast<double>(value); });
   update_rows(target, values, {rows.around, crowded.other_slots, rows.stride, rows.num_slots}, add);
   each([](float& value, double own) { value = static_cast<float>(own); });
@@ -160,7 +160,8 @@ void add_rows(const Accumulator& sum, const Tensor& values, const RowMap& rows) 
     if constexpr (std::is_same_v<T, float>)
       add_floats(sum.tensor().data<T>(), values.data<T>(), rows);
     else
-      update_rows(sum.tensor().data<T>(), values.data<T>(), rows, [](T& place, T value) { place = wrapped_sum(place, value); });
+      update_rows(sum.tensor().data<T>(), values.data<T>(), rows,
+                  [](T& place, T value) { place = wrapped_sum(place, value); });
   });
 }
 

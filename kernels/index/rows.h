@@ -42,8 +42,8 @@ inline constexpr int64_t kMaxTerms = 64;
 // A tensor to add to, in the type sums are made in: f32 for the half types, i64 for integers and bool.
 class Accumulator {
  public:
-  // `out` shall become `input` with something added, once the kernel has returned; out may be input. With `many_terms` for a place that add_rows() does
-  // not see to, floating sums are made in f64.
+  // `out` shall become `input` with something added, once the kernel has returned; out may be input. With `many_terms`
+  // for a place that add_rows() does not see to, floating sums are made in f64.
   Accumulator(Ctx& ctx, const Tensor& out, const Tensor& input, bool many_terms = false);
   const Tensor& tensor() const noexcept { return sum_; }
   // Dense, in the dtype of the sum.
@@ -61,8 +61,8 @@ class Accumulator {
   Tensor sum_;
 };
 
-// Adds `values` [outer, entries, inner], made by as_addend(), to the rows of sum.tensor(); entries of a negative slot are
-// passed over. Places that get more than kMaxTerms values are summed in f64.
+// Adds `values` [outer, entries, inner], made by as_addend(), to the rows of sum.tensor(); entries of a negative slot
+// are passed over. Places that get more than kMaxTerms values are summed in f64.
 void add_rows(const Accumulator& sum, const Tensor& values, const RowMap& rows);
 
 }  // namespace farro

@@ -18,8 +18,8 @@ std::array<TensorSpec, 2> Sort::infer(const Args& args) {
 }
 Grads Sort::backward(const Back<Sort>& b) {
   const Tensor& g = b.grad[0];
-  return {scatter_add(zeros(b.args.input.sizes(), {.dtype = g.dtype(), .device = g.device()}), b.args.dim,
-                      b.out[1], g)};
+  return {
+      scatter_add(zeros(b.args.input.sizes(), {.dtype = g.dtype(), .device = g.device()}), b.args.dim, b.out[1], g)};
 }
 Cost Sort::cost(const Args& args) {
   const double size = static_cast<double>(args.input.sizes()[static_cast<int>(args.dim)]);
@@ -29,9 +29,7 @@ Cost Sort::cost(const Args& args) {
 }
 
 void register_sort();
-void register_sort() {
-  register_op<Sort>();
-}
+void register_sort() { register_op<Sort>(); }
 
 std::pair<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest) {
   check_defined("topk", "input", input);

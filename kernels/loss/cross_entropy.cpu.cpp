@@ -20,9 +20,9 @@ struct Targets {
   const T* weight;  // may be null
   int64_t classes;
   int64_t ignore_index;
-  double hit;          // 1 - smoothing: what goes to the class itself
-  double everywhere;   // smoothing / classes: what goes to each class
-  double weight_sum;   // over all classes
+  double hit;         // 1 - smoothing: what goes to the class itself
+  double everywhere;  // smoothing / classes: what goes to each class
+  double weight_sum;  // over all classes
 
   Targets(const Tensor& target, const Tensor& weights, int64_t classes_, int64_t ignore, double smoothing)
       : y(data_of<int64_t>(target)),
@@ -77,8 +77,10 @@ void forward(const Tensor& logits, const Targets<T>& targets, const CrossEntropy
       log_sum_exp_rows(x + at * n, until - at, n, peaks + at, log_sums + at);
       for (int64_t r = at; r < until; ++r) {
         const double value = row_loss(targets, r, x + r * n, peaks[r], log_sums[r]);
-        if (each) each_loss[r] = static_cast<T>(value);
-        else row_losses[r] = value;
+        if (each)
+          each_loss[r] = static_cast<T>(value);
+        else
+          row_losses[r] = value;
       }
     }
   });
@@ -133,8 +135,10 @@ void forward_kernel(Ctx& ctx, const CrossEntropy::Args& args, Outputs<CrossEntro
     const Targets<T> targets(target, weight, classes, args.ignore_index, args.label_smoothing);
     forward(x, targets, args, loss, out[1], out[2], out[3]);
   };
-  if (x.dtype() == DType::f64) run(double{});
-  else run(float{});
+  if (x.dtype() == DType::f64)
+    run(double{});
+  else
+    run(float{});
 }
 
 void backward_kernel(Ctx& ctx, const CrossEntropyBackward::Args& args, Outputs<CrossEntropyBackward>& out) {
@@ -148,8 +152,10 @@ void backward_kernel(Ctx& ctx, const CrossEntropyBackward::Args& args, Outputs<C
     const double factor = args.reduction == Reduction::mean ? 1 / static_cast<double>(*data_of<T>(args.total)) : 1;
     backward(g, x, peak, log_sum, targets, factor, args.reduction == Reduction::none, result);
   };
-  if (x.dtype() == DType::f64) run(double{});
-  else run(float{});
+  if (x.dtype() == DType::f64)
+    run(double{});
+  else
+    run(float{});
 }
 
 }  // namespace

@@ -76,9 +76,9 @@ std::array<TensorSpec, 4> CrossEntropy::infer(const Args& args) {
 Grads CrossEntropy::backward(const Back<CrossEntropy>& b) {
   Grads out(3);
   // The statistics are constants of the backward op, which accounts for them itself.
-  out[0] = call<CrossEntropyBackward>(
-      {b.grad[0], b.args.logits, b.args.target, b.out[1].detach(), b.out[2].detach(),
-       b.out[3].detach(), b.args.weight, b.args.reduction, b.args.ignore_index, b.args.label_smoothing});
+  out[0] = call<CrossEntropyBackward>({b.grad[0], b.args.logits, b.args.target, b.out[1].detach(), b.out[2].detach(),
+                                       b.out[3].detach(), b.args.weight, b.args.reduction, b.args.ignore_index,
+                                       b.args.label_smoothing});
   return out;
 }
 Cost CrossEntropy::cost(const Args& args) { return cost_of(args.logits, args.reduction, args.weight, 1, 4); }
@@ -117,9 +117,7 @@ Grads CrossEntropyBackward::backward(const Back<CrossEntropyBackward>& b) {
 Cost CrossEntropyBackward::cost(const Args& args) { return cost_of(args.logits, args.reduction, args.weight, 2, 4); }
 
 void register_cross_entropy();
-void register_cross_entropy() {
-  register_ops<CrossEntropy, CrossEntropyBackward>();
-}
+void register_cross_entropy() { register_ops<CrossEntropy, CrossEntropyBackward>(); }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options) {
   check_defined("cross_entropy", "logits", logits);
@@ -130,7 +128,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
     return std::move(call<CrossEntropy>(
         {rows, classes, weight, options.reduction, options.ignore_index, options.label_smoothing})[0]);
   };
-  if (logits.dim() == 2) [[likely]] return run(logits, target);
+  if (logits.dim() == 2) [[likely]]
+    return run(logits, target);
   const ClassRows rows = class_rows("cross_entropy", "logits", logits, target);
   const Tensor loss = run(rows.scores, rows.target);
   return options.reduction == Reduction::none ? loss.reshape(target.sizes()) : loss;

@@ -1,5 +1,5 @@
-// Losses. Every one takes a Reduction: the mean (default) or sum of all entries as a 0-dim tensor, or none. Sums are taken
-// in f64, in an order that does not depend on the number of threads.
+// Losses. Every one takes a Reduction: the mean (default) or sum of all entries as a 0-dim tensor, or none. Sums are
+// taken in f64, in an order that does not depend on the number of threads.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>
@@ -30,8 +30,8 @@ struct NllLossOptions {
 // -weight[target] * log_probs[target], for log-probabilities as log_softmax gives them; shapes as in cross_entropy.
 Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllLossOptions& options = {});
 
-// Elementwise losses; ShapeError unless both tensors have one shape (nothing broadcasts), DTypeError unless one floating
-// dtype.
+// Elementwise losses; ShapeError unless both tensors have one shape (nothing broadcasts), DTypeError unless one
+// floating dtype.
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);  // (a - b)^2
 Tensor l1_loss(const Tensor& input, const Tensor& target, Reduction reduction = Reduction::mean);   // |a - b|
 // max(x, 0) - x t + log(1 + exp(-|x|)): the cross entropy of sigmoid(logits) and target, safe for any logit.

@@ -55,8 +55,10 @@ void forward_kernel(Ctx& ctx, const NllLoss::Args& args, Outputs<NllLoss>& out) 
   const Tensor x = ctx.dense(args.log_probs), target = ctx.dense(args.target), weight = ctx.dense(args.weight);
   check_classes(NllLoss::info.name, target, x.sizes()[1], args.ignore_index);
   const Tensor loss = ctx.result(out[0]);
-  if (x.dtype() == DType::f64) forward(x, target, data_of<double>(weight), args, loss, out[1]);
-  else forward(x, target, data_of<float>(weight), args, loss, out[1]);
+  if (x.dtype() == DType::f64)
+    forward(x, target, data_of<double>(weight), args, loss, out[1]);
+  else
+    forward(x, target, data_of<float>(weight), args, loss, out[1]);
 }
 
 void backward_kernel(Ctx& ctx, const NllLossBackward::Args& args, Outputs<NllLossBackward>& out) {
@@ -64,8 +66,10 @@ void backward_kernel(Ctx& ctx, const NllLossBackward::Args& args, Outputs<NllLos
   const Tensor g = ctx.dense(args.grad), target = ctx.dense(args.target), weight = ctx.dense(args.weight);
   check_classes(NllLossBackward::info.name, target, args.classes, args.ignore_index);
   const Tensor result = ctx.result(out[0]);
-  if (g.dtype() == DType::f64) backward(g, target, data_of<double>(weight), args, data_of<double>(result));
-  else backward(g, target, data_of<float>(weight), args, data_of<float>(result));
+  if (g.dtype() == DType::f64)
+    backward(g, target, data_of<double>(weight), args, data_of<double>(result));
+  else
+    backward(g, target, data_of<float>(weight), args, data_of<float>(result));
 }
 
 }  // namespace

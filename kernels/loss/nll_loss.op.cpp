@@ -6,8 +6,7 @@
 
 namespace farro {
 
-namespace {
-}  // namespace
+namespace {}  // namespace
 
 std::array<TensorSpec, 2> NllLoss::infer(const Args& args) {
   check_class_shapes(info.name, "log_probs", args.log_probs, args.target, args.weight);
@@ -44,9 +43,7 @@ Cost NllLossBackward::cost(const Args& args) {
 }
 
 void register_nll_loss();
-void register_nll_loss() {
-  register_ops<NllLoss, NllLossBackward>();
-}
+void register_nll_loss() { register_ops<NllLoss, NllLossBackward>(); }
 
 Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllLossOptions& options) {
   check_defined("nll_loss", "log_probs", log_probs);

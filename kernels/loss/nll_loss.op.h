@@ -18,7 +18,8 @@ struct NllLoss {
     int64_t ignore_index;
     static constexpr std::array names{"log_probs", "target", "weight?", "reduction", "ignore_index"};
   };
-  static constexpr Keep kKeep = Keep::inputs<Args>("target", "weight") | Keep::sizes<Args>("log_probs") | Keep::outputs(1);
+  static constexpr Keep kKeep =
+      Keep::inputs<Args>("target", "weight") | Keep::sizes<Args>("log_probs") | Keep::outputs(1);
   static std::array<TensorSpec, 2> infer(const Args& args);
   static Grads backward(const Back<NllLoss>& b);
   static Cost cost(const Args& args);

@@ -16,8 +16,10 @@ constexpr int64_t kBlock = 8192;
 
 template <PairLossKind kKind, class T>
 inline T element_loss(T a, T b) {
-  if constexpr (kKind == PairLossKind::squared) return (a - b) * (a - b);
-  else if constexpr (kKind == PairLossKind::absolute) return std::abs(a - b);
+  if constexpr (kKind == PairLossKind::squared)
+    return (a - b) * (a - b);
+  else if constexpr (kKind == PairLossKind::absolute)
+    return std::abs(a - b);
   else {
     // max(a, 0) - a b as one product, which is 0 where the target says so, however far out the logit is.
     const T part = a < 0 ? b : 1 - b, size = std::abs(a);
@@ -63,8 +65,10 @@ void run(const Tensor& input, const Tensor& target, Reduction reduction, const T
 template <PairLossKind kKind>
 void pair_loss_kernel(Ctx& ctx, const typename PairLoss<kKind>::Args& args, Outputs<PairLoss<kKind>>& out) {
   const Tensor a = ctx.dense(args.input), b = ctx.dense(args.target), result = ctx.result(out[0]);
-  if (a.dtype() == DType::f64) run<kKind, double>(a, b, args.reduction, result);
-  else run<kKind, float>(a, b, args.reduction, result);
+  if (a.dtype() == DType::f64)
+    run<kKind, double>(a, b, args.reduction, result);
+  else
+    run<kKind, float>(a, b, args.reduction, result);
 }
 
 }  // namespace

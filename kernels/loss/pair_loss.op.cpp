@@ -43,8 +43,10 @@ Grads PairLoss<kKind>::backward(const Back<PairLoss<kKind>>& b) {
     return out;
   }
   Tensor slope;
-  if constexpr (kKind == PairLossKind::squared) slope = (x - t) * g;
-  else slope = where(gt(x, t), g, where(lt(x, t), -g, (x - t).detach()));  // 0, or NaN where an operand is
+  if constexpr (kKind == PairLossKind::squared)
+    slope = (x - t) * g;
+  else
+    slope = where(gt(x, t), g, where(lt(x, t), -g, (x - t).detach()));  // 0, or NaN where an operand is
   if (b.need[1]) out[1] = -slope;
   if (b.need[0]) out[0] = std::move(slope);
   return out;
@@ -54,7 +56,8 @@ template <PairLossKind kKind>
 Cost PairLoss<kKind>::cost(const Args& args) {
   const double n = static_cast<double>(args.input.numel());
   const double written = args.reduction == Reduction::none ? n : 1;
-  return {(kKind == PairLossKind::logistic ? 8 : 3) * n, (2 * n + written) * static_cast<double>(item_size(args.input.dtype()))};
+  return {(kKind == PairLossKind::logistic ? 8 : 3) * n,
+          (2 * n + written) * static_cast<double>(item_size(args.input.dtype()))};
 }
 
 template struct PairLoss<PairLossKind::squared>;
@@ -62,9 +65,7 @@ template struct PairLoss<PairLossKind::absolute>;
 template struct PairLoss<PairLossKind::logistic>;
 
 void register_pair_loss();
-void register_pair_loss() {
-  register_ops<MseLoss, L1Loss, BceWithLogitsLoss>();
-}
+void register_pair_loss() { register_ops<MseLoss, L1Loss, BceWithLogitsLoss>(); }
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
   return call<MseLoss>({input, target, reduction});

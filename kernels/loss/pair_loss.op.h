@@ -1,5 +1,5 @@
-// The op structs of the elementwise losses in loss.h, for their kernels: one loop over both tensors that never stores the
-// elementwise loss unless it is asked for.
+// The op structs of the elementwise losses in loss.h, for their kernels: one loop over both tensors that never stores
+// the elementwise loss unless it is asked for.
 #pragma once
 
 #include <farro/core/op/op.h>

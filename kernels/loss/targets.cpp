@@ -8,8 +8,9 @@ void check_class_shapes(const char* op, const char* scores_name, const Tensor& s
               " (", scores_name, ": ", scores, ")");
   FARRO_CHECK(target.dtype() == DType::i64, DTypeError, op, ": target must be class indices of dtype i64, got ",
               target.dtype(), " (target: ", target, ")");
-  FARRO_CHECK(scores.dim() == 2 && target.dim() == 1 && scores.sizes()[0] == target.sizes()[0], ShapeError, op, ": target must have one entry for each row of ", scores_name, ", got target: ", target,
-              ", ", scores_name, ": ", scores);
+  FARRO_CHECK(scores.dim() == 2 && target.dim() == 1 && scores.sizes()[0] == target.sizes()[0], ShapeError, op,
+              ": target must have one entry for each row of ", scores_name, ", got target: ", target, ", ", scores_name,
+              ": ", scores);
   const int64_t classes = scores.sizes()[1];
   FARRO_CHECK(classes > 0 || scores.sizes()[0] == 0, ShapeError, op, ": ", scores_name,
               " must have at least one class, got ", scores);
@@ -27,8 +28,8 @@ void check_classes(const char* op, const Tensor& target, int64_t classes, int64_
   for (int64_t i = 0; i < target.numel(); ++i) {
     const int64_t value = y[i * stride];
     FARRO_CHECK((value >= 0 && value < classes) || value == ignore_index, IndexError, op, ": target must be in [0, ",
-                classes, ") or ignore_index (", ignore_index, "), got ", value, " at position ", i, " (target: ", target,
-                ")");
+                classes, ") or ignore_index (", ignore_index, "), got ", value, " at position ", i,
+                " (target: ", target, ")");
   }
 }
 
@@ -38,8 +39,8 @@ ClassRows class_rows(const char* op, const char* scores_name, const Tensor& scor
   FARRO_CHECK(rank >= 1, ShapeError, op, ": ", scores_name, " must have a dimension of classes, got ", scores);
   Shape expected = scores.sizes();
   expected.erase(rank == 1 ? 0 : 1);
-  FARRO_CHECK(target.sizes() == expected, ShapeError, op, ": target must have shape ", expected, " for ", scores_name, " ",
-              scores.sizes(), ", got ", target);
+  FARRO_CHECK(target.sizes() == expected, ShapeError, op, ": target must have shape ", expected, " for ", scores_name,
+              " ", scores.sizes(), ", got ", target);
   if (rank == 1) return {scores.unsqueeze(0), target.unsqueeze(0)};
   Dims order;
   for (int i = 0; i < rank; ++i)

@@ -24,8 +24,10 @@ void run_block(Ctx& ctx, DType dtype, const Gemm& g) {
   const size_t bytes = f64 ? gemm_loops.scratch_f64(g) : gemm_loops.scratch_f32(g);
   std::optional<Ctx> work;  // returns the memory after each product: a kernel may make thousands
   void* memory = bytes ? work.emplace(ctx.parts()).scratch<char>(static_cast<int64_t>(bytes)) : nullptr;
-  if (f64) gemm_loops.run_f64(g, memory);
-  else gemm_loops.run_f32(g, memory);
+  if (f64)
+    gemm_loops.run_f64(g, memory);
+  else
+    gemm_loops.run_f32(g, memory);
 }
 
 const void* moved(const void* data, int64_t elements, size_t item) {
@@ -44,8 +46,8 @@ Gemm part_of(const Gemm& g, int64_t r0, int64_t r1, int64_t c0, int64_t c1, size
   return part;
 }
 
-// Into how many strips of rows and columns `threads` parts are best cut: each reads a strip of A and one of B, so the parts
-// should be near squares.
+// Into how many strips of rows and columns `threads` parts are best cut: each reads a strip of A and one of B, so the
+// parts should be near squares.
 struct Grid {
   int64_t rows = 1, columns = 1;
 };
@@ -60,7 +62,8 @@ Grid choose_grid(const Gemm& g, int64_t threads) {
     // The slowest part's share, then what is read.
     const double share = std::ceil(static_cast<double>(g.m) / static_cast<double>(rows)) *
                          std::ceil(static_cast<double>(g.n) / static_cast<double>(columns));
-    const double read = static_cast<double>(g.m) / static_cast<double>(rows) + static_cast<double>(g.n) / static_cast<double>(columns);
+    const double read =
+        static_cast<double>(g.m) / static_cast<double>(rows) + static_cast<double>(g.n) / static_cast<double>(columns);
     if (share * static_cast<double>(g.k) + read * 16 < least) {
       least = share * static_cast<double>(g.k) + read * 16;
       best = {rows, columns};
@@ -84,9 +87,10 @@ void run_floating(Ctx& ctx, DType dtype, const Gemm& g) {
     Ctx work_memory(contexts);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t r = i / grid.columns, c = i % grid.columns;
-      const Gemm part = part_of(g, cut(g.m, grid.rows, r, gemm_loops.tile_rows), cut(g.m, grid.rows, r + 1, gemm_loops.tile_rows),
-                                cut(g.n, grid.columns, c, gemm_loops.tile_columns),
-                                cut(g.n, grid.columns, c + 1, gemm_loops.tile_columns), item_size(dtype));
+      const Gemm part =
+          part_of(g, cut(g.m, grid.rows, r, gemm_loops.tile_rows), cut(g.m, grid.rows, r + 1, gemm_loops.tile_rows),
+                  cut(g.n, grid.columns, c, gemm_loops.tile_columns),
+                  cut(g.n, grid.columns, c + 1, gemm_loops.tile_columns), item_size(dtype));
       if (part.m > 0 && part.n > 0) run_block(work_memory, dtype, part);
     }
   });
@@ -146,7 +150,8 @@ void run_integer(const Gemm& g) {
       for (int64_t j = 0; j < g.n; ++j) {
         uint64_t sum = bias ? static_cast<uint64_t>(bias[j]) : 0;
         for (int64_t p = 0; p < g.k; ++p)
-          sum += static_cast<uint64_t>(a[i * g.a_row + p * g.a_col]) * static_cast<uint64_t>(b[p * g.b_row + j * g.b_col]);
+          sum +=
+              static_cast<uint64_t>(a[i * g.a_row + p * g.a_col]) * static_cast<uint64_t>(b[p * g.b_row + j * g.b_col]);
         c[i * g.c_row + j] = static_cast<T>(sum);
       }
   });
@@ -156,8 +161,10 @@ void fill_with_bias(DType dtype, const Gemm& g) {
   const size_t item = item_size(dtype), bytes = static_cast<size_t>(g.n) * item;
   for (int64_t i = 0; i < g.m; ++i) {
     void* row = const_cast<void*>(moved(g.c, i * g.c_row, item));
-    if (g.bias) std::copy_n(static_cast<const char*>(g.bias), bytes, static_cast<char*>(row));
-    else std::fill_n(static_cast<char*>(row), bytes, char{0});
+    if (g.bias)
+      std::copy_n(static_cast<const char*>(g.bias), bytes, static_cast<char*>(row));
+    else
+      std::fill_n(static_cast<char*>(row), bytes, char{0});
   }
 }
 

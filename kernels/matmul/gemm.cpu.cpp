@@ -1,10 +1,10 @@
 // The loops under run_gemm(), after Goto and van de Geijn (2008): C is computed in tiles that live in registers, from
-// panels of A and B that were brought into the order in which the tile reads them. Every element of C is the same chain of
-// multiply-adds over k (in blocks of k that depend on k alone), whatever the tile, its place, the strides, and whether a
-// panel was packed; so neither threads nor layouts change a bit.
+// panels of A and B that were brought into the order in which the tile reads them. Every element of C is the same chain
+// of multiply-adds over k (in blocks of k that depend on k alone), whatever the tile, its place, the strides, and
+// whether a panel was packed; so neither threads nor layouts change a bit.
 //
-// Measured on a Zen 4 core (CPU time, GFLOP/s; ceiling about 112), against OpenBLAS 0.3.21, oneDNN 2.6's sgemm and the MKL
-// of LibTorch 2.13, for m x n x k of the layers of an MLP (N, T: A and B as stored):
+// Measured on a Zen 4 core (CPU time, GFLOP/s; ceiling about 112), against OpenBLAS 0.3.21, oneDNN 2.6's sgemm and the
+// MKL of LibTorch 2.13, for m x n x k of the layers of an MLP (N, T: A and B as stored):
 //                          here  OpenBLAS  oneDNN   MKL
 //     128x1024x784   NT     105        98     107    90
 //     128x1024x1024  NN     105        99     106    88
@@ -14,8 +14,8 @@
 //     8x32x32        NT      54        54      36    22
 //     8x32x32        NN      97        97      38    24
 //     32x32x8        TN      83        85      36    21
-// OpenBLAS gives other bits with other numbers of threads (128x1024x784) and other layouts, and both libraries need their
-// own passes for the bias; so this one serves all shapes.
+// OpenBLAS gives other bits with other numbers of threads (128x1024x784) and other layouts, and both libraries need
+// their own passes for the bias; so this one serves all shapes.
 #include <farro/kernels/matmul/gemm_loops.h>
 
 #include <algorithm>
@@ -35,8 +35,9 @@ constexpr int kVectorBytes = 16, kTileRows = 4;
 #endif
 constexpr int kTileVectors = 2;
 
-// Blocks: a packed block of A (kRowBlock x kInnerBlock) and one of B (kInnerBlock x kPanels tiles) share the second-level
-// cache (400 KB each of 1 MB), a panel of A (12 KB) stays in the first. 256, 400 and 512 for kInnerBlock were within 3 %.
+// Blocks: a packed block of A (kRowBlock x kInnerBlock) and one of B (kInnerBlock x kPanels tiles) share the
+// second-level cache (400 KB each of 1 MB), a panel of A (12 KB) stays in the first. 256, 400 and 512 for kInnerBlock
+// were within 3 %.
 constexpr int64_t kInnerBlock = 400;
 constexpr int64_t kRowBlock = 256;
 constexpr int64_t kPanels = 8;
@@ -103,16 +104,18 @@ void tile(int64_t k, const Strided<T>& a, const T* b, int64_t b_row, T* c, int64
     for (int j = 0; j < kVectors; ++j) {
       T* target = c + i * c_row + j * kWidth;
       V<T> value = sum[i][j];
-      if (add) value = load(target) + value;
-      else if (bias) value = load(bias + j * kWidth) + value;
+      if (add)
+        value = load(target) + value;
+      else if (bias)
+        value = load(bias + j * kWidth) + value;
       store(target, value);
     }
 }
 
 // The same for kRows x columns, where columns is no multiple of the vector's width.
 template <class T, int kRows, int kVectors>
-void ragged_tile(int64_t k, const Strided<T>& a, const T* b, int64_t b_row, T* c, int64_t c_row, const T* bias, bool add,
-                 int64_t columns) {
+void ragged_tile(int64_t k, const Strided<T>& a, const T* b, int64_t b_row, T* c, int64_t c_row, const T* bias,
+                 bool add, int64_t columns) {
   constexpr int64_t kWidth = kVectors * Vector<T>::kWidth;
   alignas(64) T whole[kRows * kWidth];
   tile<T, kRows, kVectors>(k, a, b, b_row, whole, kWidth, nullptr, false);
@@ -140,10 +143,14 @@ template <class T, int kRows>
 void panel_rows(int64_t k, const Strided<T>& a, const Panel<T>& p, int64_t row) {
   constexpr int64_t kWidth = Vector<T>::kWidth;
   T* c = p.c + row * p.c_row;
-  if (p.columns == 2 * kWidth) tile<T, kRows, 2>(k, a, p.b, p.b_row, c, p.c_row, p.bias, p.add);
-  else if (p.columns == kWidth) tile<T, kRows, 1>(k, a, p.b, p.b_row, c, p.c_row, p.bias, p.add);
-  else if (p.columns > kWidth) ragged_tile<T, kRows, 2>(k, a, p.b, p.b_row, c, p.c_row, p.bias, p.add, p.columns);
-  else ragged_tile<T, kRows, 1>(k, a, p.b, p.b_row, c, p.c_row, p.bias, p.add, p.columns);
+  if (p.columns == 2 * kWidth)
+    tile<T, kRows, 2>(k, a, p.b, p.b_row, c, p.c_row, p.bias, p.add);
+  else if (p.columns == kWidth)
+    tile<T, kRows, 1>(k, a, p.b, p.b_row, c, p.c_row, p.bias, p.add);
+  else if (p.columns > kWidth)
+    ragged_tile<T, kRows, 2>(k, a, p.b, p.b_row, c, p.c_row, p.bias, p.add, p.columns);
+  else
+    ragged_tile<T, kRows, 1>(k, a, p.b, p.b_row, c, p.c_row, p.bias, p.add, p.columns);
 }
 
 // `rows` (at most kTileRows) rows of one panel's columns; `a` begins at the first of them.
@@ -224,7 +231,8 @@ template <class T>
 void pack_a(const Strided<T>& a, int64_t rows, int64_t k, T* out) {
   for (int64_t i = 0; i < rows; i += kTileRows, out += kTileRows * k)
     for (int64_t g = 0; g < kTileRows; g += kRowGroup<T>)
-      pack_lines<T, kRowGroup<T>>(a.at(i + g, 0), std::clamp<int64_t>(rows - i - g, 0, kRowGroup<T>), k, out + g, kTileRows);
+      pack_lines<T, kRowGroup<T>>(a.at(i + g, 0), std::clamp<int64_t>(rows - i - g, 0, kRowGroup<T>), k, out + g,
+                                  kTileRows);
 }
 
 // `columns` columns of b as panels of kTileColumns, each k rows.
@@ -292,12 +300,8 @@ void run(const Gemm& g, void* memory) {
           const Strided<T> left = plan.direct_a ? a.at(i + r, p) : Strided<T>{a_block + r * k, 1, kTileRows};
           for (int64_t s = 0; s < columns; s += kTile) {
             const T* right = plan.direct_b ? b.at(p, j + s).data : b_block + s * k;
-            const Panel<T> panel{right,
-                                 plan.direct_b ? g.b_row : kTile,
-                                 c + i * g.c_row + j + s,
-                                 g.c_row,
-                                 bias ? bias + j + s : nullptr,
-                                 std::min(kTile, columns - s),
+            const Panel<T> panel{right,   plan.direct_b ? g.b_row : kTile, c + i * g.c_row + j + s,
+                                 g.c_row, bias ? bias + j + s : nullptr,   std::min(kTile, columns - s),
                                  p > 0};
             tile_rows(k, left, panel, r, std::min<int64_t>(kTileRows, rows - r));
           }

@@ -1,5 +1,6 @@
-// Products of matrices. All throw ShapeError where inner sizes or batches do not fit and DTypeError where the dtypes differ
-// or are bool. Half types accumulate in f32; integers wrap around. Results do not depend on the number of threads.
+// Products of matrices. All throw ShapeError where inner sizes or batches do not fit and DTypeError where the dtypes
+// differ or are bool. Half types accumulate in f32; integers wrap around. Results do not depend on the number of
+// threads.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>

@@ -18,8 +18,10 @@ std::optional<int64_t> row_stride(const TensorImpl& t) {
   bool found = false;
   for (int i = t.sizes.size() - 2; i >= 0; --i) {
     if (t.sizes[i] == 1) continue;
-    if (!found) stride = t.strides[i];
-    else if (t.strides[i] != expected) return std::nullopt;
+    if (!found)
+      stride = t.strides[i];
+    else if (t.strides[i] != expected)
+      return std::nullopt;
     found = true;
     expected = t.strides[i] * t.sizes[i];
   }
@@ -123,8 +125,12 @@ void linear_products(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& output
 }
 
 namespace {
-void matmul_cpu(Ctx& ctx, const Matmul::Args& args, Outputs<Matmul>& out) { matmul_products(ctx, args, out, &run_gemm); }
-void linear_cpu(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& out) { linear_products(ctx, args, out, &run_gemm); }
+void matmul_cpu(Ctx& ctx, const Matmul::Args& args, Outputs<Matmul>& out) {
+  matmul_products(ctx, args, out, &run_gemm);
+}
+void linear_cpu(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& out) {
+  linear_products(ctx, args, out, &run_gemm);
+}
 }  // namespace
 
 void register_matmul_host();

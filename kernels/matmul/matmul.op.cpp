@@ -13,9 +13,10 @@ namespace farro {
 namespace {
 
 void check_dtypes(const char* op, const char* first, const Tensor& a, const char* second, const Tensor& b) {
-  FARRO_CHECK(a.dtype() == b.dtype(), DTypeError, op, ": ", first, " and ", second, " must have one dtype, got ", a.dtype(),
-              " and ", b.dtype(), " (", first, ": ", a, ", ", second, ": ", b, ")");
-  FARRO_CHECK(a.dtype() != DType::boolean, DTypeError, op, ": ", first, " must be a number, got bool (", first, ": ", a, ")");
+  FARRO_CHECK(a.dtype() == b.dtype(), DTypeError, op, ": ", first, " and ", second, " must have one dtype, got ",
+              a.dtype(), " and ", b.dtype(), " (", first, ": ", a, ", ", second, ": ", b, ")");
+  FARRO_CHECK(a.dtype() != DType::boolean, DTypeError, op, ": ", first, " must be a number, got bool (", first, ": ", a,
+              ")");
 }
 
 // An integer product takes integer factors only, and stays integer.
@@ -51,7 +52,9 @@ Tensor as_rows(const Tensor& t) {
 Tensor rows_product(const Tensor& a, const Tensor& b) { return matmul(as_rows(a).t(), as_rows(b)); }
 
 // The sum over all batches of a b^T: the gradient of one matrix that multiplied every matrix of a batch.
-Tensor columns_product(const Tensor& a, const Tensor& b) { return matmul(as_rows(swap_last(a)).t(), as_rows(swap_last(b))); }
+Tensor columns_product(const Tensor& a, const Tensor& b) {
+  return matmul(as_rows(swap_last(a)).t(), as_rows(swap_last(b)));
+}
 
 Cost product_cost(double m, double n, double k, const Tensor& a, const Tensor& b) {
   return {2 * m * n * k, static_cast<double>(a.nbytes()) + static_cast<double>(b.nbytes()) +
@@ -80,19 +83,26 @@ Grads Matmul::backward(const Back<Matmul>& b) {
   const Tensor &x = b.args.a, &y = b.args.b, &g = b.grad[0];
   const bool shared_x = x.dim() == 2 && y.dim() > 2;  // one matrix for all batches of y
   const bool shared_y = y.dim() == 2 && x.dim() > 2;
-  const bool broadcast = without_last(x.sizes(), 2) != without_last(y.sizes(), 2);  // some batches are shared by several
+  const bool broadcast =
+      without_last(x.sizes(), 2) != without_last(y.sizes(), 2);  // some batches are shared by several
   Grads out(2);
   // Where batches share a matrix, their gradients are summed: in one product over all of them, or by the engine, which
   // then gets them in f32.
   if (b.need[0]) {
-    if (shared_x) out[0] = columns_product(g, y);
-    else if (broadcast && !shared_y) out[0] = matmul(widened(g), swap_last(widened(y)));
-    else out[0] = matmul(g, swap_last(y));
+    if (shared_x)
+      out[0] = columns_product(g, y);
+    else if (broadcast && !shared_y)
+      out[0] = matmul(widened(g), swap_last(widened(y)));
+    else
+      out[0] = matmul(g, swap_last(y));
   }
   if (b.need[1]) {
-    if (shared_y) out[1] = rows_product(x, g);
-    else if (broadcast && !shared_x) out[1] = matmul(swap_last(widened(x)), widened(g));
-    else out[1] = matmul(swap_last(x), g);
+    if (shared_y)
+      out[1] = rows_product(x, g);
+    else if (broadcast && !shared_x)
+      out[1] = matmul(swap_last(widened(x)), widened(g));
+    else
+      out[1] = matmul(swap_last(x), g);
   }
   return out;
 }
@@ -107,8 +117,9 @@ TensorSpec Linear::infer(const Args& args) {
   check_dtypes(info.name, "x", x, "weight", weight);
   FARRO_CHECK(x.dim() >= 1, ShapeError, "linear: x must have at least 1 dimension, got ", x);
   FARRO_CHECK(weight.dim() == 2, ShapeError, "linear: weight must have 2 dimensions (out, in), got ", weight);
-  FARRO_CHECK(x.sizes().back() == weight.sizes()[1], ShapeError, "linear: the last size of x must equal weight's in size ",
-              weight.sizes()[1], ", got ", x.sizes().back(), " (x: ", x, ", weight: ", weight, ")");
+  FARRO_CHECK(x.sizes().back() == weight.sizes()[1], ShapeError,
+              "linear: the last size of x must equal weight's in size ", weight.sizes()[1], ", got ", x.sizes().back(),
+              " (x: ", x, ", weight: ", weight, ")");
   if (bias.defined()) {
     check_dtypes(info.name, "x", x, "bias", bias);
     FARRO_CHECK(bias.dim() == 1 && bias.sizes()[0] == weight.sizes()[0], ShapeError, "linear: bias must have shape [",
@@ -138,13 +149,12 @@ Cost Linear::cost(const Args& args) {
 }
 
 void register_matmul();
-void register_matmul() {
-  register_ops<Matmul, Linear>();
-}
+void register_matmul() { register_ops<Matmul, Linear>(); }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
   const bool row = a.defined() && a.dim() == 1, column = b.defined() && b.dim() == 1;
-  if (!row && !column) [[likely]] return call<Matmul>({a, b});
+  if (!row && !column) [[likely]]
+    return call<Matmul>({a, b});
   const Tensor left = row ? a.unsqueeze(0) : a, right = column ? b.unsqueeze(1) : b;
   Tensor out = call<Matmul>({left, right});
   if (column) out = out.squeeze(-1);
@@ -155,10 +165,11 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
   check_defined("bmm", "a", a);
   check_defined("bmm", "b", b);
   FARRO_CHECK(a.dim() == 3 && b.dim() == 3, ShapeError, "bmm: a and b must have 3 dimensions, got a: ", a, ", b: ", b);
-  FARRO_CHECK(a.sizes()[0] == b.sizes()[0], ShapeError, "bmm: a and b must have one batch size, got ", a.sizes()[0], " and ",
-              b.sizes()[0], " (a: ", a, ", b: ", b, ")");
-  FARRO_CHECK(a.sizes()[2] == b.sizes()[1], ShapeError, "bmm: the last size of a must equal the last but one of b, got ",
-              a.sizes()[2], " and ", b.sizes()[1], " (a: ", a, ", b: ", b, ")");
+  FARRO_CHECK(a.sizes()[0] == b.sizes()[0], ShapeError, "bmm: a and b must have one batch size, got ", a.sizes()[0],
+              " and ", b.sizes()[0], " (a: ", a, ", b: ", b, ")");
+  FARRO_CHECK(a.sizes()[2] == b.sizes()[1], ShapeError,
+              "bmm: the last size of a must equal the last but one of b, got ", a.sizes()[2], " and ", b.sizes()[1],
+              " (a: ", a, ", b: ", b, ")");
   check_dtypes("bmm", "a", a, "b", b);
   return call<Matmul>({a, b});
 }
@@ -167,7 +178,8 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
   check_defined("addmm", "input", input);
   check_defined("addmm", "a", a);
   check_defined("addmm", "b", b);
-  FARRO_CHECK(a.dim() == 2 && b.dim() == 2, ShapeError, "addmm: a and b must have 2 dimensions, got a: ", a, ", b: ", b);
+  FARRO_CHECK(a.dim() == 2 && b.dim() == 2, ShapeError, "addmm: a and b must have 2 dimensions, got a: ", a,
+              ", b: ", b);
   check_dtypes("addmm", "input", input, "a", a);
   check_factor("addmm", "beta", beta, a);
   check_factor("addmm", "alpha", alpha, a);

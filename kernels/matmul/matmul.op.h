@@ -33,8 +33,7 @@ struct Linear {
   };
   static constexpr Keep kKeep = Keep::inputs<Args>("x", "weight");
   static Keep keep(const Args&, Need need) {
-    return Keep::inputs<Args>("x").when(need[1]) |
-           Keep::inputs<Args>("weight").when(need[0]);
+    return Keep::inputs<Args>("x").when(need[1]) | Keep::inputs<Args>("weight").when(need[0]);
   }
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<Linear>& b);

@@ -46,8 +46,8 @@ Tensor tensor_of(const Values& values, DType dtype) {
   return out;
 }
 
-void normalize(Ctx& ctx, const ChannelLayout& layout, const Tensor& x, const Tensor& weight, const Tensor& bias, const Values& mean,
-               const Values& var, double eps, const Tensor& y) {
+void normalize(Ctx& ctx, const ChannelLayout& layout, const Tensor& x, const Tensor& weight, const Tensor& bias,
+               const Values& mean, const Values& var, double eps, const Tensor& y) {
   const size_t channels = mean.size();
   Values scale = values_of(weight, channels, 1);
   for (size_t c = 0; c < channels; ++c) scale[c] /= std::sqrt(var[c] + eps);
@@ -101,7 +101,8 @@ void batch_norm_backward_cpu(Ctx& ctx, const BatchNormBackward::Args& args, Outp
   const DType dtype = layout.call.dtype;
   const size_t channels = static_cast<size_t>(layout.call.channels);
   const double count = static_cast<double>(args.x.numel()) / static_cast<double>(channels);
-  const Tensor x = layout.dense(ctx, args.x), grad = layout.dense(ctx, args.grad), mean = ctx.dense(args.mean, Layout::contiguous, dtype);
+  const Tensor x = layout.dense(ctx, args.x), grad = layout.dense(ctx, args.grad),
+               mean = ctx.dense(args.mean, Layout::contiguous, dtype);
   Values partial(static_cast<size_t>(batch_norm_loops->parts(layout.call)) * 2 * channels), sums(2 * channels);
   batch_norm_loops->gradient_sums(layout.call, grad.raw_data(), x.raw_data(), mean.to_vector<double>().data(),
                                   partial.data(), sums.data());

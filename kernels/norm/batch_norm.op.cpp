@@ -90,8 +90,7 @@ Grads BatchNorm::backward(const Back<BatchNorm>& b) {
   const Tensor x = b.args.x, mean = b.out[1];
   Grads result(3);
   if (b.grad[0].defined()) {
-    auto all =
-        call<BatchNormBackward>({b.grad[0], x, b.args.weight, mean, b.out[2], b.args.eps, true, b.need[0]});
+    auto all = call<BatchNormBackward>({b.grad[0], x, b.args.weight, mean, b.out[2], b.args.eps, true, b.need[0]});
     for (int i = 0; i < 3; ++i)
       if (b.need[i]) result[static_cast<size_t>(i)] = std::move(all[static_cast<size_t>(i)]);
   }
@@ -178,9 +177,7 @@ Cost BatchNormBackward::cost(const Args& args) {
 }
 
 void register_batch_norm();
-void register_batch_norm() {
-  register_ops<BatchNorm, BatchNormEval, BatchNormBackward>();
-}
+void register_batch_norm() { register_ops<BatchNorm, BatchNormEval, BatchNormBackward>(); }
 
 namespace {
 // A share of 0 leaves its side out, whatever that holds: not even NaN comes through. Half types are rounded once.

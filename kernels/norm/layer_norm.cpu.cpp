@@ -12,7 +12,8 @@ namespace {
 
 constexpr int64_t kGrain = 16384;  // elements worth a thread
 
-// Gradients of weight and bias are summed over groups of rows in T, over the groups of a chunk and the chunks in double.
+// Gradients of weight and bias are summed over groups of rows in T, over the groups of a chunk and the chunks in
+// double.
 constexpr int64_t kGroup = 32;
 constexpr int64_t kMaxChunks = 64;
 
@@ -69,8 +70,7 @@ void backward_x(const Backward<T>& b, int64_t r) {
   const T mean = kCenter ? b.mean[r] : T{0}, rstd = b.rstd[r];
   const auto u = [=](int64_t i) { return w ? g[i] * w[i] : g[i]; };
   const double count = static_cast<double>(b.n);
-  const T dot =
-      static_cast<T>(sum_blocks<T>(b.n, [=](int64_t i) { return u(i) * ((x[i] - mean) * rstd); }) / count);
+  const T dot = static_cast<T>(sum_blocks<T>(b.n, [=](int64_t i) { return u(i) * ((x[i] - mean) * rstd); }) / count);
   const T average = kCenter ? static_cast<T>(sum_blocks<T>(b.n, u) / count) : T{0};
   T* out = b.gx + r * b.n;
 #pragma GCC ivdep
@@ -122,7 +122,8 @@ void backward(const Backward<T>& b) {
   parallel_for(chunks, std::max<int64_t>(row_grain(b.n) / chunk, 1), [&](int64_t begin, int64_t end) {
     const Tensor sums = empty({2, b.n}, {.dtype = sizeof(T) == 8 ? DType::f64 : DType::f32, .device = Device::cpu()});
     for (int64_t c = begin; c < end; ++c)
-      backward_chunk<T, kCenter>(b, c * chunk, std::min((c + 1) * chunk, b.rows), total + c * 2 * b.n, data_of<T>(sums));
+      backward_chunk<T, kCenter>(b, c * chunk, std::min((c + 1) * chunk, b.rows), total + c * 2 * b.n,
+                                 data_of<T>(sums));
   });
   for (int64_t i = 0; i < b.n; ++i) {
     double weight_sum = 0, bias_sum = 0;
@@ -138,8 +139,10 @@ void backward(const Backward<T>& b) {
 // fn(T{}) in the type the loops compute in.
 template <class Fn>
 void in_type(const Tensor& x, Fn fn) {
-  if (x.dtype() == DType::f64) fn(double{});
-  else fn(float{});
+  if (x.dtype() == DType::f64)
+    fn(double{});
+  else
+    fn(float{});
 }
 
 void layer_norm_kernel(Ctx& ctx, const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
@@ -157,13 +160,14 @@ void rms_norm_kernel(Ctx& ctx, const RmsNorm::Args& args, Outputs<RmsNorm>& out)
   const Tensor y = ctx.result(out[0]);
   const int64_t n = row_length(x, args.dims), rows = out[1].numel();
   in_type(x, [&]<class T>(T) {
-    forward<T, false>(data_of<T>(x), data_of<T>(weight), nullptr, data_of<T>(y), nullptr, data_of<T>(out[1]), rows,
-                      n, args.eps);
+    forward<T, false>(data_of<T>(x), data_of<T>(weight), nullptr, data_of<T>(y), nullptr, data_of<T>(out[1]), rows, n,
+                      args.eps);
   });
 }
 
 void layer_norm_backward_kernel(Ctx& ctx, const LayerNormBackward::Args& args, Outputs<LayerNormBackward>& out) {
-  const Tensor g = ctx.dense(args.grad), x = ctx.dense(args.x), mean = ctx.dense(args.mean), rstd = ctx.dense(args.rstd);
+  const Tensor g = ctx.dense(args.grad), x = ctx.dense(args.x), mean = ctx.dense(args.mean),
+               rstd = ctx.dense(args.rstd);
   const Tensor weight = ctx.dense(args.weight);
   const Tensor gx = ctx.result(out[0]), gw = ctx.result(out[1]), gb = ctx.result(out[2]);
   in_type(x, [&]<class T>(T) {
@@ -174,13 +178,13 @@ void layer_norm_backward_kernel(Ctx& ctx, const LayerNormBackward::Args& args, O
 }
 
 void rms_norm_backward_kernel(Ctx& ctx, const RmsNormBackward::Args& args, Outputs<RmsNormBackward>& out) {
-  const Tensor g = ctx.dense(args.grad), x = ctx.dense(args.x), rstd = ctx.dense(args.rstd), weight = ctx.dense(args.weight);
+  const Tensor g = ctx.dense(args.grad), x = ctx.dense(args.x), rstd = ctx.dense(args.rstd),
+               weight = ctx.dense(args.weight);
   const Tensor gx = ctx.result(out[0]), gw = ctx.result(out[1]);
   in_type(x, [&]<class T>(T) {
     backward<T, false>({data_of<T>(g), data_of<T>(x), nullptr, data_of<T>(rstd), data_of<T>(weight),
-                        args.need_x ? data_of<T>(gx) : nullptr,
-                        args.need_weight ? data_of<T>(gw) : nullptr, nullptr, rstd.numel(),
-                        row_length(x, args.dims)});
+                        args.need_x ? data_of<T>(gx) : nullptr, args.need_weight ? data_of<T>(gw) : nullptr, nullptr,
+                        rstd.numel(), row_length(x, args.dims)});
   });
 }
 

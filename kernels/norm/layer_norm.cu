@@ -228,8 +228,8 @@ void run_backward_x(Ctx& ctx, const BackwardInputs& in, const Tensor& grad_x) {
                        simt::vectorizable(out, n);
   simt::launch(norm_backward_x<T>,
                {.name = ctx.op(), .grid = simt::blocks_for(rows, 1), .block = row_block<T>(n), .barriers = true},
-               ctx.stream(), grad, x, data_or_null<const C>(in.mean), static_cast<const C*>(in.rstd.raw_data()),
-               weight, out, n, vectors);
+               ctx.stream(), grad, x, data_or_null<const C>(in.mean), static_cast<const C*>(in.rstd.raw_data()), weight,
+               out, n, vectors);
 }
 
 // Undefined outputs are not wanted.
@@ -248,18 +248,19 @@ void run_backward_parameters(Ctx& ctx, const BackwardInputs& in, const Tensor& g
                 .block = dim3(kTile, kTileRows),
                 .barriers = true},
                stream, static_cast<const T*>(in.grad.raw_data()), static_cast<const T*>(in.x.raw_data()),
-               data_or_null<const C>(in.mean), static_cast<const C*>(in.rstd.raw_data()),
-               partial_weight, partial_bias, rows, n, rows_per_chunk);
+               data_or_null<const C>(in.mean), static_cast<const C*>(in.rstd.raw_data()), partial_weight, partial_bias,
+               rows, n, rows_per_chunk);
   const auto finish = [&](const C* partial, const Tensor& out) {
     if (!out.defined()) return;
-    simt::launch(sum_chunks<T>, {.name = ctx.op(), .grid = simt::blocks_for(n, 128), .block = 128}, stream,
-                 partial, static_cast<T*>(out.raw_data()), chunks, n);
+    simt::launch(sum_chunks<T>, {.name = ctx.op(), .grid = simt::blocks_for(n, 128), .block = 128}, stream, partial,
+                 static_cast<T*>(out.raw_data()), chunks, n);
   };
   finish(partial_weight, grad_weight);
   finish(partial_bias, grad_bias);
 }
 
-void run_backward(Ctx& ctx, const BackwardInputs& in, const Tensor& grad_x, const Tensor& grad_weight, const Tensor& grad_bias) {
+void run_backward(Ctx& ctx, const BackwardInputs& in, const Tensor& grad_x, const Tensor& grad_weight,
+                  const Tensor& grad_bias) {
   visit_floating(ctx.op(), in.x.dtype(), [&]<class T>(TypeTag<T>) {
     if (grad_x.defined()) run_backward_x<T>(ctx, in, grad_x);
     if (grad_weight.defined() || grad_bias.defined()) run_backward_parameters<T>(ctx, in, grad_weight, grad_bias);
@@ -273,22 +274,26 @@ Tensor dense(Ctx& ctx, const Tensor& tensor) {
 Tensor wanted(bool need, const Tensor& out) { return need ? out : Tensor(); }
 
 void layer_norm_kernel(Ctx& ctx, const LayerNorm::Args& args, Outputs<LayerNorm>& out) {
-  run_forward(ctx, dense(ctx, args.x), dense(ctx, args.weight), dense(ctx, args.bias), out[0], out[1], out[2], args.dims,
-              args.eps);
+  run_forward(ctx, dense(ctx, args.x), dense(ctx, args.weight), dense(ctx, args.bias), out[0], out[1], out[2],
+              args.dims, args.eps);
 }
 
 void layer_norm_backward_kernel(Ctx& ctx, const LayerNormBackward::Args& args, Outputs<LayerNormBackward>& out) {
-  run_backward(ctx, {dense(ctx, args.grad), dense(ctx, args.x), dense(ctx, args.mean), dense(ctx, args.rstd),
+  run_backward(ctx,
+               {dense(ctx, args.grad), dense(ctx, args.x), dense(ctx, args.mean), dense(ctx, args.rstd),
                 dense(ctx, args.weight), args.dims},
                wanted(args.need_x, out[0]), wanted(args.need_weight, out[1]), wanted(args.need_bias, out[2]));
 }
 
 void rms_norm_kernel(Ctx& ctx, const RmsNorm::Args& args, Outputs<RmsNorm>& out) {
-  run_forward(ctx, dense(ctx, args.x), dense(ctx, args.weight), Tensor(), out[0], Tensor(), out[1], args.dims, args.eps);
+  run_forward(ctx, dense(ctx, args.x), dense(ctx, args.weight), Tensor(), out[0], Tensor(), out[1], args.dims,
+              args.eps);
 }
 
 void rms_norm_backward_kernel(Ctx& ctx, const RmsNormBackward::Args& args, Outputs<RmsNormBackward>& out) {
-  run_backward(ctx, {dense(ctx, args.grad), dense(ctx, args.x), Tensor(), dense(ctx, args.rstd), dense(ctx, args.weight), args.dims},
+  run_backward(
+      ctx,
+      {dense(ctx, args.grad), dense(ctx, args.x), Tensor(), dense(ctx, args.rstd), dense(ctx, args.weight), args.dims},
       wanted(args.need_x, out[0]), wanted(args.need_weight, out[1]), Tensor());
 }
 

@@ -7,14 +7,16 @@
 
 namespace farro {
 
-// (x - mean) / sqrt(var + eps) * weight + bias, with mean and (biased) variance over the trailing dimensions, whose sizes
-// must be `normalized_shape`; weight and bias, where given, have that shape and x's dtype. Statistics are accumulated in
-// f32 (f64 for f64) in two passes. ShapeError and DTypeError name the argument that does not fit; ValueError unless eps >= 0.
+// (x - mean) / sqrt(var + eps) * weight + bias, with mean and (biased) variance over the trailing dimensions, whose
+// sizes must be `normalized_shape`; weight and bias, where given, have that shape and x's dtype. Statistics are
+// accumulated in f32 (f64 for f64) in two passes. ShapeError and DTypeError name the argument that does not fit;
+// ValueError unless eps >= 0.
 Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight = {}, const Tensor& bias = {},
                   double eps = 1e-5);
 
-// x / sqrt(mean(x^2) + eps) * weight over the same dimensions. Without eps it is the machine epsilon of the type that is
-// computed in, as in PyTorch: 2^-23 for f32 and half types, 2^-52 for f64.
-Tensor rms_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight = {}, std::optional<double> eps = {});
+// x / sqrt(mean(x^2) + eps) * weight over the same dimensions. Without eps it is the machine epsilon of the type that
+// is computed in, as in PyTorch: 2^-23 for f32 and half types, 2^-52 for f64.
+Tensor rms_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight = {},
+                std::optional<double> eps = {});
 
 }  // namespace farro

@@ -36,7 +36,9 @@ TensorSpec statistics_spec(const Tensor& x, int64_t dims) {
 }
 
 // An output that is not asked for has no elements.
-TensorSpec wanted(bool need, const Shape& sizes, const Tensor& like) { return TensorSpec(need ? sizes : Shape{0}, like); }
+TensorSpec wanted(bool need, const Shape& sizes, const Tensor& like) {
+  return TensorSpec(need ? sizes : Shape{0}, like);
+}
 
 void check_scale(const char* op, const char* name, const Tensor& scale, const Tensor& x, int64_t dims) {
   if (!scale.defined()) return;
@@ -86,8 +88,8 @@ Normalized normalize(const Tensor& x, const Dims& rows, double eps, bool center)
   return {centered * rstd, rstd};
 }
 
-// What a vector-Jacobian product through the normalisation does to a cotangent: rstd * (c - mean(c) - x-hat mean(c x-hat)),
-// without the mean(c) where nothing is centred. It is symmetric.
+// What a vector-Jacobian product through the normalisation does to a cotangent: rstd * (c - mean(c) - x-hat mean(c
+// x-hat)), without the mean(c) where nothing is centred. It is symmetric.
 Tensor project(const Tensor& c, const Normalized& n, const Dims& rows, bool center) {
   const Tensor rest = c - n.values * mean(c * n.values, rows, true);
   return n.rstd * (center ? rest - mean(c, rows, true) : rest);
@@ -99,7 +101,8 @@ struct DoubleBackward {
   Tensor grad, x, weight;
 };
 DoubleBackward double_backward(const Tensor& grad, const Tensor& input, const Tensor& scale, const Tensor& into_input,
-                               const Tensor& into_scale, const Tensor& into_bias, int64_t dims, double eps, bool center) {
+                               const Tensor& into_scale, const Tensor& into_bias, int64_t dims, double eps,
+                               bool center) {
   const Tensor g = widened(grad), x = widened(input), weight = widened(scale);
   const Tensor into_x = widened(into_input), into_weight = widened(into_scale);
   const Dims rows = row_dims(x, dims), lead = lead_dims(x, dims);
@@ -136,8 +139,8 @@ std::array<TensorSpec, 3> LayerNorm::infer(const Args& args) {
 }
 Grads LayerNorm::backward(const Back<LayerNorm>& b) {
   // The statistics are constants of the backward op, which accounts for them itself.
-  auto out = call<LayerNormBackward>({b.grad[0], b.args.x, b.out[1].detach(), b.out[2].detach(),
-                                      b.args.weight, b.args.dims, b.args.eps, b.need[0], b.need[1], b.need[2]});
+  auto out = call<LayerNormBackward>({b.grad[0], b.args.x, b.out[1].detach(), b.out[2].detach(), b.args.weight,
+                                      b.args.dims, b.args.eps, b.need[0], b.need[1], b.need[2]});
   return {b.need[0] ? std::move(out[0]) : Tensor(), b.need[1] ? std::move(out[1]) : Tensor(),
           b.need[2] ? std::move(out[2]) : Tensor()};
 }
@@ -155,8 +158,8 @@ std::array<TensorSpec, 3> LayerNormBackward::infer(const Args& args) {
           wanted(args.need_bias, row, args.x)};
 }
 Grads LayerNormBackward::backward(const Back<LayerNormBackward>& b) {
-  DoubleBackward d = double_backward(b.args.grad, b.args.x, b.args.weight, b.grad[0], b.grad[1], b.grad[2],
-                                     b.args.dims, b.args.eps, /*center=*/true);
+  DoubleBackward d = double_backward(b.args.grad, b.args.x, b.args.weight, b.grad[0], b.grad[1], b.grad[2], b.args.dims,
+                                     b.args.eps, /*center=*/true);
   Grads out(5);
   if (b.need[0]) out[0] = std::move(d.grad);
   if (b.need[1]) out[1] = std::move(d.x);
@@ -175,8 +178,8 @@ std::array<TensorSpec, 2> RmsNorm::infer(const Args& args) {
   return {TensorSpec(args.x.sizes(), args.x), statistics_spec(args.x, args.dims)};
 }
 Grads RmsNorm::backward(const Back<RmsNorm>& b) {
-  auto out = call<RmsNormBackward>({b.grad[0], b.args.x, b.out[1].detach(), b.args.weight, b.args.dims,
-                                    b.args.eps, b.need[0], b.need[1]});
+  auto out = call<RmsNormBackward>(
+      {b.grad[0], b.args.x, b.out[1].detach(), b.args.weight, b.args.dims, b.args.eps, b.need[0], b.need[1]});
   return {b.need[0] ? std::move(out[0]) : Tensor(), b.need[1] ? std::move(out[1]) : Tensor()};
 }
 Cost RmsNorm::cost(const Args& args) { return cost_of(args.x, args.dims, 5, 2, 1, args.weight.defined()); }
@@ -189,8 +192,8 @@ std::array<TensorSpec, 2> RmsNormBackward::infer(const Args& args) {
   return {wanted(args.need_x, args.x.sizes(), args.x), wanted(args.need_weight, row_sizes(args.x, args.dims), args.x)};
 }
 Grads RmsNormBackward::backward(const Back<RmsNormBackward>& b) {
-  DoubleBackward d = double_backward(b.args.grad, b.args.x, b.args.weight, b.grad[0], b.grad[1], Tensor(),
-                                     b.args.dims, b.args.eps, /*center=*/false);
+  DoubleBackward d = double_backward(b.args.grad, b.args.x, b.args.weight, b.grad[0], b.grad[1], Tensor(), b.args.dims,
+                                     b.args.eps, /*center=*/false);
   Grads out(4);
   if (b.need[0]) out[0] = std::move(d.grad);
   if (b.need[1]) out[1] = std::move(d.x);
@@ -203,9 +206,7 @@ Cost RmsNormBackward::cost(const Args& args) {
 }
 
 void register_layer_norm();
-void register_layer_norm() {
-  register_ops<LayerNorm, LayerNormBackward, RmsNorm, RmsNormBackward>();
-}
+void register_layer_norm() { register_ops<LayerNorm, LayerNormBackward, RmsNorm, RmsNormBackward>(); }
 
 Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight, const Tensor& bias, double eps) {
   check_defined("layer_norm", "x", x);

@@ -1,6 +1,6 @@
-// The op structs of layer_norm.h, for its kernels. The statistics are outputs, so that backward need not repeat them: one
-// value per row, shaped like x with ones in the normalised dimensions, f32 (f64 for f64). A row is the `dims` trailing
-// dimensions of x taken as one.
+// The op structs of layer_norm.h, for its kernels. The statistics are outputs, so that backward need not repeat them:
+// one value per row, shaped like x with ones in the normalised dimensions, f32 (f64 for f64). A row is the `dims`
+// trailing dimensions of x taken as one.
 #pragma once
 
 #include <farro/core/op/op.h>
@@ -25,7 +25,8 @@ struct LayerNorm {
   static Cost cost(const Args& args);
 };
 
-// {grad_x, grad_weight, grad_bias}; an output that need_* does not ask for has no elements (sizes [0]) and is not written.
+// {grad_x, grad_weight, grad_bias}; an output that need_* does not ask for has no elements (sizes [0]) and is not
+// written.
 struct LayerNormBackward {
   static constexpr OpInfo info{.name = "layer_norm_backward", .autocast = Autocast::full};
   static constexpr int kOutputs = 3;
@@ -38,7 +39,8 @@ struct LayerNormBackward {
     int64_t dims;
     double eps;  // for the gradient of this op
     bool need_x, need_weight, need_bias;
-    static constexpr std::array names{"grad", "x", "mean", "rstd", "weight?", "dims", "eps", "need_x", "need_weight", "need_bias"};
+    static constexpr std::array names{"grad", "x",   "mean",   "rstd",        "weight?",
+                                      "dims", "eps", "need_x", "need_weight", "need_bias"};
   };
   static constexpr Keep kKeep = Keep::inputs<Args>("grad", "x", "weight");
   static std::array<TensorSpec, 3> infer(const Args& args);

@@ -115,8 +115,8 @@ void check_lists(const char* op, std::span<const TensorList> lists, std::span<co
                 names[0], ", ", lists[0].size(), ", got ", lists[k].size());
   for (size_t i = 0; i < lists[0].size(); ++i) {
     const Tensor& first = lists[0][i];
-    FARRO_CHECK(first.is_contiguous() || is_dense(first.sizes(), first.strides()), ValueError, op, ": ", names[0], "[", i, "] must be dense, got strides ",
-                first.strides(), " (", first, ")");
+    FARRO_CHECK(first.is_contiguous() || is_dense(first.sizes(), first.strides()), ValueError, op, ": ", names[0], "[",
+                i, "] must be dense, got strides ", first.strides(), " (", first, ")");
     for (size_t k = 0; k < lists.size(); ++k) {
       const Tensor& tensor = lists[k][i];
       FARRO_CHECK(is_floating(tensor.dtype()), DTypeError, op, ": ", names[k], "[", i,

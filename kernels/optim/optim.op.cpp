@@ -23,7 +23,8 @@ Cost list_cost(TensorList params, double flops, double reads, double writes) {
 
 // The classes in farro/optim check these, too, where they are set.
 void check_option(const char* op, const char* name, double value) {
-  FARRO_CHECK(std::isfinite(value) && value >= 0, ValueError, op, ": ", name, " must be finite and at least 0, got ", value);
+  FARRO_CHECK(std::isfinite(value) && value >= 0, ValueError, op, ": ", name, " must be finite and at least 0, got ",
+              value);
 }
 void check_beta(const char* op, const char* name, double value) {
   FARRO_CHECK(value >= 0 && value < 1, ValueError, op, ": ", name, " must be in [0, 1), got ", value);
@@ -95,9 +96,7 @@ void ClipByNorm::check(const Args& args) {
 Cost ClipByNorm::cost(const Args& args) { return list_cost(args.tensors, 1, 1, 1); }
 
 void register_optim();
-void register_optim() {
-  register_ops<SgdStep, AdamStep, MultiTensorNorm, ClipByNorm>();
-}
+void register_optim() { register_ops<SgdStep, AdamStep, MultiTensorNorm, ClipByNorm>(); }
 
 void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers, const SgdStepOptions& options) {
   call_mutating<SgdStep>({params, grads, momentum_buffers, options.lr, options.momentum, options.dampening,
@@ -107,10 +106,10 @@ void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers,
 
 void adam_step_(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs,
                 TensorList max_exp_avg_sqs, const AdamStepOptions& options) {
-  call_mutating<AdamStep>({params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, options.lr, options.beta1,
-                           options.beta2, options.eps, options.weight_decay, options.decoupled, options.maximize,
-                           options.step},
-                          "adam_step_");
+  call_mutating<AdamStep>(
+      {params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, options.lr, options.beta1, options.beta2, options.eps,
+       options.weight_decay, options.decoupled, options.maximize, options.step},
+      "adam_step_");
 }
 
 Tensor multi_tensor_norm(TensorList tensors, double p) {

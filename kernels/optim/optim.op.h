@@ -19,7 +19,8 @@ struct SgdStep {
     double weight_decay;
     bool nesterov;
     bool maximize;
-    static constexpr std::array names{"params", "grads", "momentum_buffers", "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize"};
+    static constexpr std::array names{"params",    "grads",        "momentum_buffers", "lr",      "momentum",
+                                      "dampening", "weight_decay", "nesterov",         "maximize"};
   };
   static void check(const Args& args);
   static std::array<TensorList, 2> changed(const Args& args) { return {args.params, args.momentum_buffers}; }
@@ -44,7 +45,9 @@ struct AdamStep {
     bool decoupled;
     bool maximize;
     int64_t step;
-    static constexpr std::array names{"params", "grads", "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs", "lr", "beta1", "beta2", "eps", "weight_decay", "decoupled", "maximize", "step"};
+    static constexpr std::array names{"params",    "grads",    "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs",
+                                      "lr",        "beta1",    "beta2",    "eps",         "weight_decay",
+                                      "decoupled", "maximize", "step"};
   };
   static void check(const Args& args);
   static std::array<TensorList, 4> changed(const Args& args) {

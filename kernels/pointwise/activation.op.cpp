@@ -14,16 +14,12 @@ namespace farro {
 // In the backwards of backwards, `gg` is the gradient of the gradient. It is multiplied last: the product of two
 // gradients may overflow where the second derivative is 0.
 
-Grads Relu::backward(const Back<Relu>& b) {
-  return {relu_backward(b.grad[0], b.out[0])};
-}
+Grads Relu::backward(const Back<Relu>& b) { return {relu_backward(b.grad[0], b.out[0])}; }
 Grads ReluBackward::backward(const Back<ReluBackward>& b) {
   return {b.need[0] ? relu_backward(b.grad[0], b.args.from) : Tensor(), Tensor()};
 }
 
-Grads LeakyRelu::backward(const Back<LeakyRelu>& b) {
-  return {leaky_relu_backward(b.grad[0], b.args.a, b.args.slope)};
-}
+Grads LeakyRelu::backward(const Back<LeakyRelu>& b) { return {leaky_relu_backward(b.grad[0], b.args.a, b.args.slope)}; }
 Grads LeakyReluBackward::backward(const Back<LeakyReluBackward>& b) {
   return {b.need[0] ? leaky_relu_backward(b.grad[0], b.args.a, b.args.slope) : Tensor(), Tensor()};
 }
@@ -33,21 +29,18 @@ Cost LeakyReluBackward::cost(const Args& args) {
 }
 
 // y' = 1 - y^2.
-Grads Tanh::backward(const Back<Tanh>& b) {
-  return {tanh_backward(b.grad[0], b.out[0])};
-}
+Grads Tanh::backward(const Back<Tanh>& b) { return {tanh_backward(b.grad[0], b.out[0])}; }
 Grads TanhBackward::backward(const Back<TanhBackward>& b) {
   const Tensor &gg = b.grad[0], out = b.args.from;
   return {b.need[0] ? tanh_backward(gg, out) : Tensor(), b.need[1] ? gg * (widened(b.args.grad) * out * -2) : Tensor()};
 }
 
 // y' = y (1 - y).
-Grads Sigmoid::backward(const Back<Sigmoid>& b) {
-  return {sigmoid_backward(b.grad[0], b.out[0])};
-}
+Grads Sigmoid::backward(const Back<Sigmoid>& b) { return {sigmoid_backward(b.grad[0], b.out[0])}; }
 Grads SigmoidBackward::backward(const Back<SigmoidBackward>& b) {
   const Tensor &gg = b.grad[0], out = b.args.from;
-  return {b.need[0] ? sigmoid_backward(gg, out) : Tensor(), b.need[1] ? gg * (b.args.grad * (1 - widened(out) * 2)) : Tensor()};
+  return {b.need[0] ? sigmoid_backward(gg, out) : Tensor(),
+          b.need[1] ? gg * (b.args.grad * (1 - widened(out) * 2)) : Tensor()};
 }
 
 // With s = sigmoid(a): y' = s (1 + a (1 - s)) and y'' = s (1 - s) (2 + a (1 - 2 s)).
@@ -64,9 +57,7 @@ Grads SiluBackward::backward(const Back<SiluBackward>& b) {
 }
 
 Cost Gelu::cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 4); }
-Grads Gelu::backward(const Back<Gelu>& b) {
-  return {gelu_backward(b.grad[0], b.args.a, b.args.approximation)};
-}
+Grads Gelu::backward(const Back<Gelu>& b) { return {gelu_backward(b.grad[0], b.args.a, b.args.approximation)}; }
 
 namespace {
 
@@ -106,7 +97,8 @@ Cost GeluBackward::cost(const Args& args) {
 
 void register_activation();
 void register_activation() {
-  register_ops<Relu, ReluBackward, LeakyRelu, LeakyReluBackward, Tanh, TanhBackward, Sigmoid, SigmoidBackward, Silu, SiluBackward, Gelu, GeluBackward>();
+  register_ops<Relu, ReluBackward, LeakyRelu, LeakyReluBackward, Tanh, TanhBackward, Sigmoid, SigmoidBackward, Silu,
+               SiluBackward, Gelu, GeluBackward>();
 }
 
 Tensor relu(const Tensor& a) { return call<Relu>({a}); }

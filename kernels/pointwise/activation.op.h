@@ -69,8 +69,7 @@ struct ActivationBackward {
   };
   static constexpr Keep kKeep = Keep::inputs<Args>("grad", "from");
   static Keep keep(const Args&, Need need) {
-    return Keep::inputs<Args>("from") |
-           Keep::inputs<Args>("grad").when(need[1]);
+    return Keep::inputs<Args>("from") | Keep::inputs<Args>("grad").when(need[1]);
   }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.grad, &args.from}; }
   static TensorSpec infer(const Args& args) { return pointwise_spec(Op::info.name, kKind, args.grad, args.from); }
@@ -128,8 +127,7 @@ struct GeluBackward {
   };
   static constexpr Keep kKeep = Keep::inputs<Args>("grad", "a");
   static Keep keep(const Args&, Need need) {
-    return Keep::inputs<Args>("a") |
-           Keep::inputs<Args>("grad").when(need[1]);
+    return Keep::inputs<Args>("a") | Keep::inputs<Args>("grad").when(need[1]);
   }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.grad, &args.a}; }
   static TensorSpec infer(const Args& args) { return pointwise_spec(info.name, kKind, args.grad, args.a); }

@@ -42,8 +42,7 @@ TensorSpec Div::infer(const Args& args) { return pointwise_spec(info.name, kKind
 Grads Div::backward(const Back<Div>& b) {
   const Tensor& divisor = b.args.b;
   const Tensor quotient = div(b.need[1] ? widened(b.grad[0]) : b.grad[0], divisor);
-  return {b.need[0] ? quotient : Tensor(),
-          b.need[1] ? neg(mul(quotient, div(widened(b.args.a), divisor))) : Tensor()};
+  return {b.need[0] ? quotient : Tensor(), b.need[1] ? neg(mul(quotient, div(widened(b.args.a), divisor))) : Tensor()};
 }
 Cost Div::cost(const Args& args) {
   const Tensor inputs[] = {args.a, args.b};
@@ -58,18 +57,15 @@ Grads Neg::backward(const Back<Neg>& b) { return {neg(b.grad[0])}; }
 Cost Neg::cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 1); }
 
 void register_arithmetic();
-void register_arithmetic() {
-  register_ops<Add, Sub, Mul, Div, Neg>();
-}
+void register_arithmetic() { register_ops<Add, Sub, Mul, Div, Neg>(); }
 
 namespace {
 // Here and not in infer(), where it would cost a + b four instructions.
 void check_alpha(const char* op, const Tensor& a, const Tensor& b, Scalar alpha) {
   if ((!alpha.is_floating() && alpha.to_int() == 1) || !a.defined() || !b.defined()) return;
   const DType dtype = result_type(a, b);
-  FARRO_CHECK(is_floating(dtype) || alpha.to_double() == std::trunc(alpha.to_double()),
-              DTypeError, op, ": alpha must be a whole number for integer tensors, got ", alpha, " (a: ", a, ", b: ", b,
-              ")");
+  FARRO_CHECK(is_floating(dtype) || alpha.to_double() == std::trunc(alpha.to_double()), DTypeError, op,
+              ": alpha must be a whole number for integer tensors, got ", alpha, " (a: ", a, ", b: ", b, ")");
   check_holds(op, "alpha", alpha, is_floating(dtype) ? compute_type(dtype) : dtype);
 }
 

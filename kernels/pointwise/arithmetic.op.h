@@ -43,8 +43,7 @@ struct Mul {
   using Args = Sub::Args;
   static constexpr Keep kKeep = Keep::inputs<Args>("a", "b");
   static Keep keep(const Args&, Need need) {
-    return Keep::inputs<Args>("a").when(need[1]) |
-           Keep::inputs<Args>("b").when(need[0]);
+    return Keep::inputs<Args>("a").when(need[1]) | Keep::inputs<Args>("b").when(need[0]);
   }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.a, &args.b}; }
   static TensorSpec infer(const Args& args);
@@ -58,10 +57,7 @@ struct Div {
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   using Args = Sub::Args;
   static constexpr Keep kKeep = Keep::inputs<Args>("a", "b");
-  static Keep keep(const Args&, Need need) {
-    return Keep::inputs<Args>("b") |
-           Keep::inputs<Args>("a").when(need[1]);
-  }
+  static Keep keep(const Args&, Need need) { return Keep::inputs<Args>("b") | Keep::inputs<Args>("a").when(need[1]); }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.a, &args.b}; }
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<Div>& b);

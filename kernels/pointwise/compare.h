@@ -1,7 +1,8 @@
 // Elementwise comparisons and logic. The result is bool; shapes broadcast (ShapeError), dtypes promote, NaN compares as
 // in IEEE 754. Tensor's operators == != < <= > >= are these. None has a gradient.
-// A C++ number need not be a value of the tensor's dtype: beside integers its exact value counts (no u8 equals 300 or 2.5,
-// all are below both 300 and infinity), beside floating tensors it is rounded to their compute type, but never to infinity.
+// A C++ number need not be a value of the tensor's dtype: beside integers its exact value counts (no u8 equals 300
+// or 2.5, all are below both 300 and infinity), beside floating tensors it is rounded to their compute type, but never
+// to infinity.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>

@@ -50,18 +50,12 @@ enum class Relation { eq, ne, lt, le, gt, ge };
 
 Tensor related(Relation relation, const Tensor& a, const Tensor& b) {
   switch (relation) {
-    case Relation::eq:
-      return eq(a, b);
-    case Relation::ne:
-      return ne(a, b);
-    case Relation::lt:
-      return lt(a, b);
-    case Relation::le:
-      return le(a, b);
-    case Relation::gt:
-      return gt(a, b);
-    default:
-      return ge(a, b);
+    case Relation::eq: return eq(a, b);
+    case Relation::ne: return ne(a, b);
+    case Relation::lt: return lt(a, b);
+    case Relation::le: return le(a, b);
+    case Relation::gt: return gt(a, b);
+    default: return ge(a, b);
   }
 }
 
@@ -87,15 +81,11 @@ Tensor related_integers(Relation relation, const Tensor& a, double b) {
 Tensor related_beyond(Relation relation, const Tensor& a, bool positive) {
   const Tensor limit = wrap_number(positive ? INFINITY : -INFINITY, a);
   switch (relation) {
-    case Relation::eq:
-      return lt(a, wrap_number(-INFINITY, a));
-    case Relation::ne:
-      return logical_not(lt(a, wrap_number(-INFINITY, a)));
+    case Relation::eq: return lt(a, wrap_number(-INFINITY, a));
+    case Relation::ne: return logical_not(lt(a, wrap_number(-INFINITY, a)));
     case Relation::lt:
-    case Relation::le:
-      return positive ? lt(a, limit) : le(a, limit);
-    default:
-      return positive ? ge(a, limit) : gt(a, limit);
+    case Relation::le: return positive ? lt(a, limit) : le(a, limit);
+    default: return positive ? ge(a, limit) : gt(a, limit);
   }
 }
 

@@ -114,9 +114,8 @@ void fill_cpu(Ctx&, const Fill::Args& args, Outputs<Fill>& out) {
   const double number = args.value.to_double();
   if (number == 0 && !(std::signbit(number) && is_floating(compute)) && out[0].is_contiguous()) {
     char* data = static_cast<char*>(out[0].raw_data());
-    parallel_for(static_cast<int64_t>(out[0].nbytes()), byte_grain(out[0]), [&](int64_t begin, int64_t end) {
-      std::memset(data + begin, 0, static_cast<size_t>(end - begin));
-    });
+    parallel_for(static_cast<int64_t>(out[0].nbytes()), byte_grain(out[0]),
+                 [&](int64_t begin, int64_t end) { std::memset(data + begin, 0, static_cast<size_t>(end - begin)); });
     return;
   }
   const Tensor* inputs[] = {&value};
@@ -133,7 +132,8 @@ void copy_elements(const Tensor& target, const Tensor& source) {
   FARRO_CHECK(!source.is_meta(), DeviceError, "copy: source must have data, got a meta tensor (", source, ")");
   if (target.is_cpu() && source.is_cpu()) return copy_on_cpu(target, source);
   if (target.device() != source.device()) return copy_between_devices(target, source);
-  FARRO_CHECK(device_copy, NotImplementedError, "copy: the device's backend must bring a copy kernel, got none (", target, ")");
+  FARRO_CHECK(device_copy, NotImplementedError, "copy: the device's backend must bring a copy kernel, got none (",
+              target, ")");
   device_copy(target, source);
 }
 

@@ -42,9 +42,7 @@ Grads Fill::backward(const Back<Fill>& b) { return {zeros_like(b.grad[0])}; }
 Cost Fill::cost(const Args& args) { return {0, static_cast<double>(args.target.nbytes())}; }
 
 void register_copy();
-void register_copy() {
-  register_ops<Copy, CopyInto, Fill>();
-}
+void register_copy() { register_ops<Copy, CopyInto, Fill>(); }
 
 namespace {
 Tensor copy(const Tensor& source, DType dtype, Device device, Copy::Layout layout) {

@@ -29,24 +29,15 @@ namespace device {
 template <class C>
 __host__ __device__ C load_as(const void* data, int64_t at, DType dtype) {
   switch (dtype) {
-    case DType::f64:
-      return static_cast<C>(static_cast<const double*>(data)[at]);
-    case DType::f32:
-      return static_cast<C>(static_cast<const float*>(data)[at]);
-    case DType::f16:
-      return static_cast<C>(float(static_cast<const half*>(data)[at]));
-    case DType::bf16:
-      return static_cast<C>(float(static_cast<const bfloat16*>(data)[at]));
-    case DType::i64:
-      return static_cast<C>(static_cast<const int64_t*>(data)[at]);
-    case DType::i32:
-      return static_cast<C>(static_cast<const int32_t*>(data)[at]);
-    case DType::i16:
-      return static_cast<C>(static_cast<const int16_t*>(data)[at]);
-    case DType::i8:
-      return static_cast<C>(static_cast<const int8_t*>(data)[at]);
-    default:
-      return static_cast<C>(static_cast<const uint8_t*>(data)[at]);  // u8, and bool as 0 or 1
+    case DType::f64: return static_cast<C>(static_cast<const double*>(data)[at]);
+    case DType::f32: return static_cast<C>(static_cast<const float*>(data)[at]);
+    case DType::f16: return static_cast<C>(float(static_cast<const half*>(data)[at]));
+    case DType::bf16: return static_cast<C>(float(static_cast<const bfloat16*>(data)[at]));
+    case DType::i64: return static_cast<C>(static_cast<const int64_t*>(data)[at]);
+    case DType::i32: return static_cast<C>(static_cast<const int32_t*>(data)[at]);
+    case DType::i16: return static_cast<C>(static_cast<const int16_t*>(data)[at]);
+    case DType::i8: return static_cast<C>(static_cast<const int8_t*>(data)[at]);
+    default: return static_cast<C>(static_cast<const uint8_t*>(data)[at]);  // u8, and bool as 0 or 1
   }
 }
 
@@ -63,36 +54,16 @@ __device__ int64_t to_int64(V value) {
 template <class V>
 __device__ void store_as(void* data, int64_t at, DType dtype, V value) {
   switch (dtype) {
-    case DType::f64:
-      static_cast<double*>(data)[at] = static_cast<double>(value);
-      break;
-    case DType::f32:
-      static_cast<float*>(data)[at] = static_cast<float>(value);
-      break;
-    case DType::f16:
-      static_cast<half*>(data)[at] = half(static_cast<float>(value));
-      break;
-    case DType::bf16:
-      static_cast<bfloat16*>(data)[at] = bfloat16(static_cast<float>(value));
-      break;
-    case DType::i64:
-      static_cast<int64_t*>(data)[at] = to_int64(value);
-      break;
-    case DType::i32:
-      static_cast<int32_t*>(data)[at] = static_cast<int32_t>(to_int64(value));
-      break;
-    case DType::i16:
-      static_cast<int16_t*>(data)[at] = static_cast<int16_t>(to_int64(value));
-      break;
-    case DType::i8:
-      static_cast<int8_t*>(data)[at] = static_cast<int8_t>(to_int64(value));
-      break;
-    case DType::u8:
-      static_cast<uint8_t*>(data)[at] = static_cast<uint8_t>(to_int64(value));
-      break;
-    case DType::boolean:
-      static_cast<uint8_t*>(data)[at] = value != V(0);
-      break;
+    case DType::f64: static_cast<double*>(data)[at] = static_cast<double>(value); break;
+    case DType::f32: static_cast<float*>(data)[at] = static_cast<float>(value); break;
+    case DType::f16: static_cast<half*>(data)[at] = half(static_cast<float>(value)); break;
+    case DType::bf16: static_cast<bfloat16*>(data)[at] = bfloat16(static_cast<float>(value)); break;
+    case DType::i64: static_cast<int64_t*>(data)[at] = to_int64(value); break;
+    case DType::i32: static_cast<int32_t*>(data)[at] = static_cast<int32_t>(to_int64(value)); break;
+    case DType::i16: static_cast<int16_t*>(data)[at] = static_cast<int16_t>(to_int64(value)); break;
+    case DType::i8: static_cast<int8_t*>(data)[at] = static_cast<int8_t>(to_int64(value)); break;
+    case DType::u8: static_cast<uint8_t*>(data)[at] = static_cast<uint8_t>(to_int64(value)); break;
+    case DType::boolean: static_cast<uint8_t*>(data)[at] = value != V(0); break;
   }
 }
 
@@ -282,16 +253,11 @@ void run_pointwise_cuda(Ctx& ctx, const Tensor& out, const std::array<const Tens
   if constexpr (kDense) {
     if (compute_type(out.dtype()) == compute && device::is_dense<N>(nest, out, inputs)) {
       switch (out.dtype()) {
-        case DType::f64:
-          return device::run_dense<double, N>(name, nest, inputs, stream, functor);
-        case DType::f32:
-          return device::run_dense<float, N>(name, nest, inputs, stream, functor);
-        case DType::f16:
-          return device::run_dense<half, N>(name, nest, inputs, stream, functor);
-        case DType::bf16:
-          return device::run_dense<bfloat16, N>(name, nest, inputs, stream, functor);
-        default:
-          break;
+        case DType::f64: return device::run_dense<double, N>(name, nest, inputs, stream, functor);
+        case DType::f32: return device::run_dense<float, N>(name, nest, inputs, stream, functor);
+        case DType::f16: return device::run_dense<half, N>(name, nest, inputs, stream, functor);
+        case DType::bf16: return device::run_dense<bfloat16, N>(name, nest, inputs, stream, functor);
+        default: break;
       }
     }
   }

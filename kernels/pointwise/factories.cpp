@@ -50,7 +50,8 @@ int64_t integer_count(Scalar start, Scalar end, Scalar step) {
   const uint64_t distance = up ? to - from : from - to;
   if (distance == 0 && stride != 0) return 0;
   FARRO_CHECK(stride != 0 && up == (stride > 0), ValueError,
-              "arange: step must be non-zero and lead from start to end, got start ", start, ", end ", end, ", step ", step);
+              "arange: step must be non-zero and lead from start to end, got start ", start, ", end ", end, ", step ",
+              step);
   const uint64_t length = stride > 0 ? static_cast<uint64_t>(stride) : uint64_t{0} - static_cast<uint64_t>(stride);
   const uint64_t count = (distance - 1) / length + 1;
   FARRO_CHECK(count <= INT64_MAX, ShapeError, "arange: number of elements must be below 2^63, got ", count);
@@ -60,7 +61,8 @@ int64_t integer_count(Scalar start, Scalar end, Scalar step) {
 int64_t real_count(Scalar start, Scalar end, Scalar step) {
   const double distance = end.to_double() - start.to_double(), stride = step.to_double();
   FARRO_CHECK(stride != 0 && distance / stride >= 0 && std::isfinite(distance / stride), ValueError,
-              "arange: step must be non-zero and lead from start to end, got start ", start, ", end ", end, ", step ", step);
+              "arange: step must be non-zero and lead from start to end, got start ", start, ", end ", end, ", step ",
+              step);
   const double count = std::ceil(distance / stride);
   FARRO_CHECK(count < 0x1p63, ShapeError, "arange: number of elements must be below 2^63, got ", count);
   return static_cast<int64_t>(count);
@@ -96,7 +98,8 @@ Tensor arange(Scalar start, Scalar end, Scalar step, TensorOptions options) {
   if (count) check_holds("arange", "start", start, dtype);
   if (real) {
     if (count > 1)
-      check_holds("arange", "the last value", start.to_double() + static_cast<double>(count - 1) * step.to_double(), dtype);
+      check_holds("arange", "the last value", start.to_double() + static_cast<double>(count - 1) * step.to_double(),
+                  dtype);
   } else if (count > 1) {
     check_holds("arange", "the last value", at(start, step, count - 1), dtype);
   }
@@ -153,8 +156,10 @@ namespace {
 // The value as the number that holds() judges.
 template <class T>
 Scalar number_of(T value) {
-  if constexpr (std::is_arithmetic_v<T>) return value;
-  else return static_cast<float>(value);
+  if constexpr (std::is_arithmetic_v<T>)
+    return value;
+  else
+    return static_cast<float>(value);
 }
 
 template <class T>
@@ -195,8 +200,10 @@ Tensor detail::tensor_of_numbers(std::span<const Scalar> values, TensorOptions o
     using T = typename decltype(tag)::type;
     T* data = static_cast<T*>(host.raw_data());
     for (const Scalar& value : values) {
-      if constexpr (std::is_floating_point_v<T>) *data++ = value.to_real<T>();
-      else *data++ = static_cast<T>(dtype == DType::boolean ? value.to_double() != 0 : value.to_int());
+      if constexpr (std::is_floating_point_v<T>)
+        *data++ = value.to_real<T>();
+      else
+        *data++ = static_cast<T>(dtype == DType::boolean ? value.to_double() != 0 : value.to_int());
     }
   });
   return finish(host, {dtype, options.device, options.requires_grad});
@@ -214,8 +221,7 @@ T Tensor::item() const {
   FARRO_CHECK(numel() == 1, ShapeError, "item: tensor must have one element, got ", *this);
   FARRO_CHECK(!is_meta(), DeviceError, "item: tensor must have data, got ", *this);
   if (dtype() != dtype_of<T>) {
-    const Scalar value =
-        is_floating(dtype()) ? Scalar(to_vector<double>()[0]) : Scalar(to_vector<int64_t>()[0]);
+    const Scalar value = is_floating(dtype()) ? Scalar(to_vector<double>()[0]) : Scalar(to_vector<int64_t>()[0]);
     check_holds("item", "the element", value, dtype_of<T>);
   }
   return to_vector<T>()[0];
@@ -230,10 +236,10 @@ std::vector<T> Tensor::to_vector() const {
 }
 
 // For each of the element types.
-#define FARRO_HOST_VALUES(T)                                              \
+#define FARRO_HOST_VALUES(T)                                                  \
   template Tensor tensor(const std::vector<T>&, const Shape&, TensorOptions); \
-  template Tensor tensor(const std::vector<T>&, TensorOptions);           \
-  template T Tensor::item() const;                                        \
+  template Tensor tensor(const std::vector<T>&, TensorOptions);               \
+  template T Tensor::item() const;                                            \
   template std::vector<T> Tensor::to_vector() const
 FARRO_HOST_VALUES(double);
 FARRO_HOST_VALUES(float);

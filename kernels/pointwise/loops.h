@@ -19,9 +19,7 @@ namespace farro::FARRO_ISA {
 // A function that is fast for most values only says which (is_fast) and what to do for the others (slow); a block that
 // has one of the others takes the slow way.
 template <class F, class... T>
-inline constexpr bool kHasSlowValues = requires(const F& f, T... values) {
-  f.is_fast(values...);
-};
+inline constexpr bool kHasSlowValues = requires(const F& f, T... values) { f.is_fast(values...); };
 
 template <class F, class... T>
 auto evaluate(const F& f, T... values) {
@@ -72,8 +70,7 @@ void binary_loop(void* out, const void* const* in, const bool* scalar, int64_t n
   const T* b = static_cast<const T*>(in[1]);
   if constexpr (kHasSlowValues<F, T, T>) {
     const int64_t sa = !scalar[0], sb = !scalar[1];
-    loop_with_slow_values(
-        o, n, f, [a, sa](int64_t i) { return a[i * sa]; }, [b, sb](int64_t i) { return b[i * sb]; });
+    loop_with_slow_values(o, n, f, [a, sa](int64_t i) { return a[i * sa]; }, [b, sb](int64_t i) { return b[i * sb]; });
   } else if (!scalar[0] && !scalar[1]) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) o[i] = static_cast<R>(f(a[i], b[i]));

@@ -44,9 +44,7 @@ Cost Pow::cost(const Args& args) {
 }
 
 void register_power();
-void register_power() {
-  register_ops<PowScalar, Pow>();
-}
+void register_power() { register_ops<PowScalar, Pow>(); }
 
 Tensor pow(const Tensor& base, Scalar exponent) {
   check_defined("pow", "base", base);
@@ -66,7 +64,9 @@ Tensor pow(const Tensor& base, Scalar exponent) {
   return call<PowScalar>({input, exponent});
 }
 Tensor pow(const Tensor& base, const Tensor& exponent) { return call<Pow>({base, exponent}); }
-Tensor pow(Scalar base, const Tensor& exponent) { return call<Pow>({operand("pow", "base", base, "exponent", exponent), exponent}); }
+Tensor pow(Scalar base, const Tensor& exponent) {
+  return call<Pow>({operand("pow", "base", base, "exponent", exponent), exponent});
+}
 
 Tensor Tensor::pow(Scalar exponent) const { return farro::pow(*this, exponent); }
 

@@ -73,7 +73,7 @@ Grads Clamp::backward(const Back<Clamp>& b) {
 
 Grads Maximum::backward(const Back<Maximum>& b) {
   const Tensor &x = b.args.a, &y = b.args.b;
-  return backward_of_extremum(b.grad[0], x < y, x > y, x == y, b.need);
+  return backward_of_extremum(b.grad[0], x<y, x> y, x == y, b.need);
 }
 Grads Minimum::backward(const Back<Minimum>& b) {
   const Tensor &x = b.args.a, &y = b.args.b;
@@ -81,9 +81,7 @@ Grads Minimum::backward(const Back<Minimum>& b) {
 }
 
 void register_select();
-void register_select() {
-  register_ops<Where, MaskedFill, Clamp, Maximum, Minimum>();
-}
+void register_select() { register_ops<Where, MaskedFill, Clamp, Maximum, Minimum>(); }
 
 namespace {
 
@@ -96,7 +94,8 @@ Tensor choice(const char* argument, Scalar value, const char* name, const Tensor
 
 // Both bounds, with a missing one at the end of the dtype's range. A bound that the dtype does not hold is no error
 // where it bounds nothing, as 300 from above does in u8: the results are all held.
-std::pair<Scalar, Scalar> bounds_for(const char* op, DType dtype, std::optional<Scalar> low, std::optional<Scalar> high) {
+std::pair<Scalar, Scalar> bounds_for(const char* op, DType dtype, std::optional<Scalar> low,
+                                     std::optional<Scalar> high) {
   FARRO_CHECK(low || high, ValueError, op, ": low or high must be given, got neither");
   const bool typed = is_floating(dtype) || !((low && low->is_floating()) || (high && high->is_floating()));
   const bool capped = low && high && high->to_double() < low->to_double();  // then all become `high`
@@ -113,12 +112,8 @@ std::pair<Scalar, Scalar> bounds_for(const char* op, DType dtype, std::optional<
 }  // namespace
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) { return call<Where>({condition, a, b}); }
-Tensor where(const Tensor& condition, const Tensor& a, Scalar b) {
-  return where(condition, a, choice("b", b, "a", a));
-}
-Tensor where(const Tensor& condition, Scalar a, const Tensor& b) {
-  return where(condition, choice("a", a, "b", b), b);
-}
+Tensor where(const Tensor& condition, const Tensor& a, Scalar b) { return where(condition, a, choice("b", b, "a", a)); }
+Tensor where(const Tensor& condition, Scalar a, const Tensor& b) { return where(condition, choice("a", a, "b", b), b); }
 Tensor where(const Tensor& condition, Scalar a, Scalar b) {
   check_holds("where", "a", a, a.dtype());
   check_holds("where", "b", b, b.dtype());

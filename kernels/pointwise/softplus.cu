@@ -31,9 +31,8 @@ struct SoftplusBackwardFn {
 void register_softplus_cuda();
 void register_softplus_cuda() {
   register_pointwise_cuda<Softplus>([](const Softplus::Args& args) { return SoftplusFn{args.beta, args.threshold}; });
-  register_pointwise_cuda<SoftplusBackward>([](const SoftplusBackward::Args& args) {
-    return SoftplusBackwardFn{args.beta, args.threshold};
-  });
+  register_pointwise_cuda<SoftplusBackward>(
+      [](const SoftplusBackward::Args& args) { return SoftplusBackwardFn{args.beta, args.threshold}; });
 }
 
 }  // namespace farro

@@ -35,9 +35,7 @@ Cost SoftplusBackward::cost(const Args& args) {
 }
 
 void register_softplus();
-void register_softplus() {
-  register_ops<Softplus, SoftplusBackward>();
-}
+void register_softplus() { register_ops<Softplus, SoftplusBackward>(); }
 
 Tensor softplus(const Tensor& x, double beta, double threshold) {
   FARRO_CHECK(std::isfinite(beta) && beta != 0, ValueError, "softplus: beta must be finite and not 0, got ", beta);

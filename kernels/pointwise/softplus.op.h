@@ -33,8 +33,7 @@ struct SoftplusBackward {
   };
   static constexpr Keep kKeep = Keep::inputs<Args>("grad", "x");
   static Keep keep(const Args&, Need need) {
-    return Keep::inputs<Args>("x") |
-           Keep::inputs<Args>("grad").when(need[1]);
+    return Keep::inputs<Args>("x") | Keep::inputs<Args>("grad").when(need[1]);
   }
   static std::array<const Tensor*, 2> inputs(const Args& args) { return {&args.grad, &args.x}; }
   static TensorSpec infer(const Args& args);

@@ -17,7 +17,7 @@ Tensor sin(const Tensor& a);
 Tensor cos(const Tensor& a);
 Tensor erf(const Tensor& a);
 
-Tensor abs(const Tensor& a);  // gradient 0 at 0
+Tensor abs(const Tensor& a);     // gradient 0 at 0
 Tensor square(const Tensor& a);  // bool gives i64
 // These have gradient 0 everywhere.
 Tensor sign(const Tensor& a);  // -1, 0 or 1; NaN stays NaN

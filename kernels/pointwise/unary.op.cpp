@@ -12,13 +12,9 @@ namespace farro {
 // Factors are multiplied to the gradient one by one: a power of them may overflow where the gradient is small or 0.
 
 Grads Exp::backward(const Back<Exp>& b) { return {b.grad[0] * b.out[0]}; }
-Grads Expm1::backward(const Back<Expm1>& b) {
-  return {b.grad[0] * (widened(b.out[0]) + 1)};
-}
+Grads Expm1::backward(const Back<Expm1>& b) { return {b.grad[0] * (widened(b.out[0]) + 1)}; }
 Grads Log::backward(const Back<Log>& b) { return {b.grad[0] / b.args.a}; }
-Grads Log1p::backward(const Back<Log1p>& b) {
-  return {b.grad[0] / (widened(b.args.a) + 1)};
-}
+Grads Log1p::backward(const Back<Log1p>& b) { return {b.grad[0] / (widened(b.args.a) + 1)}; }
 Grads Sqrt::backward(const Back<Sqrt>& b) { return {b.grad[0] / (b.out[0] * 2)}; }
 Grads Rsqrt::backward(const Back<Rsqrt>& b) {
   const Tensor out = widened(b.out[0]);
@@ -39,9 +35,7 @@ Grads Abs::backward(const Back<Abs>& b) {
   // Whatever the gradient, 0 at 0; NaN where a is.
   return {where(a > 0, b.grad[0], where(a < 0, -b.grad[0], a * 0))};
 }
-Grads Square::backward(const Back<Square>& b) {
-  return {widened(b.grad[0]) * b.args.a * 2};
-}
+Grads Square::backward(const Back<Square>& b) { return {widened(b.grad[0]) * b.args.a * 2}; }
 
 template <class Op>
 Grads StepOp<Op>::backward(const Back<Op>& b) {

@@ -19,8 +19,9 @@ void check_input(const char* op, int rank, const Tensor& x) {
 
 // The tables of windows (pool_windows.h) hold positions in 32 bits.
 void check_positions(const char* op, const Tensor& x, int dim, Checked size) {
-  FARRO_CHECK(size.at_most(INT32_MAX), ShapeError, op, ": x with its padding must have fewer than 2^31 elements in dimension ",
-              dim, ", got ", size, " (x: ", x, ")");
+  FARRO_CHECK(size.at_most(INT32_MAX), ShapeError, op,
+              ": x with its padding must have fewer than 2^31 elements in dimension ", dim, ", got ", size, " (x: ", x,
+              ")");
 }
 
 PoolParams resolve(const char* op, int rank, const Tensor& x, const PoolOptions& options) {

@@ -211,7 +211,8 @@ void max_backward(const PoolCall& call, const T* grad, const I* indices, T* grad
           cover.each(i2, [&](int64_t from, int32_t tap, int64_t, int64_t, int64_t) {
             const int64_t source = plane + from * inner + at;
             sums.add([&](int j) {
-              const auto here = P::load_integers(indices + source + j * P::kWidth) == static_cast<typename P::Lane>(tap);
+              const auto here =
+                  P::load_integers(indices + source + j * P::kWidth) == static_cast<typename P::Lane>(tap);
               return here ? P::load(grad + source + j * P::kWidth) : typename P::Value{};
             });
           });

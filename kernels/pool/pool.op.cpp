@@ -73,14 +73,10 @@ Grads AvgPool::backward(const Back<AvgPool>& b) {
 Cost AvgPool::cost(const Args& args) { return pool_cost(args.x, args.params); }
 
 TensorSpec AvgPoolBackward::infer(const Args& args) { return pool_spec(args.x_sizes, args.grad, args.params); }
-Grads AvgPoolBackward::backward(const Back<AvgPoolBackward>& b) {
-  return {call<AvgPool>({b.grad[0], b.args.params})};
-}
+Grads AvgPoolBackward::backward(const Back<AvgPoolBackward>& b) { return {call<AvgPool>({b.grad[0], b.args.params})}; }
 Cost AvgPoolBackward::cost(const Args& args) { return pool_backward_cost(args.grad, args.x_sizes, args.params); }
 
 void register_pool();
-void register_pool() {
-  register_ops<MaxPool, MaxPoolBackward, MaxPoolGather, AvgPool, AvgPoolBackward>();
-}
+void register_pool() { register_ops<MaxPool, MaxPoolBackward, MaxPoolGather, AvgPool, AvgPoolBackward>(); }
 
 }  // namespace farro

@@ -12,8 +12,8 @@ struct PoolParams {
   Dims output;  // spatial sizes of the result
   bool count_include_pad = true;
   bool channels_last = false;  // the layout of x and of all that follows from it
-  static constexpr std::array names{"kernel_size", "stride",      "padding",           "dilation",
-                                    "output_size", "count_include_pad", "channels_last"};
+  static constexpr std::array names{"kernel_size",       "stride",       "padding", "dilation", "output_size",
+                                    "count_include_pad", "channels_last"};
 
   bool adaptive() const noexcept { return kernel.empty(); }
 };

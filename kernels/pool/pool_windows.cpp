@@ -70,8 +70,8 @@ PoolWindows::PoolWindows(const Shape& x_sizes, const PoolParams& params) {
       const Window window = window_of(o);
       pairs += static_cast<size_t>(window.end - window.begin);
     }
-    FARRO_CHECK(pairs <= INT32_MAX, ShapeError, "pool: windows must hold fewer than 2^31 elements along a dimension, got ",
-                pairs);
+    FARRO_CHECK(pairs <= INT32_MAX, ShapeError,
+                "pool: windows must hold fewer than 2^31 elements along a dimension, got ", pairs);
     // Tensors, whose memory has a typed error where there is none left.
     const auto numbers = [](size_t count) { return empty({static_cast<int64_t>(count)}, {DType::i32, Device::cpu()}); };
     tables_[d] = numbers(4 * out + in + 1 + 2 * pairs);

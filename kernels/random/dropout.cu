@@ -33,8 +33,8 @@ void dropout_kernel(Ctx& ctx, const Dropout::Args& args, Outputs<Dropout>& out) 
   const auto run = [&]<class C>(C scale) {
     simt::launch(drop<C>,
                  {.name = "dropout", .grid = simt::blocks_for((x.numel() + 3) / 4, kThreads), .block = kThreads},
-                 ctx.stream(), x.raw_data(), out[0].raw_data(), x.dtype(), x.numel(),
-                 scale, static_cast<uint32_t>(threshold), args.random);
+                 ctx.stream(), x.raw_data(), out[0].raw_data(), x.dtype(), x.numel(), scale,
+                 static_cast<uint32_t>(threshold), args.random);
   };
   const double scale = 1 / (1 - args.p);
   if (x.dtype() == DType::f64) return run(scale);

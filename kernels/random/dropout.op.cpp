@@ -12,9 +12,7 @@ TensorSpec Dropout::infer(const Args& args) {
   FARRO_CHECK(args.p >= 0 && args.p <= 1, ValueError, "dropout: p must be in [0, 1], got ", args.p);
   return TensorSpec(args.x.sizes(), args.x);
 }
-Grads Dropout::backward(const Back<Dropout>& b) {
-  return {call<Dropout>({b.grad[0], b.args.p, b.args.random})};
-}
+Grads Dropout::backward(const Back<Dropout>& b) { return {call<Dropout>({b.grad[0], b.args.p, b.args.random})}; }
 Cost Dropout::cost(const Args& args) {
   return {static_cast<double>(args.x.numel()), 2 * static_cast<double>(args.x.nbytes())};
 }

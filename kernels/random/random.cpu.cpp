@@ -140,7 +140,8 @@ void bernoulli_fill_kernel(Ctx& ctx, const BernoulliFill::Args& args, Outputs<Be
 void randint_kernel(Ctx& ctx, const RandInt::Args& args, Outputs<RandInt>& out) {
   const IntRange p{args.low, static_cast<uint64_t>(args.high) - static_cast<uint64_t>(args.low)};
   const bool one_word = p.range <= kOneWordRange;
-  run_draw(ctx, out[0], args.random, {one_word ? &randint_one_word : &randint_two_words, &p, DType::i64, one_word ? 4 : 2});
+  run_draw(ctx, out[0], args.random,
+           {one_word ? &randint_one_word : &randint_two_words, &p, DType::i64, one_word ? 4 : 2});
 }
 
 // The position of the first probability outside [0, 1]; n where there is none.

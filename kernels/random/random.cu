@@ -136,22 +136,17 @@ void run_draw(Ctx& ctx, const Tensor& out, const PhiloxState& random, const Draw
   const Tensor dense = ctx.result(out, Layout::contiguous, out.dtype());
   const int64_t blocks = (out.numel() + Draw::kValues - 1) / Draw::kValues;
   simt::launch(fill_random<Draw>, {.name = ctx.op(), .grid = simt::blocks_for(blocks, kThreads), .block = kThreads},
-               ctx.stream(), dense.raw_data(), out.dtype(), out.numel(), random,
-               draw);
+               ctx.stream(), dense.raw_data(), out.dtype(), out.numel(), random, draw);
 }
 
 void uniform_kernel(Ctx& ctx, const Uniform::Args& args, Outputs<Uniform>& out) {
   const float scale = static_cast<float>(args.high - args.low), low = static_cast<float>(args.low);
   const auto run = [&](const auto& draw) { run_draw(ctx, out[0], args.random, draw); };
   switch (out[0].dtype()) {
-    case DType::f64:
-      return run(UniformF64{args.high - args.low, args.low, args.high});
-    case DType::f16:
-      return run(UniformHalf{scale, low, 32 - 11});
-    case DType::bf16:
-      return run(UniformHalf{scale, low, 32 - 8});
-    default:
-      return run(UniformF32{scale, low, static_cast<float>(args.high)});
+    case DType::f64: return run(UniformF64{args.high - args.low, args.low, args.high});
+    case DType::f16: return run(UniformHalf{scale, low, 32 - 11});
+    case DType::bf16: return run(UniformHalf{scale, low, 32 - 8});
+    default: return run(UniformF32{scale, low, static_cast<float>(args.high)});
   }
 }
 
@@ -183,8 +178,7 @@ void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>&
   if (!logical_and(p >= 0, p <= 1).all().item<bool>()) bernoulli(p.to(Device::cpu()));
   simt::launch(draw_bernoulli,
                {.name = "bernoulli", .grid = simt::blocks_for((p.numel() + 3) / 4, kThreads), .block = kThreads},
-               ctx.stream(), p.raw_data(), out[0].raw_data(), p.dtype(), p.numel(),
-               args.random);
+               ctx.stream(), p.raw_data(), out[0].raw_data(), p.dtype(), p.numel(), args.random);
 }
 
 }  // namespace

@@ -77,9 +77,7 @@ Grads Bernoulli::backward(const Back<Bernoulli>& b) { return {zeros_like(b.grad[
 Cost Bernoulli::cost(const Args& args) { return {0, 2 * static_cast<double>(args.p.nbytes())}; }
 
 void register_random();
-void register_random() {
-  register_ops<Uniform, Normal, BernoulliFill, RandInt, Bernoulli>();
-}
+void register_random() { register_ops<Uniform, Normal, BernoulliFill, RandInt, Bernoulli>(); }
 
 namespace {
 
@@ -150,9 +148,8 @@ Tensor randint(int64_t low, int64_t high, const Shape& sizes, const TensorOption
   TensorOptions typed = options;
   if (!typed.dtype) typed.dtype = DType::i64;
   const bool one_word = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) <= kOneWordRange;
-  return make("randint", sizes, typed, /*floating=*/false, [&](Tensor& out) {
-    draw<RandInt>(out, {out, low, high, {}}, generator, one_word ? 1 : 2);
-  });
+  return make("randint", sizes, typed, /*floating=*/false,
+              [&](Tensor& out) { draw<RandInt>(out, {out, low, high, {}}, generator, one_word ? 1 : 2); });
 }
 
 Tensor randperm(int64_t n, const TensorOptions& options, Generator* generator) {

@@ -7,8 +7,8 @@
 
 namespace farro {
 
-// What a draw gives does not depend on what the tensor held, and that of an event on its probability is a step function:
-// their gradients are zero.
+// What a draw gives does not depend on what the tensor held, and that of an event on its probability is a step
+// function: their gradients are zero.
 
 struct Uniform {
   static constexpr OpInfo info{.name = "uniform", .autocast = Autocast::none};

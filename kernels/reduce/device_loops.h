@@ -153,8 +153,8 @@ void run_reduce(Ctx& ctx, const Tensor& out, const Tensor& input, uint32_t mask)
   const dim3 grid(static_cast<unsigned>(blocks), static_cast<unsigned>(chunks));
   if (columns) {
     const auto rows = static_cast<unsigned>(std::clamp<int64_t>(work.chunk, 1, kReduceTileRows));
-    simt::launch(reduce_columns<A, F>, {.name = ctx.op(), .grid = grid, .block = dim3(kReduceTile, rows), .barriers = true},
-                 stream, work);
+    simt::launch(reduce_columns<A, F>,
+                 {.name = ctx.op(), .grid = grid, .block = dim3(kReduceTile, rows), .barriers = true}, stream, work);
   } else {
     const auto threads =
         static_cast<unsigned>(std::clamp<int64_t>((work.chunk + 31) / 32 * 32, simt::kWarpSize, kReduceThreads));
@@ -162,8 +162,8 @@ void run_reduce(Ctx& ctx, const Tensor& out, const Tensor& input, uint32_t mask)
   }
   if (chunks == 1) return;
   const A* from = std::exchange(work.partial, nullptr);
-  simt::launch(reduce_chunks<A, F>, {.name = ctx.op(), .grid = simt::blocks_for(work.outputs, 128), .block = 128}, stream,
-               work, from, chunks);
+  simt::launch(reduce_chunks<A, F>, {.name = ctx.op(), .grid = simt::blocks_for(work.outputs, 128), .block = 128},
+               stream, work, from, chunks);
 }
 
 template <class Op, class F>

@@ -58,9 +58,7 @@ TensorSpec ArgExtremum<Op>::infer(const Args& args) {
 }
 
 void register_extremum();
-void register_extremum() {
-  register_ops<AMax, AMin, MaxDim, MinDim, ArgMax, ArgMin>();
-}
+void register_extremum() { register_ops<AMax, AMin, MaxDim, MinDim, ArgMax, ArgMin>(); }
 
 namespace {
 

@@ -68,9 +68,7 @@ inline auto fold_run(const T* in, int64_t n) {
 }
 
 template <class Fold>
-inline constexpr bool kMaps = requires {
-  Fold::map(1.0, 1.0, nullptr);
-};
+inline constexpr bool kMaps = requires { Fold::map(1.0, 1.0, nullptr); };
 
 template <class Fold, class T>
 struct FoldLoops {

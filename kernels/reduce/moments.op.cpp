@@ -69,9 +69,7 @@ Grads LogSumExp::backward(const Back<LogSumExp>& b) {
 }
 
 void register_moments();
-void register_moments() {
-  register_ops<Var, Norm, LogSumExp>();
-}
+void register_moments() { register_ops<Var, Norm, LogSumExp>(); }
 
 Tensor var(const Tensor& input, const Dims& dims, bool unbiased, bool keepdim) {
   return call<Var>({input, dims, unbiased, keepdim});

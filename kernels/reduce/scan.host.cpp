@@ -85,7 +85,8 @@ void cumsum_line(const Lines& in, const Lines& out, int64_t line, bool reverse) 
 
 void cumsum_kernel(Ctx& ctx, const CumSum::Args& args, Outputs<CumSum>& out) {
   const int dim = normalize_dim("cumsum", args.dim, args.input.dim());
-  const Tensor input = is_floating(args.input.dtype()) ? args.input : ctx.dense(args.input, Layout::contiguous, DType::i64);
+  const Tensor input =
+      is_floating(args.input.dtype()) ? args.input : ctx.dense(args.input, Layout::contiguous, DType::i64);
   const Lines from(input, dim), to(out[0], dim);
   parallel_for(from.count(), line_grain(from.length()), [&](int64_t begin, int64_t end) {
     for (int64_t line = begin; line < end; ++line)

@@ -43,9 +43,7 @@ Grads Prod::backward(const Back<Prod>& b) {
 TensorSpec CumSum::infer(const Args& args) {
   return scan_spec(info.name, args.input, args.dim, sum_dtype(args.input.dtype()));
 }
-Grads CumSum::backward(const Back<CumSum>& b) {
-  return {call<CumSum>({b.grad[0], b.args.dim, !b.args.reverse})};
-}
+Grads CumSum::backward(const Back<CumSum>& b) { return {call<CumSum>({b.grad[0], b.args.dim, !b.args.reverse})}; }
 Cost CumSum::cost(const Args& args) { return scan_cost(args.input, 1, 1, sum_dtype(args.input.dtype())); }
 
 TensorSpec ProdOthers::infer(const Args& args) {
@@ -80,9 +78,7 @@ Tensor composed_gradient(const Tensor& grad, const Tensor& input, int64_t dim) {
 }  // namespace
 
 void register_scan();
-void register_scan() {
-  register_ops<Prod, CumSum, ProdOthers, ProdOthersBackward>();
-}
+void register_scan() { register_ops<Prod, CumSum, ProdOthers, ProdOthersBackward>(); }
 
 Tensor prod(const Tensor& input, const Dims& dims, bool keepdim) {
   const uint32_t mask = input.defined() ? reduced_dims(Prod::info.name, input, dims) : 0;
@@ -104,8 +100,8 @@ Tensor prod(const Tensor& input, const Dims& dims, bool keepdim) {
 Tensor cumsum(const Tensor& input, int64_t dim) { return call<CumSum>({input, dim, false}); }
 Tensor prod_others(const Tensor& input, int64_t dim) { return call<ProdOthers>({input, dim}); }
 Tensor prod_others_backward(const Tensor& grad, const Tensor& input, int64_t dim) {
-  const bool recorded = grad_enabled() && input.defined() &&
-                        (input.requires_grad() || (grad.defined() && grad.requires_grad()));
+  const bool recorded =
+      grad_enabled() && input.defined() && (input.requires_grad() || (grad.defined() && grad.requires_grad()));
   if (recorded && input.dim() > 0 && input.numel() > 0) return composed_gradient(grad, input, dim);
   // What is left to record has no other element to depend on: a constant.
   return call<ProdOthersBackward>({recorded ? grad.detach() : grad, recorded ? input.detach() : input, dim});

@@ -7,9 +7,9 @@ namespace farro::FARRO_ISA {
 
 namespace {
 
-constexpr int64_t kGrain = 16384;    // elements worth a thread: an exponential costs about as much as two additions
-constexpr int64_t kMaxRows = 128;    // rows whose statistics are kept at a time
-constexpr int64_t kColumns = 64;     // neighbouring slices that are walked together
+constexpr int64_t kGrain = 16384;  // elements worth a thread: an exponential costs about as much as two additions
+constexpr int64_t kMaxRows = 128;  // rows whose statistics are kept at a time
+constexpr int64_t kColumns = 64;   // neighbouring slices that are walked together
 
 int64_t grain(int64_t length) { return std::max<int64_t>(kGrain / std::max<int64_t>(length, 1), 1); }
 
@@ -46,8 +46,8 @@ void log_softmax_rows(const T* x, T* out, int64_t rows, int64_t n) {
   }
 }
 
-// Sums of `width` slices side by side that are walked in order: a few elements in T, these in double. Double all the way
-// would cost a tenth to a fifth of a softmax.
+// Sums of `width` slices side by side that are walked in order: a few elements in T, these in double. Double all the
+// way would cost a tenth to a fifth of a softmax.
 template <class T>
 struct ColumnSums {
   static constexpr int64_t kRun = 32;
@@ -131,8 +131,7 @@ void backward_columns(const T* g, const T* y, T* out, int64_t n, int64_t stride,
 template <class Rows, class Columns>
 void for_slices(const SoftmaxShape& s, Rows rows, Columns columns) {
   if (s.inner == 1) {
-    parallel_for(s.outer, grain(s.length),
-                 [&](int64_t begin, int64_t end) { rows(begin * s.length, end - begin); });
+    parallel_for(s.outer, grain(s.length), [&](int64_t begin, int64_t end) { rows(begin * s.length, end - begin); });
     return;
   }
   const int64_t groups = (s.inner + kColumns - 1) / kColumns;
@@ -151,8 +150,10 @@ void run_forward(const Tensor& input, const Tensor& output, const SoftmaxShape& 
   for_slices(
       s,
       [&](int64_t at, int64_t rows) {
-        if constexpr (kLog) log_softmax_rows(x + at, out + at, rows, s.length);
-        else softmax_rows(x + at, out + at, rows, s.length);
+        if constexpr (kLog)
+          log_softmax_rows(x + at, out + at, rows, s.length);
+        else
+          softmax_rows(x + at, out + at, rows, s.length);
       },
       [&](int64_t at, int64_t width) { softmax_columns<T, kLog>(x + at, out + at, s.length, s.inner, width); });
 }
@@ -163,7 +164,9 @@ void run_backward(const Tensor& grad, const Tensor& output, const Tensor& result
   T* out = data_of<T>(result);
   for_slices(
       s, [&](int64_t at, int64_t rows) { backward_rows<T, kLog>(g + at, y + at, out + at, rows, s.length); },
-      [&](int64_t at, int64_t width) { backward_columns<T, kLog>(g + at, y + at, out + at, s.length, s.inner, width); });
+      [&](int64_t at, int64_t width) {
+        backward_columns<T, kLog>(g + at, y + at, out + at, s.length, s.inner, width);
+      });
 }
 
 template <class Op, bool kLog>
@@ -172,8 +175,10 @@ void forward_kernel(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out) {
   const Tensor x = ctx.dense(args.x);
   const Tensor result = ctx.result(out[0]);
   const SoftmaxShape shape = softmax_shape(x.sizes(), args.dim);
-  if (x.dtype() == DType::f64) run_forward<double, kLog>(x, result, shape);
-  else run_forward<float, kLog>(x, result, shape);
+  if (x.dtype() == DType::f64)
+    run_forward<double, kLog>(x, result, shape);
+  else
+    run_forward<float, kLog>(x, result, shape);
 }
 
 template <class Op, bool kLog>
@@ -182,8 +187,10 @@ void backward_kernel(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out) 
   const Tensor g = ctx.dense(args.grad), y = ctx.dense(args.output);
   const Tensor result = ctx.result(out[0]);
   const SoftmaxShape shape = softmax_shape(y.sizes(), args.dim);
-  if (y.dtype() == DType::f64) run_backward<double, kLog>(g, y, result, shape);
-  else run_backward<float, kLog>(g, y, result, shape);
+  if (y.dtype() == DType::f64)
+    run_backward<double, kLog>(g, y, result, shape);
+  else
+    run_backward<float, kLog>(g, y, result, shape);
 }
 
 }  // namespace

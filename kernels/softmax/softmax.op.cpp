@@ -30,9 +30,7 @@ Tensor sum_over(const Tensor& t, int64_t dim) { return t.dim() ? t.sum({dim}, /*
 }  // namespace
 
 TensorSpec Softmax::infer(const Args& args) { return floating_spec(info.name, args.x); }
-Grads Softmax::backward(const Back<Softmax>& b) {
-  return {call<SoftmaxBackward>({b.grad[0], b.out[0], b.args.dim})};
-}
+Grads Softmax::backward(const Back<Softmax>& b) { return {call<SoftmaxBackward>({b.grad[0], b.out[0], b.args.dim})}; }
 Cost Softmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
 
 TensorSpec SoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
@@ -62,9 +60,7 @@ Grads LogSoftmaxBackward::backward(const Back<LogSoftmaxBackward>& b) {
 Cost LogSoftmaxBackward::cost(const Args& args) { return cost_of(args.grad, 2, 4); }
 
 void register_softmax();
-void register_softmax() {
-  register_ops<Softmax, SoftmaxBackward, LogSoftmax, LogSoftmaxBackward>();
-}
+void register_softmax() { register_ops<Softmax, SoftmaxBackward, LogSoftmax, LogSoftmaxBackward>(); }
 
 Tensor softmax(const Tensor& x, int64_t dim) {
   check_defined("softmax", "x", x);

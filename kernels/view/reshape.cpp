@@ -23,15 +23,15 @@ Shape resolve_sizes(const char* op, const Shape& sizes, const Tensor& tensor) {
   return resolved;
 }
 
-// Walks both shapes from the back. A run of old dimensions that lie densely one in another acts as one dimension, which new
-// dimensions may cut up freely; a new dimension must not straddle two runs.
+// Walks both shapes from the back. A run of old dimensions that lie densely one in another acts as one dimension, which
+// new dimensions may cut up freely; a new dimension must not straddle two runs.
 std::optional<Strides> view_strides(const Shape& from, const Strides& strides, const Shape& to) {
   Strides result = to;
   for (int64_t size : to)
     if (size == 0) return contiguous_strides(to);
   int at = to.size() - 1;
-  int64_t run = 1;       // elements of the current run
-  int64_t covered = 1;   // of them, those the new dimensions hold already
+  int64_t run = 1;      // elements of the current run
+  int64_t covered = 1;  // of them, those the new dimensions hold already
   int64_t base = from.empty() ? 1 : strides.back();
   for (int i = from.size() - 1; i >= 0; --i) {
     run *= from[i];

@@ -47,7 +47,8 @@ Grads Slice1d::backward(const Back<Slice1d>& b) {
 
 TensorSpec SliceBackward::infer(const Args& args) { return TensorSpec(args.sizes, args.grad); }
 Grads SliceBackward::backward(const Back<SliceBackward>& b) {
-  return {call_view<Slice1d>({b.grad[0], b.args.dim, b.args.start, b.args.grad.sizes()[static_cast<int>(b.args.dim)], b.args.step})};
+  return {call_view<Slice1d>(
+      {b.grad[0], b.args.dim, b.args.start, b.args.grad.sizes()[static_cast<int>(b.args.dim)], b.args.step})};
 }
 Cost SliceBackward::cost(const Args& args) {
   return {0, static_cast<double>(args.grad.nbytes()) + static_cast<double>(checked_numel(info.name, args.sizes)) *
@@ -55,9 +56,7 @@ Cost SliceBackward::cost(const Args& args) {
 }
 
 void register_view();
-void register_view() {
-  register_ops<Reinterpret, Permute, Expand, Slice1d, SliceBackward>();
-}
+void register_view() { register_ops<Reinterpret, Permute, Expand, Slice1d, SliceBackward>(); }
 
 namespace {
 Tensor reinterpret(const Tensor& input, const Shape& sizes, const Strides& strides) {
@@ -69,8 +68,8 @@ Tensor Tensor::view(const Shape& sizes) const {
   check_defined("view", "tensor", *this);
   const Shape target = resolve_sizes("view", sizes, *this);
   const std::optional<Strides> strides = view_strides(this->sizes(), this->strides(), target);
-  FARRO_CHECK(strides, ShapeError, "view: sizes must keep the strides of the tensor walkable, got ", target, " for ", *this,
-              " with strides ", this->strides(), "; use reshape, which copies where it must");
+  FARRO_CHECK(strides, ShapeError, "view: sizes must keep the strides of the tensor walkable, got ", target, " for ",
+              *this, " with strides ", this->strides(), "; use reshape, which copies where it must");
   return reinterpret(*this, target, *strides);
 }
 
@@ -78,14 +77,16 @@ Tensor Tensor::reshape(const Shape& sizes) const {
   check_defined("reshape", "tensor", *this);
   const Shape target = resolve_sizes("reshape", sizes, *this);
   if (target == this->sizes()) return *this;
-  if (const auto strides = view_strides(this->sizes(), this->strides(), target)) return reinterpret(*this, target, *strides);
+  if (const auto strides = view_strides(this->sizes(), this->strides(), target))
+    return reinterpret(*this, target, *strides);
   return reinterpret(contiguous(), target, contiguous_strides(target));
 }
 
 Tensor Tensor::flatten(int64_t start_dim, int64_t end_dim) const {
   check_defined("flatten", "tensor", *this);
   const int first = normalize_dim("flatten", start_dim, dim()), last = normalize_dim("flatten", end_dim, dim());
-  FARRO_CHECK(first <= last, ValueError, "flatten: start_dim must not be behind end_dim, got ", start_dim, " and ", end_dim);
+  FARRO_CHECK(first <= last, ValueError, "flatten: start_dim must not be behind end_dim, got ", start_dim, " and ",
+              end_dim);
   if (dim() == 0) return reshape({1});
   Shape target;
   int64_t merged = 1;
@@ -99,7 +100,8 @@ Tensor Tensor::flatten(int64_t start_dim, int64_t end_dim) const {
 
 Tensor Tensor::permute(const Dims& dims) const {
   check_defined("permute", "tensor", *this);
-  FARRO_CHECK(dims.size() == dim(), ShapeError, "permute: dims must name each of the ", dim(), " dimensions once, got ", dims);
+  FARRO_CHECK(dims.size() == dim(), ShapeError, "permute: dims must name each of the ", dim(), " dimensions once, got ",
+              dims);
   Dims order = dims;
   unsigned seen = 0;
   for (int64_t& d : order) {
@@ -128,7 +130,8 @@ Tensor Tensor::t() const {
 Tensor Tensor::expand(const Shape& sizes) const {
   check_defined("expand", "tensor", *this);
   const int lead = sizes.size() - dim();
-  FARRO_CHECK(lead >= 0, ShapeError, "expand: sizes must have at least the tensor's ", dim(), " dimensions, got ", sizes);
+  FARRO_CHECK(lead >= 0, ShapeError, "expand: sizes must have at least the tensor's ", dim(), " dimensions, got ",
+              sizes);
   Shape target = sizes;
   for (int i = 0; i < target.size(); ++i) {
     const int64_t own = i < lead ? 1 : this->sizes()[i - lead];

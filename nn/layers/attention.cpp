@@ -1,8 +1,8 @@
 #include <farro/nn/layers/attention.h>
 
 #include <farro/kernels/attention/attention.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/matmul/matmul.h>
+#include <farro/kernels/pointwise/factories.h>
 #include <farro/nn/init/init.h>
 
 namespace farro::nn {

@@ -30,7 +30,8 @@ class BatchNorm : public Module {
   Buffer num_batches_tracked;
 
  protected:
-  // ValueError unless num_features is positive, eps not negative and momentum in [0, 1]. Inputs must have from `min_rank` to `max_rank` dimensions.
+  // ValueError unless num_features is positive, eps not negative and momentum in [0, 1]. Inputs must have from
+  // `min_rank` to `max_rank` dimensions.
   BatchNorm(Parent parent, std::string_view name, const BatchNormOptions& options, int min_rank, int max_rank);
 
  private:

@@ -81,7 +81,8 @@ const Tensor& StateDict::at(std::string_view name) const& {
 
 const Tensor& StateDict::single(std::string_view name) const {
   const Tensor& entry = at(name);
-  FARRO_CHECK(entry.defined() && entry.numel() == 1 && !entry.is_meta(), ValueError, "StateDict: ", name, " must be one number, got ", entry);
+  FARRO_CHECK(entry.defined() && entry.numel() == 1 && !entry.is_meta(), ValueError, "StateDict: ", name,
+              " must be one number, got ", entry);
   return entry;
 }
 double StateDict::number(std::string_view name) const { return single(name).item<double>(); }

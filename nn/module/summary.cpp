@@ -53,7 +53,8 @@ class KeepRandomState {
 // Adds each op of this thread to the module in which it runs.
 class CostListener final : public CallListener {
  public:
-  explicit CostListener(std::map<const ModuleBase*, SummaryRow*>& rows) : rows_(rows), thread_(std::this_thread::get_id()) {
+  explicit CostListener(std::map<const ModuleBase*, SummaryRow*>& rows)
+      : rows_(rows), thread_(std::this_thread::get_id()) {
     add_call_listener(*this);
   }
   ~CostListener() override { remove_call_listener(*this); }
@@ -91,10 +92,10 @@ class WatchedModules {
     for (ModuleBase* module : modules) {
       ids_.emplace_back(module, module->register_forward_pre_hook(
                                     [&listener](ModuleBase& m, std::vector<Tensor>&) { listener.enter(m); }));
-      ids_.emplace_back(module, module->register_forward_hook([&listener](ModuleBase&, const std::vector<Tensor>&,
-                                                                          std::vector<Tensor>& outputs) {
-        listener.leave(outputs);
-      }));
+      ids_.emplace_back(module, module->register_forward_hook(
+                                    [&listener](ModuleBase&, const std::vector<Tensor>&, std::vector<Tensor>& outputs) {
+                                      listener.leave(outputs);
+                                    }));
     }
   }
   ~WatchedModules() {
@@ -180,8 +181,8 @@ std::string to_string(const Summary& summary) {
       {"module", "type", "output", "parameters", "operations", "activations"}};
   for (const SummaryRow& row : summary.rows)
     lines.push_back({std::string(size_t(row.depth) * 2, ' ') + (row.path.empty() ? "(model)" : row.path), row.type,
-                     shown(row.outputs), with_unit(double(row.parameters), ""),
-                     with_unit(row.cost.flops, "FLOP"), with_unit(double(row.activation_bytes), "B")});
+                     shown(row.outputs), with_unit(double(row.parameters), ""), with_unit(row.cost.flops, "FLOP"),
+                     with_unit(double(row.activation_bytes), "B")});
   size_t widths[6] = {};
   for (const auto& line : lines)
     for (size_t c = 0; c < 6; ++c) widths[c] = std::max(widths[c], line[c].size());

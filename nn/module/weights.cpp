@@ -22,13 +22,14 @@ std::pair<int64_t, int64_t> range_of(DType dtype) {
 
 // Everything that copy_() would refuse, or take and change into another value.
 void check_source(const std::string& name, const Tensor& target, const Tensor& source) {
-  FARRO_CHECK(!source.is_meta() || target.is_meta(), ValueError, "load_state_dict: ", name,
-              " must hold values, got ", source);
+  FARRO_CHECK(!source.is_meta() || target.is_meta(), ValueError, "load_state_dict: ", name, " must hold values, got ",
+              source);
   FARRO_CHECK(category(source.dtype()) <= category(target.dtype()), DTypeError, "load_state_dict: ", name,
               " must have a dtype that ", target.dtype(), " can hold, got ", source);
   FARRO_CHECK(target.is_contiguous() || overlapping_dim(target.sizes(), target.strides()) < 0, ValueError,
               "load_state_dict: the module's ", name, " must not hold an element twice, got ", target);
-  if (is_floating(target.dtype()) || source.dtype() == target.dtype() || source.numel() == 0 || source.is_meta()) return;
+  if (is_floating(target.dtype()) || source.dtype() == target.dtype() || source.numel() == 0 || source.is_meta())
+    return;
   const auto [low, high] = range_of(target.dtype());
   const int64_t least = source.min().item<int64_t>(), most = source.max().item<int64_t>();
   FARRO_CHECK(least >= low && most <= high, ValueError, "load_state_dict: ", name, " must hold numbers of ",

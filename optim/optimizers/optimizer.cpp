@@ -294,10 +294,10 @@ void Optimizer::check_complete(const std::vector<Group>& groups) const {
     const Group& group = groups[g];
     for (size_t i = 0; i < group.params.size(); ++i, ++number) {
       for (size_t k = 0; k < state_names_.size(); ++k)
-        FARRO_CHECK(use_of(group.settings, k) != StateUse::needed ||
-                        group.states[k][i].defined() == (group.steps[i] > 0),
-                    ValueError, "load_state_dict: state.", number,
-                    " must have both step and ", state_names_[k], ", got one of them");
+        FARRO_CHECK(
+            use_of(group.settings, k) != StateUse::needed || group.states[k][i].defined() == (group.steps[i] > 0),
+            ValueError, "load_state_dict: state.", number, " must have both step and ", state_names_[k],
+            ", got one of them");
     }
   }
 }

@@ -10,18 +10,17 @@ namespace {
 
 const OptimizerInfo<RMSpropOptions>& info() {
   using O = RMSpropOptions;
-  static const OptimizerInfo<O> info{
-      .name = "RMSprop",
-      .options = {{"lr", &O::lr, Range::not_negative},
-                  {"alpha", &O::alpha, Range::fraction},
-                  {"eps", &O::eps, Range::not_negative},
-                  {"weight_decay", &O::weight_decay, Range::not_negative},
-                  {"momentum", &O::momentum, Range::not_negative},
-                  {"centered", &O::centered},
-                  {"maximize", &O::maximize}},
-      .states = {{"square_avg"},
-                 {"momentum_buffer", [](const O& o) { return o.momentum > 0; }, false},
-                 {"grad_avg", [](const O& o) { return o.centered; }, false}}};
+  static const OptimizerInfo<O> info{.name = "RMSprop",
+                                     .options = {{"lr", &O::lr, Range::not_negative},
+                                                 {"alpha", &O::alpha, Range::fraction},
+                                                 {"eps", &O::eps, Range::not_negative},
+                                                 {"weight_decay", &O::weight_decay, Range::not_negative},
+                                                 {"momentum", &O::momentum, Range::not_negative},
+                                                 {"centered", &O::centered},
+                                                 {"maximize", &O::maximize}},
+                                     .states = {{"square_avg"},
+                                                {"momentum_buffer", [](const O& o) { return o.momentum > 0; }, false},
+                                                {"grad_avg", [](const O& o) { return o.centered; }, false}}};
   return info;
 }
 

@@ -69,9 +69,9 @@ Options to_options(const std::vector<Option<Options>>& list, const Settings& set
   Options out;
   for (size_t i = 0; i < list.size(); ++i) {
     const Scalar value = settings[i].value;
-    if (auto* real = std::get_if<double Options::*>(&list[i].where)) out.**real = value.to_double();
-    if (auto* whole = std::get_if<int64_t Options::*>(&list[i].where)) out.**whole = value.to_int();
-    if (auto* flag = std::get_if<bool Options::*>(&list[i].where)) out.**flag = value.to_int() != 0;
+    if (auto* real = std::get_if<double Options::*>(&list[i].where)) out.** real = value.to_double();
+    if (auto* whole = std::get_if<int64_t Options::*>(&list[i].where)) out.** whole = value.to_int();
+    if (auto* flag = std::get_if<bool Options::*>(&list[i].where)) out.** flag = value.to_int() != 0;
   }
   return out;
 }

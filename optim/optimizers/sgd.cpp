@@ -14,17 +14,16 @@ void check_nesterov(const SGDOptions& o) {
 
 const OptimizerInfo<SGDOptions>& info() {
   using O = SGDOptions;
-  static const OptimizerInfo<O> info{
-      .name = "SGD",
-      .options = {{"lr", &O::lr, Range::not_negative},
-                  {"momentum", &O::momentum, Range::not_negative},
-                  {"dampening", &O::dampening},
-                  {"weight_decay", &O::weight_decay, Range::not_negative},
-                  {"nesterov", &O::nesterov},
-                  {"maximize", &O::maximize}},
-      // Momentum may have been turned on just now.
-      .states = {{"momentum_buffer", [](const O& o) { return o.momentum != 0; }, false}},
-      .check = check_nesterov};
+  static const OptimizerInfo<O> info{.name = "SGD",
+                                     .options = {{"lr", &O::lr, Range::not_negative},
+                                                 {"momentum", &O::momentum, Range::not_negative},
+                                                 {"dampening", &O::dampening},
+                                                 {"weight_decay", &O::weight_decay, Range::not_negative},
+                                                 {"nesterov", &O::nesterov},
+                                                 {"maximize", &O::maximize}},
+                                     // Momentum may have been turned on just now.
+                                     .states = {{"momentum_buffer", [](const O& o) { return o.momentum != 0; }, false}},
+                                     .check = check_nesterov};
   return info;
 }
 

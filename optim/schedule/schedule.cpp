@@ -102,8 +102,8 @@ Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<int64_t> mil
   FARRO_CHECK(std::is_sorted(milestones.begin(), milestones.end()), ValueError,
               "sequential_lr: milestones must ascend");
   for (const Schedule& schedule : schedules) check_schedule("sequential_lr", schedule);
-  FARRO_CHECK(milestones.empty() || milestones[0] >= 0, ValueError, "sequential_lr: milestones must not be negative, got ",
-              milestones[0]);
+  FARRO_CHECK(milestones.empty() || milestones[0] >= 0, ValueError,
+              "sequential_lr: milestones must not be negative, got ", milestones[0]);
   return [schedules = std::move(schedules), milestones = std::move(milestones)](int64_t step, double base) {
     const auto i =
         static_cast<size_t>(std::upper_bound(milestones.begin(), milestones.end(), step) - milestones.begin());

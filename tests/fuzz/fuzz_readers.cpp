@@ -1,6 +1,7 @@
 // Feeds every target with mutants of good input. A reader must accept a file or refuse it with a FileError (other
-// targets: a UserError); anything else (another exception, a crash, a hang, memory beyond the file's size) fails. Seeds are
-// the files in corpus/<target>/, which must be accepted but for those named bad-*: what once did harm and must be refused.
+// targets: a UserError); anything else (another exception, a crash, a hang, memory beyond the file's size) fails. Seeds
+// are the files in corpus/<target>/, which must be accepted but for those named bad-*: what once did harm and must be
+// refused.
 //   fuzz_readers CORPUS [target [first [count]]]     repeats from a mutant's number
 // FARRO_TEST_FULL=1 runs 100,000 mutants a target; the last argument gives another number. Meant to be run under
 // AddressSanitizer too.

@@ -70,21 +70,11 @@ void change(std::string& bytes, Random& random, const std::vector<std::string>& 
     case 2:
       put_number(bytes, at, kOddNumbers[random.below(std::size(kOddNumbers))], 1u << random.below(4), random.below(2));
       return;
-    case 3:
-      bytes.erase(at, length);
-      return;
-    case 4:
-      bytes.insert(at, bytes.substr(random.below(bytes.size() + 1), length));
-      return;
-    case 5:
-      bytes.resize(at);
-      return;
-    case 6:
-      bytes.insert(at, kTokens[random.below(std::size(kTokens))]);
-      return;
-    case 7:
-      bytes.append(1 + random.below(16), static_cast<char>(random.next()));
-      return;
+    case 3: bytes.erase(at, length); return;
+    case 4: bytes.insert(at, bytes.substr(random.below(bytes.size() + 1), length)); return;
+    case 5: bytes.resize(at); return;
+    case 6: bytes.insert(at, kTokens[random.below(std::size(kTokens))]); return;
+    case 7: bytes.append(1 + random.below(16), static_cast<char>(random.next())); return;
     default: {
       const std::string& other = seeds[random.below(seeds.size())];
       bytes.replace(at, length, other.substr(random.below(other.size() + 1), random.below(64)));

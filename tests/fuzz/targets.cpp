@@ -134,7 +134,8 @@ class Bytes {
   bool done() const { return at_ >= bytes_.size(); }
   uint8_t byte() { return done() ? 0 : static_cast<uint8_t>(bytes_[at_++]); }
   int64_t number() {
-    constexpr int64_t kOdd[] = {INT64_MIN, INT64_MAX, INT64_MIN + 1, INT64_MAX - 1, int64_t{1} << 32, -(int64_t{1} << 32)};
+    constexpr int64_t kOdd[] = {INT64_MIN,     INT64_MAX,        INT64_MIN + 1,
+                                INT64_MAX - 1, int64_t{1} << 32, -(int64_t{1} << 32)};
     const uint8_t first = byte();
     return first >= 250 ? kOdd[first - 250] : static_cast<int64_t>(first) - 8;
   }
@@ -156,20 +157,14 @@ void read_index(const std::string& path) {
       return bytes.byte() % 4 == 0 ? std::nullopt : std::optional(bytes.number());
     };
     switch (bytes.byte() % 6) {
-      case 0:
-        indices.emplace_back(bytes.number());
-        break;
+      case 0: indices.emplace_back(bytes.number()); break;
       case 1: {
         const auto start = bound(), stop = bound(), step = bound();
         indices.emplace_back(Slice(start, stop, step));
         break;
       }
-      case 2:
-        indices.emplace_back(None);
-        break;
-      case 3:
-        indices.emplace_back(Ellipsis);
-        break;
+      case 2: indices.emplace_back(None); break;
+      case 3: indices.emplace_back(Ellipsis); break;
       case 4: {
         std::vector<int64_t> rows(bytes.byte() % 4);
         for (int64_t& row : rows) row = bytes.number();
@@ -184,7 +179,8 @@ void read_index(const std::string& path) {
     }
   }
   const Tensor part = index(t, indices);
-  for (const int64_t value : part.to_vector<int64_t>()) require(value >= 0 && value < t.numel(), "elements are the tensor's");
+  for (const int64_t value : part.to_vector<int64_t>())
+    require(value >= 0 && value < t.numel(), "elements are the tensor's");
   Tensor target = t.clone();
   index_put_(target, indices, full({}, -1, {.dtype = t.dtype()}));
 }
@@ -205,8 +201,10 @@ void read_utf8(const std::string& path) {
     rest.remove_prefix(length);
   }
   require(to_utf8(good) == good, "UTF-8 stays");
-  for (const char c : io::printable(text)) require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f, "no control characters");
-  require(utf8_prefix(good, 7).size() <= 7 && to_utf8(utf8_prefix(good, 7)) == utf8_prefix(good, 7), "no character is split");
+  for (const char c : io::printable(text))
+    require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7f, "no control characters");
+  require(utf8_prefix(good, 7).size() <= 7 && to_utf8(utf8_prefix(good, 7)) == utf8_prefix(good, 7),
+          "no character is split");
 }
 
 // Lines "x y" of numbers; a line without two begins another series, named by its text.

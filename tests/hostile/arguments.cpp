@@ -11,23 +11,27 @@ namespace farro::hostile {
 
 namespace {
 
-constexpr int64_t kIntegers[] = {0,          -1,        INT64_MIN,     INT64_MAX,         INT64_MIN + 1, INT64_MAX - 1,
-                                 1LL << 31,  1LL << 62, (1LL << 31) - 1, -(1LL << 31),    1LL << 32,     1LL << 40,
-                                 1LL << 61,  -(1LL << 62), 255,         256,               65,            100};
-constexpr double kReals[] = {0,
-                             -0.0,
-                             -1,
-                             NAN,
-                             INFINITY,
-                             -INFINITY,
-                             1e308,
-                             -1e308,
-                             5e-324,
-                             1e-40,
-                             9223372036854775808.0,
-                             1e19,
-                             1.5};
-constexpr DType kDTypes[] = {DType::f32, DType::f64,  DType::f16, DType::bf16,
+constexpr int64_t kIntegers[] = {0,
+                                 -1,
+                                 INT64_MIN,
+                                 INT64_MAX,
+                                 INT64_MIN + 1,
+                                 INT64_MAX - 1,
+                                 1LL << 31,
+                                 1LL << 62,
+                                 (1LL << 31) - 1,
+                                 -(1LL << 31),
+                                 1LL << 32,
+                                 1LL << 40,
+                                 1LL << 61,
+                                 -(1LL << 62),
+                                 255,
+                                 256,
+                                 65,
+                                 100};
+constexpr double kReals[] = {
+    0, -0.0, -1, NAN, INFINITY, -INFINITY, 1e308, -1e308, 5e-324, 1e-40, 9223372036854775808.0, 1e19, 1.5};
+constexpr DType kDTypes[] = {DType::f32, DType::f64, DType::f16, DType::bf16,
                              DType::i64, DType::i32, DType::u8,  DType::boolean};
 
 template <class T, size_t N>
@@ -271,22 +275,25 @@ SgdStepOptions Argument<SgdStepOptions>::draw(Draw& d) {
           .maximize = d.chance(0.3)};
 }
 AdamStepOptions Argument<AdamStepOptions>::draw(Draw& d) {
-  return {.lr = d.real(),   .beta1 = d.real(),           .beta2 = d.real(),        .eps = d.real(),
-          .weight_decay = d.real(), .decoupled = d.chance(0.5), .maximize = d.chance(0.5), .step = d.integer()};
+  return {.lr = d.real(),
+          .beta1 = d.real(),
+          .beta2 = d.real(),
+          .eps = d.real(),
+          .weight_decay = d.real(),
+          .decoupled = d.chance(0.5),
+          .maximize = d.chance(0.5),
+          .step = d.integer()};
 }
 TensorIndex Argument<TensorIndex>::draw(Draw& d) {
   const auto bound = [&] { return d.chance(0.5) ? std::optional<int64_t>(d.integer()) : std::nullopt; };
   switch (d.below(6)) {
-    case 0:
-      return d.integer();
+    case 0: return d.integer();
     case 1: {
       const auto start = bound(), stop = bound(), step = bound();
       return Slice(start, stop, step);
     }
-    case 2:
-      return None;
-    case 3:
-      return Ellipsis;
+    case 2: return None;
+    case 3: return Ellipsis;
     default: {
       if (d.chance(0.2)) return d.tensor();
       const Shape sizes = d.chance(0.5) ? Shape{1 + d.below(3)} : d.shape();

@@ -52,9 +52,9 @@ class Draw {
 template <class T>
 struct Argument;
 
-#define FARRO_HOSTILE_ARGUMENT(Type, expression) \
-  template <>                                    \
-  struct Argument<Type> {                        \
+#define FARRO_HOSTILE_ARGUMENT(Type, expression)     \
+  template <>                                        \
+  struct Argument<Type> {                            \
     static Type draw(Draw& d) { return expression; } \
   }
 
@@ -69,8 +69,9 @@ FARRO_HOSTILE_ARGUMENT(DType, d.dtype());
 FARRO_HOSTILE_ARGUMENT(Generator*, (static_cast<void>(d), nullptr));
 FARRO_HOSTILE_ARGUMENT(std::vector<Tensor>, d.tensors());
 FARRO_HOSTILE_ARGUMENT(TensorList, (d.lists.push_back(d.tensors()), TensorList(d.lists.back())));
-FARRO_HOSTILE_ARGUMENT(Scalar, d.chance(0.5) ? Scalar(d.real()) : d.chance(0.9) ? Scalar(d.integer())
-                                                                                : Scalar(d.chance(0.5)));
+FARRO_HOSTILE_ARGUMENT(Scalar, d.chance(0.5)   ? Scalar(d.real())
+                               : d.chance(0.9) ? Scalar(d.integer())
+                                               : Scalar(d.chance(0.5)));
 FARRO_HOSTILE_ARGUMENT(Reduction, static_cast<Reduction>(d.below(3)));
 FARRO_HOSTILE_ARGUMENT(GeluApproximation, static_cast<GeluApproximation>(d.below(2)));
 FARRO_HOSTILE_ARGUMENT(MemoryFormat, static_cast<MemoryFormat>(d.below(2)));

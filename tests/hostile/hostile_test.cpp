@@ -1,6 +1,7 @@
 // Every public function, called with hostile arguments: each call must succeed or throw a farro::Error, soon and within
 // little memory. The seed of a call follows from the function and its number, so that
-// `--gtest_filter='*/<function>' FARRO_HOSTILE_FIRST=<number> FARRO_HOSTILE_CALLS=1` repeats one; a signal says which it was.
+// `--gtest_filter='*/<function>' FARRO_HOSTILE_FIRST=<number> FARRO_HOSTILE_CALLS=1` repeats one; a signal says which
+// it was.
 #include "functions.h"
 
 #include <farro/core/op/call_listener.h>

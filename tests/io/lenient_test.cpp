@@ -59,11 +59,10 @@ TEST(Safetensors, EveryElementTypeOfTheFormatIsListedAndItsSizeChecked) {
     const char* name;
     int bytes_of_eight;
   };
-  for (const auto& [name, bytes] :
-       std::initializer_list<Type>{{"F4", 4},       {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F8_E4M3", 8}, {"F8_E5M2", 8},
-                                   {"F8_E8M0", 8},  {"U16", 16},    {"U32", 32},    {"U64", 64},    {"C64", 64},
-                                   {"BOOL", 8},     {"U8", 8},      {"I8", 8},      {"I16", 16},    {"F16", 16},
-                                   {"BF16", 16},    {"I32", 32},    {"F32", 32},    {"I64", 64},    {"F64", 64}}) {
+  for (const auto& [name, bytes] : std::initializer_list<Type>{
+           {"F4", 4},   {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"U16", 16},
+           {"U32", 32}, {"U64", 64},    {"C64", 64},    {"BOOL", 8},    {"U8", 8},      {"I8", 8},      {"I16", 16},
+           {"F16", 16}, {"BF16", 16},   {"I32", 32},    {"F32", 32},    {"I64", 64},    {"F64", 64}}) {
     SCOPED_TRACE(name);
     const auto put = [&](int size) {
       put_file(path, with_header(str(R"({"x":{"dtype":")", name, R"(","shape":[2,4],"data_offsets":[0,)", size, "]}}"),
@@ -169,7 +168,8 @@ TEST(Utf8, WritersOfForeignFormatsReplaceWhatIsNone) {
   EventFile events(folder.path());
   events.add_scalar("loss\xff", 1, 0.5f);
   EXPECT_THAT(read_file(events.path()), HasSubstr("loss\xef\xbf\xbd"));
-  const std::string svg = render_svg(LineChart{.title = "t\xff\xef\xbf\xbf", .x_label = {}, .y_label = {}, .series = {}});
+  const std::string svg =
+      render_svg(LineChart{.title = "t\xff\xef\xbf\xbf", .x_label = {}, .y_label = {}, .series = {}});
   EXPECT_THAT(svg, HasSubstr("t\xef\xbf\xbd\xef\xbf\xbd<"));
 }
 

@@ -76,7 +76,8 @@ TEST(Loading, WeightsOfTheModuleItselfAreExchanged) {
 TEST(Loading, EntriesOfATemporaryOutliveIt) {
   Net net;
   size_t count = 0;
-  for (const auto& [name, tensor] : net.state_dict().entries()) count += name.size() + static_cast<size_t>(tensor.numel());
+  for (const auto& [name, tensor] : net.state_dict().entries())
+    count += name.size() + static_cast<size_t>(tensor.numel());
   EXPECT_GT(count, 20u);
   const Tensor& weight = net.state_dict().at("fc.weight");
   EXPECT_EQ(weight.sizes(), (Shape{2, 2}));

@@ -104,8 +104,8 @@ TEST(ModuleOf, HooksSeeAllOutputsAndReplaceThem) {
   const Tensor x = randn({3, 6});
   const Tensor plain = std::get<0>(vae(x * 2));
   std::vector<Shape> seen;
-  const uint64_t before = vae.register_forward_pre_hook(
-      [](ModuleBase&, std::vector<Tensor>& inputs) { inputs.at(0) = inputs.at(0) * 2; });
+  const uint64_t before =
+      vae.register_forward_pre_hook([](ModuleBase&, std::vector<Tensor>& inputs) { inputs.at(0) = inputs.at(0) * 2; });
   const uint64_t after = vae.register_forward_hook(
       [&](ModuleBase& module, const std::vector<Tensor>& inputs, std::vector<Tensor>& outputs) {
         EXPECT_EQ(&module, &vae);

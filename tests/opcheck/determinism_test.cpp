@@ -10,7 +10,8 @@ class Determinism : public OpTest {
  protected:
   // Outputs and gradients.
   Tensors everything(const Sample& sample, DType dtype, Device device) {
-    const Tensors leaves = with_gradients(sample, make_inputs(sample, dtype, device).tensors, op().methods->no_backward ? 0 : ~0u);
+    const Tensors leaves =
+        with_gradients(sample, make_inputs(sample, dtype, device).tensors, op().methods->no_backward ? 0 : ~0u);
     Tensors results = sample.run(leaves), wanted, connected;
     for (const Tensor& leaf : leaves)
       if (leaf.defined() && leaf.requires_grad()) wanted.push_back(leaf);

@@ -83,7 +83,8 @@ bool if_supported(const char* variant, Fn&& fn) {
   }
 }
 
-// What the suites see where a registered op has its entry: it has a gradient, runs wherever its ops do, and chooses nothing.
+// What the suites see where a registered op has its entry: it has a gradient, runs wherever its ops do, and chooses
+// nothing.
 inline OpEntry function_entry(const std::string& name) {
   static const OpMethods methods{};
   OpEntry entry{.methods = &methods, .schema = name};

@@ -23,8 +23,8 @@ void SampleSink::add(const std::string& op, Sample sample) { of(op).samples.push
 
 void SampleSink::function(const std::string& name, Sample sample) {
   OpSamples& samples = of(name);
-  FARRO_CHECK(samples.kind == SampleKind::function || (samples.samples.empty() && samples.errors.empty()), InternalError,
-              "sample: a name must be an op or a function, got both: ", name);
+  FARRO_CHECK(samples.kind == SampleKind::function || (samples.samples.empty() && samples.errors.empty()),
+              InternalError, "sample: a name must be an op or a function, got both: ", name);
   samples.kind = SampleKind::function;
   samples.samples.push_back(std::move(sample));
 }

@@ -118,8 +118,10 @@ inline Input absent() { return {.differentiable = false, .defined = false}; }
 namespace detail {
 inline void append(Tensors& out, const Tensor& tensor) { out.push_back(tensor); }
 template <class Range>
-requires requires(const Range& range) { range.begin(); }
-void append(Tensors& out, const Range& range) { out.insert(out.end(), range.begin(), range.end()); }
+  requires requires(const Range& range) { range.begin(); }
+void append(Tensors& out, const Range& range) {
+  out.insert(out.end(), range.begin(), range.end());
+}
 template <class A, class B>
 void append(Tensors& out, const std::pair<A, B>& pair) {
   append(out, pair.first);
@@ -134,8 +136,8 @@ class Run {
  public:
   Run() = default;
   template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, Run>) Run(F f)
-      : fn_([f](const Tensors& in) { return invoke(f, in, std::index_sequence<>{}); }) {}
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Run>)
+  Run(F f) : fn_([f](const Tensors& in) { return invoke(f, in, std::index_sequence<>{}); }) {}
   Tensors operator()(const Tensors& in) const { return fn_(in); }
   explicit operator bool() const { return static_cast<bool>(fn_); }
 
@@ -162,7 +164,8 @@ class Reference {
  public:
   Reference() = default;
   template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, Reference>) Reference(F f)
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Reference>)
+  Reference(F f)
       : double_([f](const Arrays<double>& in) { return as_list<double>(f(in)); }),
         float_([f](const Arrays<float>& in) { return as_list<float>(f(in)); }) {}
   Arrays<double> operator()(const Arrays<double>& in) const { return double_(in); }
@@ -227,8 +230,8 @@ struct ErrorSample {
   std::string message;
 };
 
-// What samples are of: a registered op, or a public function made of ops (<name>.fn.cpp), which has no table of kernels, no
-// variants and no cost of its own.
+// What samples are of: a registered op, or a public function made of ops (<name>.fn.cpp), which has no table of
+// kernels, no variants and no cost of its own.
 enum class SampleKind { op, function };
 
 struct OpSamples {

@@ -12,47 +12,32 @@ namespace {
 
 double epsilon(DType dtype) {
   switch (dtype) {
-    case DType::f64:
-      return 0x1p-52;
-    case DType::f32:
-      return 0x1p-23;
-    case DType::f16:
-      return 0x1p-10;
-    case DType::bf16:
-      return 0x1p-7;
-    default:
-      return 0;
+    case DType::f64: return 0x1p-52;
+    case DType::f32: return 0x1p-23;
+    case DType::f16: return 0x1p-10;
+    case DType::bf16: return 0x1p-7;
+    default: return 0;
   }
 }
 
 double smallest(DType dtype) {
   switch (dtype) {
-    case DType::f64:
-      return 0x1p-1074;
-    case DType::f32:
-      return 0x1p-149;
-    case DType::f16:
-      return 0x1p-24;
-    case DType::bf16:
-      return 0x1p-133;
-    default:
-      return 0;
+    case DType::f64: return 0x1p-1074;
+    case DType::f32: return 0x1p-149;
+    case DType::f16: return 0x1p-24;
+    case DType::bf16: return 0x1p-133;
+    default: return 0;
   }
 }
 
 // `value` as an output of the dtype holds it.
 double as_held(DType dtype, double value) {
   switch (dtype) {
-    case DType::f64:
-      return value;
-    case DType::f32:
-      return static_cast<double>(static_cast<float>(value));
-    case DType::f16:
-      return static_cast<double>(static_cast<float>(half(static_cast<float>(value))));
-    case DType::bf16:
-      return static_cast<double>(static_cast<float>(bfloat16(static_cast<float>(value))));
-    case DType::boolean:
-      return value != 0;
+    case DType::f64: return value;
+    case DType::f32: return static_cast<double>(static_cast<float>(value));
+    case DType::f16: return static_cast<double>(static_cast<float>(half(static_cast<float>(value))));
+    case DType::bf16: return static_cast<double>(static_cast<float>(bfloat16(static_cast<float>(value))));
+    case DType::boolean: return value != 0;
     default:  // integers wrap
       return visit_dtype(dtype, [&]<class T>(TypeTag<T>) {
         if constexpr (std::is_integral_v<T>)

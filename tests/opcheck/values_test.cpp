@@ -36,7 +36,8 @@ TEST_P(Values, MatchTheReference) {
           SCOPED_TRACE(str(describe(op_name(), sample, dtype, device, Layout::contiguous), " ", variant));
           EXPECT_TRUE(sample.reference || sample.check) << "a sample needs a reference or a check";
           Count& count = counts[{device.type, variant}];
-          ++(if_supported(variant, [&] { check_values(sample, oracle, dtype, device); }) ? count.ran : count.unsupported);
+          ++(if_supported(variant, [&] { check_values(sample, oracle, dtype, device); }) ? count.ran
+                                                                                         : count.unsupported);
         }
       });
   }
@@ -45,8 +46,8 @@ TEST_P(Values, MatchTheReference) {
     EXPECT_GT(count.ran, 0) << "no sample runs on the variant " << name;
     if (count.unsupported == 0) continue;
     RecordProperty(str("unsupported_", Device{variant.first}, "_", variant.second), count.unsupported);
-    std::printf("%s: %d of %d calls are not for %s\n", op_name().c_str(), count.unsupported, count.ran + count.unsupported,
-                name.c_str());
+    std::printf("%s: %d of %d calls are not for %s\n", op_name().c_str(), count.unsupported,
+                count.ran + count.unsupported, name.c_str());
   }
 }
 

@@ -80,8 +80,8 @@ TEST(StrongGuarantee, SgdStepsOnAfterOutOfMemory) {
 }
 
 TEST(StrongGuarantee, AdamStepsOnAfterOutOfMemory) {
-  expect_survives_no_memory([](const std::vector<Tensor>& p) { return std::make_unique<Adam>(p, AdamOptions{.lr = 1}); },
-                            -1);
+  expect_survives_no_memory(
+      [](const std::vector<Tensor>& p) { return std::make_unique<Adam>(p, AdamOptions{.lr = 1}); }, -1);
 }
 
 TEST(StrongGuarantee, AGroupThatCannotStepStopsTheOthers) {
@@ -136,7 +136,9 @@ TEST(StrongGuarantee, SetMomentumTakesWhatTheConstructorTakes) {
 
 TEST(StrongGuarantee, ASchedulesStepIsWholeOrNothing) {
   SGD sgd(std::vector<ParamGroup<SGDOptions>>{{{parameter({1})}, {.lr = 1}}, {{parameter({1})}, {.lr = 2}}});
-  const Schedule fails_for_two = [](int64_t step, double base) { return Rates{step > 0 && base == 2 ? kNan : base / 2}; };
+  const Schedule fails_for_two = [](int64_t step, double base) {
+    return Rates{step > 0 && base == 2 ? kNan : base / 2};
+  };
   Scheduler schedule(sgd, fails_for_two);
   for (int i = 0; i < 2; ++i) EXPECT_THROW(schedule.step(), ValueError);
   EXPECT_EQ(schedule.step_count(), 0);

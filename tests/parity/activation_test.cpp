@@ -26,14 +26,12 @@ Tensor activation_input() {
 template <class Module>
 void expect_parity_of_activation(const Aten& theirs, const typename Module::Options& options) {
   Module ours(nn::root, "act", options);
-  expect_parity(
-      theirs.op, {activation_input()}, [&](const Tensors& in) { return ours(in[0]); }, theirs);
+  expect_parity(theirs.op, {activation_input()}, [&](const Tensors& in) { return ours(in[0]); }, theirs);
 }
 template <class Module>
 void expect_parity_of_activation(const Aten& theirs) {
   Module ours(nn::root, "act");
-  expect_parity(
-      theirs.op, {activation_input()}, [&](const Tensors& in) { return ours(in[0]); }, theirs);
+  expect_parity(theirs.op, {activation_input()}, [&](const Tensors& in) { return ours(in[0]); }, theirs);
 }
 
 TEST_P(Activations, Modules) {
@@ -67,8 +65,7 @@ TEST_P(Activations, SoftmaxOfExtremes) {
   const double never = -std::numeric_limits<double>::infinity();
   const Tensor x = tensor(std::vector<double>{1e4, -1e4, 0, 3, never, 1, 2, never, never, never, never, never}, {3, 4})
                        .to(GetParam());
-  expect_parity(
-      "softmax", {x}, [](const Tensors& in) { return softmax(in[0], 1); }, Aten{"softmax.int", {1}});
+  expect_parity("softmax", {x}, [](const Tensors& in) { return softmax(in[0], 1); }, Aten{"softmax.int", {1}});
   expect_parity(
       "log_softmax", {x.narrow(0, 0, 1)}, [](const Tensors& in) { return log_softmax(in[0], 1); },
       Aten{"log_softmax.int", {1}});

@@ -15,16 +15,11 @@ Tally counted;
 
 double epsilon(DType dtype) {
   switch (dtype) {
-    case DType::f64:
-      return 0x1p-52;
-    case DType::f32:
-      return 0x1p-23;
-    case DType::f16:
-      return 0x1p-10;
-    case DType::bf16:
-      return 0x1p-7;
-    default:
-      return 0;
+    case DType::f64: return 0x1p-52;
+    case DType::f32: return 0x1p-23;
+    case DType::f16: return 0x1p-10;
+    case DType::bf16: return 0x1p-7;
+    default: return 0;
   }
 }
 
@@ -192,8 +187,7 @@ void expect_parity_of_modules(const std::string& what, nn::ModuleBase& ours, Pee
 
 void expect_parity_of_modules(const std::string& what, nn::Module& ours, PeerModule& theirs, const Tensor& input,
                               int calls) {
-  expect_parity_of_modules(
-      what, ours, theirs, Tensors{input}, [&](const Tensors& in) { return ours(in[0]); }, calls);
+  expect_parity_of_modules(what, ours, theirs, Tensors{input}, [&](const Tensors& in) { return ours(in[0]); }, calls);
 }
 
 Parity::Parity() : guard_(GetParam()) { manual_seed(1); }

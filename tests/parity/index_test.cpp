@@ -2,11 +2,11 @@
 #include <farro/kernels/index/gather.h>
 #include <farro/kernels/index/indexing.h>
 #include <farro/kernels/index/join.h>
-#include <farro/kernels/index/repeat.fn.h>
-#include <farro/kernels/index/stack.fn.h>
 #include <farro/kernels/index/one_hot.h>
 #include <farro/kernels/index/rearrange.h>
+#include <farro/kernels/index/repeat.fn.h>
 #include <farro/kernels/index/sort.h>
+#include <farro/kernels/index/stack.fn.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/select.h>
@@ -87,9 +87,7 @@ TEST_P(Indexing, AccumulatingWrites) {
         Tensor copy = in[0].clone();
         return index_put_(copy, std::vector<TensorIndex>{rows, columns}, in[1], true);
       },
-      [&](const PeerTensors& in) {
-        return aten("index_put", {in[0], peers, in[1], true});
-      });
+      [&](const PeerTensors& in) { return aten("index_put", {in[0], peers, in[1], true}); });
 }
 
 TEST_P(Indexing, GatherAndScatter) {
@@ -98,39 +96,29 @@ TEST_P(Indexing, GatherAndScatter) {
     expect_parity(
         str("gather over ", dim), {randn({3, 4, 3}), where},
         [&](const Tensors& in) { return gather(in[0], dim, in[1]); },
-        [&](const PeerTensors& in) {
-          return aten("gather", {in[0], dim, in[1]});
-        });
+        [&](const PeerTensors& in) { return aten("gather", {in[0], dim, in[1]}); });
     expect_parity(
         str("scatter_add over ", dim), {randn({3, 4, 3}), where, randn({2, 3, 2})},
         [&](const Tensors& in) { return scatter_add(in[0], dim, in[1], in[2]); },
-        [&](const PeerTensors& in) {
-          return aten("scatter_add", {in[0], dim, in[1], in[2]});
-        });
+        [&](const PeerTensors& in) { return aten("scatter_add", {in[0], dim, in[1], in[2]}); });
     // Of a source that is bigger than the index the rest is not used; LibTorch has no gradient for it.
     const Tensor bigger = randn({2, 4, 3});
     const PeerTensor peer_bigger = PeerTensor::copy_of(bigger);
     expect_parity(
         str("scatter_add of a part over ", dim), {randn({3, 4, 3}), where},
         [&](const Tensors& in) { return scatter_add(in[0], dim, in[1], bigger); },
-        [&](const PeerTensors& in) {
-          return aten("scatter_add", {in[0], dim, in[1], peer_bigger});
-        });
+        [&](const PeerTensors& in) { return aten("scatter_add", {in[0], dim, in[1], peer_bigger}); });
     const Tensor which = randint(0, 3, {5});
     expect_parity(
         str("index_select over ", dim), {randn({3, 4, 3}), which},
         [&](const Tensors& in) { return index_select(in[0], dim, in[1]); },
-        [&](const PeerTensors& in) {
-          return aten("index_select", {in[0], dim, in[1]});
-        });
+        [&](const PeerTensors& in) { return aten("index_select", {in[0], dim, in[1]}); });
     Shape source{3, 4, 3};
     source[dim < 0 ? 2 : static_cast<int>(dim)] = 5;
     expect_parity(
         str("index_add over ", dim), {randn({3, 4, 3}), which, randn(source)},
         [&](const Tensors& in) { return index_add(in[0], dim, in[1], in[2]); },
-        [&](const PeerTensors& in) {
-          return aten("index_add", {in[0], dim, in[1], in[2]});
-        });
+        [&](const PeerTensors& in) { return aten("index_add", {in[0], dim, in[1], in[2]}); });
   }
 }
 
@@ -146,8 +134,7 @@ TEST_P(Indexing, Masks) {
     expect_parity(
         str("where ", m.sizes()), {m, randn({3, 1}), randn({3, 4})},
         [](const Tensors& in) { return where(in[0], in[1], in[2]); }, Aten{"where.self"});
-    expect_parity(
-        str("nonzero ", m.sizes()), {m}, [](const Tensors& in) { return nonzero(in[0]); }, Aten{"nonzero"});
+    expect_parity(str("nonzero ", m.sizes()), {m}, [](const Tensors& in) { return nonzero(in[0]); }, Aten{"nonzero"});
   }
   expect_parity(
       "one_hot", {randint(0, 4, {2, 3})}, [](const Tensors& in) { return one_hot(in[0], 5); }, Aten{"one_hot", {5}});
@@ -159,69 +146,40 @@ TEST_P(Indexing, Masks) {
 TEST_P(Indexing, Views) {
   const Tensor x = randn({2, 3, 1, 4});
   expect_parity(
-      "permute", {x},
-      [](const Tensors& in) {
-        return in[0].permute({3, 0, -2, 1});
-      },
+      "permute", {x}, [](const Tensors& in) { return in[0].permute({3, 0, -2, 1}); },
       Aten{"permute", {Dims{3, 0, -2, 1}}});
   expect_parity(
       "transpose", {x}, [](const Tensors& in) { return in[0].transpose(-1, 0); }, Aten{"transpose.int", {-1, 0}});
+  expect_parity("squeeze", {x}, [](const Tensors& in) { return in[0].squeeze(); }, Aten{"squeeze"});
+  expect_parity("squeeze 2", {x}, [](const Tensors& in) { return in[0].squeeze(2); }, Aten{"squeeze.dim", {2}});
+  expect_parity("squeeze 1", {x}, [](const Tensors& in) { return in[0].squeeze(1); }, Aten{"squeeze.dim", {1}});
+  expect_parity("unsqueeze", {x}, [](const Tensors& in) { return in[0].unsqueeze(-1); }, Aten{"unsqueeze", {-1}});
   expect_parity(
-      "squeeze", {x}, [](const Tensors& in) { return in[0].squeeze(); }, Aten{"squeeze"});
-  expect_parity(
-      "squeeze 2", {x}, [](const Tensors& in) { return in[0].squeeze(2); }, Aten{"squeeze.dim", {2}});
-  expect_parity(
-      "squeeze 1", {x}, [](const Tensors& in) { return in[0].squeeze(1); }, Aten{"squeeze.dim", {1}});
-  expect_parity(
-      "unsqueeze", {x}, [](const Tensors& in) { return in[0].unsqueeze(-1); }, Aten{"unsqueeze", {-1}});
-  expect_parity(
-      "expand", {x},
-      [](const Tensors& in) {
-        return in[0].expand({5, -1, 3, 6, 4});
-      },
+      "expand", {x}, [](const Tensors& in) { return in[0].expand({5, -1, 3, 6, 4}); },
       Aten{"expand", {Dims{5, -1, 3, 6, 4}}});
   expect_parity(
       "slice", {x}, [](const Tensors& in) { return in[0].slice(3, 1, 100, 2); }, Aten{"slice.Tensor", {3, 1, 100, 2}});
   expect_parity(
-      "as_strided", {x},
-      [](const Tensors& in) {
-        return in[0].as_strided({3, 3}, {2, 1}, 1);
-      },
+      "as_strided", {x}, [](const Tensors& in) { return in[0].as_strided({3, 3}, {2, 1}, 1); },
       Aten{"as_strided", {Dims{3, 3}, Dims{2, 1}, 1}});
+  expect_parity("split", {x}, [](const Tensors& in) { return in[0].split(2, 1); }, Aten{"split.Tensor", {2, 1}});
+  expect_parity("chunk", {x}, [](const Tensors& in) { return in[0].chunk(3, 3); }, Aten{"chunk", {3, 3}});
+  expect_parity("unbind", {x}, [](const Tensors& in) { return in[0].unbind(1); }, Aten{"unbind.int", {1}});
   expect_parity(
-      "split", {x}, [](const Tensors& in) { return in[0].split(2, 1); }, Aten{"split.Tensor", {2, 1}});
-  expect_parity(
-      "chunk", {x}, [](const Tensors& in) { return in[0].chunk(3, 3); }, Aten{"chunk", {3, 3}});
-  expect_parity(
-      "unbind", {x}, [](const Tensors& in) { return in[0].unbind(1); }, Aten{"unbind.int", {1}});
-  expect_parity(
-      "reshape", {x},
-      [](const Tensors& in) {
-        return in[0].permute({1, 0, 2, 3}).reshape({6, -1});
-      },
-      [](const PeerTensors& in) {
-        return aten("reshape", {aten("permute", {in[0], Dims{1, 0, 2, 3}}), Dims{6, -1}});
-      });
+      "reshape", {x}, [](const Tensors& in) { return in[0].permute({1, 0, 2, 3}).reshape({6, -1}); },
+      [](const PeerTensors& in) { return aten("reshape", {aten("permute", {in[0], Dims{1, 0, 2, 3}}), Dims{6, -1}}); });
 }
 
 TEST_P(Indexing, JoinsAndRearrangements) {
   const Tensor x = randn({3, 4}), y = randn({3, 2});
   expect_parity(
       "cat", {x, y}, [](const Tensors& in) { return cat(in, 1); },
-      [](const PeerTensors& in) {
-        return aten("cat", {in, -1});
-      });
+      [](const PeerTensors& in) { return aten("cat", {in, -1}); });
   expect_parity(
       "stack", {x, x}, [](const Tensors& in) { return stack(in, 1); },
-      [](const PeerTensors& in) {
-        return aten("stack", {in, 1});
-      });
+      [](const PeerTensors& in) { return aten("stack", {in, 1}); });
   expect_parity(
-      "repeat", {x},
-      [](const Tensors& in) {
-        return repeat(in[0], {2, 3, 2});
-      },
-      Aten{"repeat", {Dims{2, 3, 2}}});
+      "repeat", {x}, [](const Tensors& in) { return repeat(in[0], {2, 3, 2}); }, Aten{"repeat", {Dims{2, 3, 2}}});
   for (const int64_t diagonal : {-1, 0, 2}) {
     expect_parity(
         str("tril ", diagonal), {randn({2, 3, 4})}, [&](const Tensors& in) { return tril(in[0], diagonal); },
@@ -230,20 +188,11 @@ TEST_P(Indexing, JoinsAndRearrangements) {
         str("triu ", diagonal), {randn({2, 3, 4})}, [&](const Tensors& in) { return triu(in[0], diagonal); },
         Aten{"triu", {diagonal}});
   }
+  expect_parity("flip", {x}, [](const Tensors& in) { return flip(in[0], {0, -1}); }, Aten{"flip", {Dims{0, -1}}});
   expect_parity(
-      "flip", {x},
-      [](const Tensors& in) {
-        return flip(in[0], {0, -1});
-      },
-      Aten{"flip", {Dims{0, -1}}});
-  expect_parity(
-      "roll", {x},
-      [](const Tensors& in) {
-        return roll(in[0], {-1, 6}, {0, 1});
-      },
+      "roll", {x}, [](const Tensors& in) { return roll(in[0], {-1, 6}, {0, 1}); },
       Aten{"roll", {Dims{-1, 6}, Dims{0, 1}}});
-  expect_parity(
-      "roll of all", {x}, [](const Tensors& in) { return roll(in[0], {5}); }, Aten{"roll", {Dims{5}}});
+  expect_parity("roll of all", {x}, [](const Tensors& in) { return roll(in[0], {5}); }, Aten{"roll", {Dims{5}}});
 }
 
 // Equal elements keep their order, which LibTorch promises of its stable sort alone.

@@ -145,9 +145,7 @@ TEST_P(Layers, CausalSelfAttention) {
       PeerTensor::copy_of(masked_fill(zeros({5, 5}), later, -std::numeric_limits<double>::infinity()));
   expect_parity(
       "causal", {randn({2, 5, 12})}, [&](const Tensors& in) { return ours(in[0], {.causal = true}); },
-      [&](const PeerTensors& in) {
-        return theirs->forward({in[0], in[0], in[0], mask});
-      });
+      [&](const PeerTensors& in) { return theirs->forward({in[0], in[0], in[0], mask}); });
 }
 
 }  // namespace

@@ -30,14 +30,12 @@ TEST_P(Functions, OfOneTensor) {
   for (const auto& [op, ours] : anywhere) {
     Tensor x = randn({4, 6});
     x.select(0, 0).copy_(tensor({0, -0.0, 0.5, 1.5, 2.5, -0.5}));
-    expect_parity(
-        op, {x}, [&](const Tensors& in) { return ours(in[0]); }, Aten{op});
+    expect_parity(op, {x}, [&](const Tensors& in) { return ours(in[0]); }, Aten{op});
   }
   const std::vector<std::pair<const char*, Unary>> positive{
       {"log", &log}, {"log1p", &log1p}, {"sqrt", &sqrt}, {"rsqrt", &rsqrt}, {"reciprocal", &reciprocal}};
   for (const auto& [op, ours] : positive)
-    expect_parity(
-        op, {rand({4, 6}) + 0.1}, [&](const Tensors& in) { return ours(in[0]); }, Aten{op});
+    expect_parity(op, {rand({4, 6}) + 0.1}, [&](const Tensors& in) { return ours(in[0]); }, Aten{op});
 }
 
 TEST_P(Functions, OfTwoTensorsWithBroadcasting) {
@@ -62,12 +60,9 @@ TEST_P(Functions, OfTwoTensorsWithBroadcasting) {
 // Equal arguments share the gradient; powers of 0 and of negative numbers.
 TEST_P(Functions, AtTheirCorners) {
   const Tensor a = randint(0, 3, {20}).to(GetParam()), b = randint(0, 3, {20}).to(GetParam());
-  expect_parity(
-      "maximum", {a, b}, [](const Tensors& in) { return maximum(in[0], in[1]); }, Aten{"maximum"});
-  expect_parity(
-      "minimum", {a, b}, [](const Tensors& in) { return minimum(in[0], in[1]); }, Aten{"minimum"});
-  expect_parity(
-      "pow", {a, b}, [](const Tensors& in) { return pow(in[0], in[1]); }, Aten{"pow.Tensor_Tensor"});
+  expect_parity("maximum", {a, b}, [](const Tensors& in) { return maximum(in[0], in[1]); }, Aten{"maximum"});
+  expect_parity("minimum", {a, b}, [](const Tensors& in) { return minimum(in[0], in[1]); }, Aten{"minimum"});
+  expect_parity("pow", {a, b}, [](const Tensors& in) { return pow(in[0], in[1]); }, Aten{"pow.Tensor_Tensor"});
   for (const double exponent : {0.0, 1.0, 2.0, 3.0, -1.0, 0.5, 2.5})
     expect_parity(
         str("pow ", exponent), {exponent == int64_t(exponent) ? randn({6}) : rand({6}) + 0.1},
@@ -75,18 +70,14 @@ TEST_P(Functions, AtTheirCorners) {
   for (const double base : {0.0, 2.0, 0.3})
     expect_parity(
         str(base, " to the power"), {rand({6}) + 0.1}, [&](const Tensors& in) { return pow(base, in[0]); },
-        [&](const PeerTensors& in) {
-          return aten("pow.Scalar", {base, in[0]});
-        });
+        [&](const PeerTensors& in) { return aten("pow.Scalar", {base, in[0]}); });
 }
 
 // The gradient passes at the bounds themselves.
 TEST_P(Functions, Clamp) {
   const Tensor x = tensor({-2, -1, -0.5, 0, 0.5, 1, 2}).to(GetParam());
-  expect_parity(
-      "both", {x}, [](const Tensors& in) { return clamp(in[0], -1.0, 1.0); }, Aten{"clamp", {-1.0, 1.0}});
-  expect_parity(
-      "low", {x}, [](const Tensors& in) { return clamp(in[0], -0.5, std::nullopt); }, Aten{"clamp", {-0.5}});
+  expect_parity("both", {x}, [](const Tensors& in) { return clamp(in[0], -1.0, 1.0); }, Aten{"clamp", {-1.0, 1.0}});
+  expect_parity("low", {x}, [](const Tensors& in) { return clamp(in[0], -0.5, std::nullopt); }, Aten{"clamp", {-0.5}});
   expect_parity(
       "high", {x}, [](const Tensors& in) { return clamp(in[0], std::nullopt, 0.5); },
       Aten{"clamp", {std::monostate(), 0.5}});

@@ -35,8 +35,7 @@ void expect_parity_of_max_pool(int rank, const nn::PoolLayerOptions& o, const Te
   Pool ours(nn::root, "pool", o);
   Aten theirs{str("max_pool", rank, "d"), {}, window(o, rank)};
   theirs.named.emplace_back("dilation", expand(o.dilation, rank, 1));
-  expect_parity(
-      describe("max", o, x), {x}, [&](const Tensors& in) { return ours(in[0]); }, theirs);
+  expect_parity(describe("max", o, x), {x}, [&](const Tensors& in) { return ours(in[0]); }, theirs);
 }
 
 template <class Pool>
@@ -44,8 +43,7 @@ void expect_parity_of_avg_pool(int rank, const nn::PoolLayerOptions& o, const Te
   Pool ours(nn::root, "pool", o);
   Aten theirs{str("avg_pool", rank, "d"), {}, window(o, rank)};
   theirs.named.emplace_back("count_include_pad", o.count_include_pad);
-  expect_parity(
-      describe("avg", o, x), {x}, [&](const Tensors& in) { return ours(in[0]); }, theirs);
+  expect_parity(describe("avg", o, x), {x}, [&](const Tensors& in) { return ours(in[0]); }, theirs);
 }
 
 // What the ranks share. The sizes leave a rest behind the last whole window.
@@ -113,9 +111,7 @@ void expect_parity_of_adaptive_pools(int rank, const Dims& to, const Shape& spat
       Aten{str("adaptive_avg_pool", rank, "d"), {to}});
   expect_parity(
       "adaptive max " + what, {randn(sizes)}, [&](const Tensors& in) { return max(in[0]); },
-      [&](const PeerTensors& in) {
-        return aten(str("adaptive_max_pool", rank, "d"), {in[0], to});
-      });
+      [&](const PeerTensors& in) { return aten(str("adaptive_max_pool", rank, "d"), {in[0], to}); });
 }
 
 TEST_P(Pools, Adaptive) {

@@ -44,8 +44,7 @@ void for_each_pair(Fn&& fn) {
 template <class OursFn>
 void expect_parity_of_pairs(const Aten& theirs, const OursFn& ours) {
   for_each_pair([&](const Tensor& x, const Tensor& y, const std::string& what) {
-    expect_parity(
-        str(theirs.op, ": ", what), {x, y}, [&](const Tensors& in) { return ours(in[0], in[1]); }, theirs);
+    expect_parity(str(theirs.op, ": ", what), {x, y}, [&](const Tensors& in) { return ours(in[0], in[1]); }, theirs);
   });
 }
 
@@ -70,9 +69,7 @@ TEST_F(Promotion, OfThreeTensors) {
   for_each_pair([&](const Tensor& x, const Tensor& y, const std::string& what) {
     expect_parity(
         "where: " + what, {x, y}, [&](const Tensors& in) { return where(condition, in[0], in[1]); },
-        [&](const PeerTensors& in) {
-          return aten("where.self", {peer_condition, in[0], in[1]});
-        });
+        [&](const PeerTensors& in) { return aten("where.self", {peer_condition, in[0], in[1]}); });
   });
 }
 
@@ -87,14 +84,10 @@ TEST_F(Promotion, OfJoinedTensors) {
 // A number counts by its kind only.
 TEST_F(Promotion, OfTensorAndNumber) {
   const auto check = [](const Tensor& x, Scalar number, const PeerValue& peer, const std::string& what) {
-    expect_parity(
-        "add " + what, {x}, [&](const Tensors& in) { return in[0] + number; }, Aten{"add.Scalar", {peer}});
-    expect_parity(
-        "mul " + what, {x}, [&](const Tensors& in) { return number * in[0]; }, Aten{"mul.Scalar", {peer}});
-    expect_parity(
-        "div " + what, {x}, [&](const Tensors& in) { return in[0] / number; }, Aten{"div.Scalar", {peer}});
-    expect_parity(
-        "ge " + what, {x}, [&](const Tensors& in) { return in[0] >= number; }, Aten{"ge.Scalar", {peer}});
+    expect_parity("add " + what, {x}, [&](const Tensors& in) { return in[0] + number; }, Aten{"add.Scalar", {peer}});
+    expect_parity("mul " + what, {x}, [&](const Tensors& in) { return number * in[0]; }, Aten{"mul.Scalar", {peer}});
+    expect_parity("div " + what, {x}, [&](const Tensors& in) { return in[0] / number; }, Aten{"div.Scalar", {peer}});
+    expect_parity("ge " + what, {x}, [&](const Tensors& in) { return in[0] >= number; }, Aten{"ge.Scalar", {peer}});
   };
   for (const DType dtype : kAll)
     for (const Shape& sizes : {Shape{3}, Shape{}}) {
@@ -115,9 +108,7 @@ TEST_F(Promotion, OfPowers) {
         str(x, " to 2.0"), {x}, [](const Tensors& in) { return pow(in[0], 2.0); }, Aten{"pow.Tensor_Scalar", {2.0}});
     expect_parity(
         str("2.0 to ", x), {x}, [](const Tensors& in) { return pow(2.0, in[0]); },
-        [](const PeerTensors& in) {
-          return aten("pow.Scalar", {2.0, in[0]});
-        });
+        [](const PeerTensors& in) { return aten("pow.Scalar", {2.0, in[0]}); });
   }
 }
 
@@ -141,27 +132,19 @@ TEST_F(Promotion, OfOneTensor) {
     const Tensor x = values(dtype, {3}, 1);
     const std::string what = str(" of ", x);
     if (dtype != DType::f16) {  // LibTorch 1.13 has these only on the GPU for f16
-      expect_parity(
-          "exp" + what, {x}, [](const Tensors& in) { return exp(in[0]); }, Aten{"exp"});
-      expect_parity(
-          "sqrt" + what, {x}, [](const Tensors& in) { return sqrt(in[0]); }, Aten{"sqrt"});
+      expect_parity("exp" + what, {x}, [](const Tensors& in) { return exp(in[0]); }, Aten{"exp"});
+      expect_parity("sqrt" + what, {x}, [](const Tensors& in) { return sqrt(in[0]); }, Aten{"sqrt"});
     }
-    expect_parity(
-        "sum" + what, {x}, [](const Tensors& in) { return sum(in[0]); }, Aten{"sum"});
+    expect_parity("sum" + what, {x}, [](const Tensors& in) { return sum(in[0]); }, Aten{"sum"});
     if (!half) {
-      expect_parity(
-          "prod" + what, {x}, [](const Tensors& in) { return prod(in[0]); }, Aten{"prod"});
-      expect_parity(
-          "cumsum" + what, {x}, [](const Tensors& in) { return cumsum(in[0], 0); }, Aten{"cumsum", {0}});
+      expect_parity("prod" + what, {x}, [](const Tensors& in) { return prod(in[0]); }, Aten{"prod"});
+      expect_parity("cumsum" + what, {x}, [](const Tensors& in) { return cumsum(in[0], 0); }, Aten{"cumsum", {0}});
     }
     if (dtype != DType::u8)  // where LibTorch gives u8, from the time before it had bool
-      expect_parity(
-          "any" + what, {x}, [](const Tensors& in) { return any(in[0]); }, Aten{"any"});
+      expect_parity("any" + what, {x}, [](const Tensors& in) { return any(in[0]); }, Aten{"any"});
     if (dtype != DType::boolean) {
-      expect_parity(
-          "neg" + what, {x}, [](const Tensors& in) { return neg(in[0]); }, Aten{"neg"});
-      expect_parity(
-          "abs" + what, {x}, [](const Tensors& in) { return abs(in[0]); }, Aten{"abs"});
+      expect_parity("neg" + what, {x}, [](const Tensors& in) { return neg(in[0]); }, Aten{"neg"});
+      expect_parity("abs" + what, {x}, [](const Tensors& in) { return abs(in[0]); }, Aten{"abs"});
     }
   }
 }

@@ -62,9 +62,7 @@ TEST_P(Reductions, Norm) {
     expect_parity(
         "norm 0" + what, {randint(0, 3, {3, 4, 5}).to(GetParam())},
         [&](const Tensors& in) { return norm(in[0], 0, dims, keep); },
-        [&](const PeerTensors& in) {
-          return aten("detach", {aten("linalg_vector_norm", {in[0], 0.0, dims, keep})});
-        });
+        [&](const PeerTensors& in) { return aten("detach", {aten("linalg_vector_norm", {in[0], 0.0, dims, keep})}); });
   });
   expect_parity(
       "norm of zeros", {zeros({2, 3})}, [](const Tensors& in) { return norm(in[0], 2, {1}); },
@@ -93,10 +91,8 @@ TEST_P(Reductions, GreatestAndLeast) {
     }
   });
   for (const Tensor& x : {randn({3, 4, 5}), ties}) {
-    expect_parity(
-        "max", {x}, [](const Tensors& in) { return max(in[0]); }, Aten{"max"});
-    expect_parity(
-        "min", {x}, [](const Tensors& in) { return min(in[0]); }, Aten{"min"});
+    expect_parity("max", {x}, [](const Tensors& in) { return max(in[0]); }, Aten{"max"});
+    expect_parity("min", {x}, [](const Tensors& in) { return min(in[0]); }, Aten{"min"});
   }
 }
 
@@ -117,10 +113,8 @@ TEST_P(Reductions, WhereTheGreatestStands) {
           Aten{"argmin", {dim, keep}});
     }
   const Tensor x = randn({3, 4, 5});
-  expect_parity(
-      "argmax", {x}, [](const Tensors& in) { return argmax(in[0]); }, Aten{"argmax"});
-  expect_parity(
-      "argmin", {x}, [](const Tensors& in) { return argmin(in[0]); }, Aten{"argmin"});
+  expect_parity("argmax", {x}, [](const Tensors& in) { return argmax(in[0]); }, Aten{"argmax"});
+  expect_parity("argmin", {x}, [](const Tensors& in) { return argmin(in[0]); }, Aten{"argmin"});
 }
 
 // The first of equal values, and a NaN before everything.
@@ -129,8 +123,7 @@ TEST_P(Reductions, WhereEqualValuesAndNaNStand) {
   const Tensor x = tensor(std::vector<double>{1, 3, 3, 2, nan, 5, nan, 7, 2, 2, 2, 2}, {3, 4}).to(GetParam());
   const auto values_and_index = [](const Tensors& in) { return max(in[0], 1); };
   expect_parity("max", {x}, values_and_index, Aten{"max.dim", {1}});
-  expect_parity(
-      "argmin", {x}, [](const Tensors& in) { return argmin(in[0], 1); }, Aten{"argmin", {1}});
+  expect_parity("argmin", {x}, [](const Tensors& in) { return argmin(in[0], 1); }, Aten{"argmin", {1}});
   expect_parity(
       "amax", {x.narrow(0, 1, 1)}, [](const Tensors& in) { return amax(in[0]).detach(); },
       [](const PeerTensors& in) { return aten("detach", {aten("amax", {in[0]})}); });
@@ -141,8 +134,7 @@ TEST_P(Reductions, Products) {
   one_zero[1][2].fill_(0);
   two_zeros[1][2].fill_(0), two_zeros[1][0].fill_(0);
   for (const Tensor& x : {randn({3, 4}), one_zero, two_zeros}) {
-    expect_parity(
-        "prod", {x}, [](const Tensors& in) { return prod(in[0]); }, Aten{"prod"});
+    expect_parity("prod", {x}, [](const Tensors& in) { return prod(in[0]); }, Aten{"prod"});
     for (const int64_t dim : {0, 1}) {
       expect_parity(
           str("prod over ", dim), {x}, [&](const Tensors& in) { return prod(in[0], {dim}); },
@@ -161,22 +153,17 @@ TEST_P(Reductions, AnyAndAll) {
     expect_parity(
         str("all over ", dim), {x}, [&](const Tensors& in) { return all(in[0], {dim}); }, Aten{"all.dim", {dim}});
   }
-  expect_parity(
-      "any", {x}, [](const Tensors& in) { return any(in[0]); }, Aten{"any"});
-  expect_parity(
-      "all", {x}, [](const Tensors& in) { return all(in[0]); }, Aten{"all"});
+  expect_parity("any", {x}, [](const Tensors& in) { return any(in[0]); }, Aten{"any"});
+  expect_parity("all", {x}, [](const Tensors& in) { return all(in[0]); }, Aten{"all"});
 }
 
 TEST_P(Reductions, OfNothing) {
   const Tensor x = zeros({0, 3});
-  expect_parity(
-      "sum", {x}, [](const Tensors& in) { return sum(in[0]); }, Aten{"sum"});
+  expect_parity("sum", {x}, [](const Tensors& in) { return sum(in[0]); }, Aten{"sum"});
   expect_parity(
       "sum over 0", {x}, [](const Tensors& in) { return sum(in[0], {0}); }, Aten{"sum.dim_IntList", {Dims{0}}});
-  expect_parity(
-      "mean", {x}, [](const Tensors& in) { return mean(in[0]); }, Aten{"mean"});
-  expect_parity(
-      "prod", {x}, [](const Tensors& in) { return prod(in[0]); }, Aten{"prod"});
+  expect_parity("mean", {x}, [](const Tensors& in) { return mean(in[0]); }, Aten{"mean"});
+  expect_parity("prod", {x}, [](const Tensors& in) { return prod(in[0]); }, Aten{"prod"});
   expect_parity(
       "logsumexp", {x}, [](const Tensors& in) { return logsumexp(in[0], {0}); }, Aten{"logsumexp", {Dims{0}}});
 }

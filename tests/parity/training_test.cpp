@@ -70,9 +70,8 @@ INSTANTIATE_TEST_SUITE_P(, Training, ::testing::Values(DType::f64, DType::f32), 
 TEST_P(Training, LeNet) {
   LeNet net;
   // The longest sums are those of a filter's gradient, over the batch and all places.
-  expect_parity_of_training(net, *peer_lenet(), 8 * 16 * 16, [] {
-    return Batch{randn({8, 1, 16, 16}), randint(0, 10, {8})};
-  });
+  expect_parity_of_training(net, *peer_lenet(), 8 * 16 * 16,
+                            [] { return Batch{randn({8, 1, 16, 16}), randint(0, 10, {8})}; });
 }
 
 TEST_P(Training, TransformerOfTwoBlocks) {

@@ -1,4 +1,5 @@
-// What README.md says is there is there with <farro/farro.h> alone: no other header of the library may be included here.
+// What README.md says is there is there with <farro/farro.h> alone: no other header of the library may be included
+// here.
 #include <farro/farro.h>
 
 #include <cstdlib>
@@ -43,7 +44,8 @@ void gradients() {
   register_post_accumulate_hook(x, [&] { ++calls; });
   checkpoint([](const Tensor& t) { return t * t; }, x).sum().backward();
   claim(calls == 1 && x.grad().to_vector<double>() == std::vector<double>{2, 4, 6}, "checkpoints and hooks");
-  claim(grad(apply_function<Twice>(x).sum(), x).to_vector<double>() == std::vector<double>{2, 2, 2}, "custom functions");
+  claim(grad(apply_function<Twice>(x).sum(), x).to_vector<double>() == std::vector<double>{2, 2, 2},
+        "custom functions");
   const autocast scope(DType::bf16);
   claim(matmul(ones({2, 2}), ones({2, 2})).dtype() == DType::bf16, "autocast");
 }
@@ -61,7 +63,8 @@ void files(const std::string& folder) {
 }  // namespace
 
 int main() {
-  const std::string folder = std::filesystem::temp_directory_path() / ("farro_readme_claims_" + std::string(FARRO_VERSION));
+  const std::string folder =
+      std::filesystem::temp_directory_path() / ("farro_readme_claims_" + std::string(FARRO_VERSION));
   std::filesystem::create_directories(folder);
   claim(std::string(version()) == FARRO_VERSION, "the version of header and library");
   tensors();

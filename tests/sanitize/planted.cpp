@@ -61,9 +61,13 @@ int main(int argc, char** argv) {
   const std::string_view what = argc > 1 ? argv[1] : "";
   const int number = argc > 2 ? std::atoi(argv[2]) : 0;
   if (what == "cases") return std::printf("%d\n", kCases), 0;
-  if (what == "out_of_bounds") out_of_bounds(number);
-  else if (what == "overflow") overflow(argc);
-  else if (what == "race") race();
-  else return std::fprintf(stderr, "usage: planted cases | out_of_bounds CASE | overflow | race\n"), 2;
+  if (what == "out_of_bounds")
+    out_of_bounds(number);
+  else if (what == "overflow")
+    overflow(argc);
+  else if (what == "race")
+    race();
+  else
+    return std::fprintf(stderr, "usage: planted cases | out_of_bounds CASE | overflow | race\n"), 2;
   std::printf("not seen\n");
 }

@@ -58,10 +58,8 @@ TEST(DeviceMemory, WriteBeforeASegmentIsAnError) {
   void* data = nullptr;
   cuda::check(cudaMalloc(&data, 400), "cudaMalloc");
   char* before = static_cast<char*>(data) - 4;
-  const std::string text = error_of([&] {
-    simt::launch(
-        +[](float* out) { out[-1] = 0; }, {"before", 1, 1}, stream(), static_cast<float*>(data));
-  });
+  const std::string text = error_of(
+      [&] { simt::launch(+[](float* out) { out[-1] = 0; }, {"before", 1, 1}, stream(), static_cast<float*>(data)); });
   expect_contains(text, "got a write 4 bytes before it");
   EXPECT_EQ(cudaFree(data), cudaErrorLaunchFailure) << "freeing checks the sentinel as well";
   std::fill(before, before + 4, static_cast<char>(0xd7));  // repaired, so that it can be freed

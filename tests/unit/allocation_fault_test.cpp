@@ -1,5 +1,5 @@
-// Memory that runs out at every moment of a training step in turn: a typed error, and the next step is as if nothing had
-// happened.
+// Memory that runs out at every moment of a training step in turn: a typed error, and the next step is as if nothing
+// had happened.
 #include <farro/core/storage/allocation_fault.h>
 #include <farro/core/storage/cpu_allocator.h>
 #include <farro/kernels/conv/conv.h>
@@ -113,8 +113,9 @@ TEST(AllocationFault, DISABLED_InAStepWithState) {
     return std::make_unique<optim::SGD>(params, optim::SGDOptions{.momentum = 0.9});
   });
   fail_at_every_allocation(mlp(), [](const auto& params) { return std::make_unique<optim::Adam>(params); });
-  fail_at_every_allocation(
-      mlp(), [](const auto& params) { return std::make_unique<optim::AdamW>(params, optim::AdamWOptions{.amsgrad = true}); });
+  fail_at_every_allocation(mlp(), [](const auto& params) {
+    return std::make_unique<optim::AdamW>(params, optim::AdamWOptions{.amsgrad = true});
+  });
 }
 
 TEST(AllocationFault, CountsAndTellsTheFigures) {

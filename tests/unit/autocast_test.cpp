@@ -53,8 +53,9 @@ TEST(Autocast, EachClassHasItsPrecision) {
     EXPECT_EQ(matmul(a, a).dtype(), half);
     EXPECT_EQ(linear(a, b, randn({4})).dtype(), half);
     EXPECT_EQ(conv2d(image, filter).dtype(), half);
-    for (const Tensor& full : {exp(b), log(abs(b)), softmax(b, 1), sum(b), mean(b), var(b), cumsum(b, 0), pow(abs(b), 2.5),
-                               layer_norm(b, {4}), cross_entropy(b, zeros({4}, {.dtype = DType::i64})), mse_loss(b, b)})
+    for (const Tensor& full :
+         {exp(b), log(abs(b)), softmax(b, 1), sum(b), mean(b), var(b), cumsum(b, 0), pow(abs(b), 2.5),
+          layer_norm(b, {4}), cross_entropy(b, zeros({4}, {.dtype = DType::i64})), mse_loss(b, b)})
       EXPECT_EQ(full.dtype(), DType::f32);
     EXPECT_EQ(mse_loss(a, b).dtype(), DType::f32);
     EXPECT_EQ((a + b).dtype(), DType::f32);
@@ -136,7 +137,10 @@ TEST(Autocast, NestedScopesAndThreads) {
   } catch (const ShapeError&) {
   }
   EXPECT_EQ(matmul(a, a).dtype(), DType::bf16);
-  { const no_grad guard; EXPECT_EQ(matmul(a, a).dtype(), DType::bf16); }
+  {
+    const no_grad guard;
+    EXPECT_EQ(matmul(a, a).dtype(), DType::bf16);
+  }
   EXPECT_EQ(matmul(a, a).dtype(), DType::bf16);
 }
 
@@ -168,7 +172,11 @@ TEST(Autocast, AWeightIsCastOnceUntilItChanges) {
     const autocast scope(DType::bf16);
     EXPECT_EQ(casts(), 1);
     EXPECT_EQ(casts(), 0);
-    { const no_grad guard; EXPECT_EQ(casts(), 1); w.add_(1.0); }  // without a history
+    {
+      const no_grad guard;
+      EXPECT_EQ(casts(), 1);
+      w.add_(1.0);
+    }  // without a history
     EXPECT_EQ(casts(), 1);
     EXPECT_LT(distance(linear(x, w), linear(x.to(DType::f32), w)), 0.02);
   }
@@ -317,14 +325,18 @@ TEST(Autocast, SummaryAndOptimizer) {
 // Ops that only move, make or count elements, or change parameters, are left alone.
 TEST(Autocast, ClassesOfAllOps) {
   const std::map<Autocast, std::vector<std::string>> want{
-      {Autocast::half, {"matmul", "linear", "conv", "conv_backward_data", "conv_backward_filter", "scaled_dot_product_attention"}},
+      {Autocast::half,
+       {"matmul", "linear", "conv", "conv_backward_data", "conv_backward_filter", "scaled_dot_product_attention"}},
       {Autocast::full,
-       {"exp", "log", "pow", "pow_scalar", "softmax", "log_softmax", "layer_norm", "rms_norm", "batch_norm", "cross_entropy",
-        "nll_loss", "mse_loss", "l1_loss", "sum", "mean", "var", "norm", "logsumexp", "prod", "cumsum", "softplus"}},
-      {Autocast::promote, {"add", "mul", "where", "cat", "maximum", "scatter_add", "index_add", "index_put", "relu", "eq"}},
+       {"exp",      "log",        "pow",           "pow_scalar", "softmax",  "log_softmax", "layer_norm",
+        "rms_norm", "batch_norm", "cross_entropy", "nll_loss",   "mse_loss", "l1_loss",     "sum",
+        "mean",     "var",        "norm",          "logsumexp",  "prod",     "cumsum",      "softplus"}},
+      {Autocast::promote,
+       {"add", "mul", "where", "cat", "maximum", "scatter_add", "index_add", "index_put", "relu", "eq"}},
       {Autocast::none,
-       {"copy", "copy_into", "fill", "uniform", "normal", "dropout", "view", "permute", "expand", "slice", "gather", "index",
-        "index_select", "one_hot", "sort", "argmax", "sgd_step", "adam_step", "clip_by_norm", "multi_tensor_norm", "embedding"}}};
+       {"copy",    "copy_into", "fill",     "uniform",   "normal",       "dropout",           "view",
+        "permute", "expand",    "slice",    "gather",    "index",        "index_select",      "one_hot",
+        "sort",    "argmax",    "sgd_step", "adam_step", "clip_by_norm", "multi_tensor_norm", "embedding"}}};
   std::map<std::string, Autocast> found;
   for (const OpEntry& op : all_ops()) found[op.info().name] = op.info().autocast;
   for (const auto& [autocast_class, names] : want)

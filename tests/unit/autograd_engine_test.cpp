@@ -63,9 +63,7 @@ TEST(Engine, OutputsAreChecked) {
   const Tensor y = x * 2;
   EXPECT_EQ(error_of<ShapeError>([&] { y.backward(); }),
             "backward: an output without a given gradient must have one element, got f32 [2] cpu");
-  EXPECT_EQ(error_of<ShapeError>([&] {
-              y.backward(tensor({1, 2, 3}));
-            }),
+  EXPECT_EQ(error_of<ShapeError>([&] { y.backward(tensor({1, 2, 3})); }),
             "backward: a gradient must have its output's shape [2], got f32 [3] cpu");
   EXPECT_EQ(error_of<AutogradError>([&] { tensor({1}).backward(); }),
             "backward: an output must require a gradient, got one that has no graph (f32 [1] cpu)");
@@ -103,9 +101,7 @@ TEST(Grad, UnusedInputsAreErrorsUnlessAllowed) {
   Tensor x = leaf({3}), unused = leaf({1});
   const Tensor y = x * x;
   const Tensor inputs[] = {x, unused};
-  EXPECT_EQ(error_of<AutogradError>([&] {
-              grad({&y, 1}, inputs, {}, {.retain_graph = true});
-            }),
+  EXPECT_EQ(error_of<AutogradError>([&] { grad({&y, 1}, inputs, {}, {.retain_graph = true}); }),
             "grad: the outputs must depend on every input, got no path to input 1 (f32 [1] cpu); pass {.allow_unused = "
             "true} to get an undefined tensor instead");
   const auto grads = grad({&y, 1}, inputs, {}, {.allow_unused = true});
@@ -234,9 +230,7 @@ TEST(Hooks, UndefinedTensorsHaveNone) {
 TEST(Hooks, AReplacementMustFit) {
   Tensor x = leaf({1, 2});
   x.register_hook([](const Tensor&) { return tensor({1, 2, 3}); });
-  EXPECT_EQ(error_of<ShapeError>([&] {
-              (x * 2).backward(tensor({1, 1}));
-            }),
+  EXPECT_EQ(error_of<ShapeError>([&] { (x * 2).backward(tensor({1, 1})); }),
             "accumulate_grad: a hook must return a gradient of shape [2], got f32 [3] cpu");
 }
 
@@ -344,9 +338,10 @@ TEST(Leaks, SavedTensorsGoAsTheWalkPasses) {
 
 TEST(Call, AnOpWithoutGradientRefusesInputsThatNeedOne) {
   Tensor x = leaf({3, 4});
-  EXPECT_EQ(error_of<AutogradError>([&] { multi_tensor_norm({&x, 1}); }),
-            "multi_tensor_norm: tensors must not require a gradient, for there is none: it measures gradients; use norm() "
-            "for a differentiable one; detach() first (tensors: [f32 [2] cpu], p: 2)");
+  EXPECT_EQ(
+      error_of<AutogradError>([&] { multi_tensor_norm({&x, 1}); }),
+      "multi_tensor_norm: tensors must not require a gradient, for there is none: it measures gradients; use norm() "
+      "for a differentiable one; detach() first (tensors: [f32 [2] cpu], p: 2)");
   const no_grad guard;
   EXPECT_EQ(values(multi_tensor_norm({&x, 1})), (V{5}));
 }

@@ -110,13 +110,9 @@ struct WrongFormula {
 
 TEST(Function, ErrorsNameIt) {
   Tensor x = leaf({1, 2});
-  EXPECT_EQ(error_of<AutogradError>([&] {
-              apply_function<WrongCount>(x).backward(tensor({1, 1}));
-            }),
+  EXPECT_EQ(error_of<AutogradError>([&] { apply_function<WrongCount>(x).backward(tensor({1, 1})); }),
             "custom_function: backward must return a gradient for each of the 1 tensor arguments, got 2");
-  EXPECT_EQ(error_of<ShapeError>([&] {
-              apply_function<WrongShape>(x).backward(tensor({1, 1}));
-            }),
+  EXPECT_EQ(error_of<ShapeError>([&] { apply_function<WrongShape>(x).backward(tensor({1, 1})); }),
             "custom_function: backward, for tensor argument 0, must return a gradient of shape [2], got f32 [3] cpu");
   const Tensor y = apply_function<ScaledSquare>(x, 1.0);
   y.backward(tensor({1, 1}));
@@ -259,16 +255,12 @@ TEST(Checkpoint, SomethingElseTheSecondTimeIsAnError) {
   int runs = 0;
   const auto count = [&](const Tensor& h) { return runs++ ? h * w : h * w * w; };
   EXPECT_EQ(
-      error_of<AutogradError>([&] {
-        checkpoint(count, x).backward(tensor({1, 1}));
-      }),
+      error_of<AutogradError>([&] { checkpoint(count, x).backward(tensor({1, 1})); }),
       "checkpoint: the function must do the same when it runs again, got 2 tensors saved for backward where there "
       "were 4");
   runs = 0;
   const auto shape = [&](const Tensor& h) { return (runs++ ? h.narrow(0, 0, 1) * 1 : h * 1) * w; };
-  EXPECT_EQ(error_of<AutogradError>([&] {
-              checkpoint(shape, x).backward(tensor({1, 1}));
-            }),
+  EXPECT_EQ(error_of<AutogradError>([&] { checkpoint(shape, x).backward(tensor({1, 1})); }),
             "checkpoint: the function must do the same when it runs again, got f32 [1] cpu where f32 [2] was saved");
   Tensor h = x * 1;
   const Tensor y = checkpoint([&](const Tensor& t) { return t * w; }, h);

@@ -40,9 +40,7 @@ TEST(InPlace, ASavedInputThatChangedIsAnError) {
   const Tensor y = h * w;
   h.add_(1);
   EXPECT_EQ(
-      error_of<AutogradError>([&] {
-        y.backward(tensor({1, 1}));
-      }),
+      error_of<AutogradError>([&] { y.backward(tensor({1, 1})); }),
       "mul: a tensor saved for backward must not change, got f32 [2] cpu at version 1 where version 0 was saved; an "
       "in-place operation changed it: use the out-of-place form, or clone() it before");
 }
@@ -124,10 +122,9 @@ TEST(InPlace, AViewMadeUnderNoGradIsRefused) {
     const no_grad guard;
     row = buffer[0];
   }
-  EXPECT_EQ(
-      error_of<AutogradError>([&] { row.copy_(x); }),
-      "copy_: a view made under no_grad must not be changed in place while recording, got f32 [2] cpu; make the "
-      "view outside no_grad");
+  EXPECT_EQ(error_of<AutogradError>([&] { row.copy_(x); }),
+            "copy_: a view made under no_grad must not be changed in place while recording, got f32 [2] cpu; make the "
+            "view outside no_grad");
   EXPECT_THROW(row.narrow(0, 0, 1).copy_(x.narrow(0, 0, 1)), AutogradError);
   row.copy_(x.detach());  // nothing to record
   EXPECT_EQ(values(buffer), (V{1, 2, 0, 0}));
@@ -179,7 +176,8 @@ struct WriteListAndFail {
 
 TEST(InPlace, AKernelThatFailsHalfwayHasChangedTheTensor) {
   register_kernel<WriteAndFail>(DeviceType::cpu, [](Ctx&, const auto& args, auto&) { write_and_fail(args.target); });
-  register_kernel<WriteListAndFail>(DeviceType::cpu, [](Ctx&, const auto& args, auto&) { write_and_fail(args.targets[0]); });
+  register_kernel<WriteListAndFail>(DeviceType::cpu,
+                                    [](Ctx&, const auto& args, auto&) { write_and_fail(args.targets[0]); });
   Tensor x = leaf({1, 2});
   Tensor y = x * 5;
   const Tensor z = y * y;
@@ -297,8 +295,8 @@ TEST(InPlace, IntegersHaveNoHistory) {
 
 TEST(InPlace, ErrorsUseTheNamesThatWereCalled) {
   const auto twice = [](const char* op, const char* shape) {
-    return std::string(op) + ": tensor must not hold an element twice (an expanded or overlapping view), got f32 " + shape +
-           " cpu; clone() it first";
+    return std::string(op) + ": tensor must not hold an element twice (an expanded or overlapping view), got f32 " +
+           shape + " cpu; clone() it first";
   };
   Tensor e = zeros({1}).expand({3}), window = zeros({4}).as_strided({3, 2}, {1, 1}, 0);
   EXPECT_EQ(error_of<ValueError>([&] { e.zero_(); }), twice("zero_", "[3]"));

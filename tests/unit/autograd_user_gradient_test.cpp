@@ -56,8 +56,7 @@ TEST(UserGradients, WhatAFunctionReturnsMustFitExactly) {
   expect_refused(std::type_identity<ShapeError>(), ones({3, 2}), "of shape [2], got f32 [3, 2] cpu");
   expect_refused(std::type_identity<ShapeError>(), scalar_tensor(2.0), "of shape [2], got f32 [] cpu");
   expect_refused(std::type_identity<DTypeError>(), ones({2}, kF64), "of dtype f32, got f64 [2] cpu");
-  expect_refused(std::type_identity<DeviceError>(), ones({2}, {.device = Device::meta()}),
-                 "on cpu, got f32 [2] meta");
+  expect_refused(std::type_identity<DeviceError>(), ones({2}, {.device = Device::meta()}), "on cpu, got f32 [2] meta");
 }
 
 TEST(UserGradients, StartingOnesMustFit) {

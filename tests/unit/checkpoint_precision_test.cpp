@@ -1,4 +1,5 @@
-// checkpoint() and mixed precision: the function runs again in the precision of its first run, wherever backward is called.
+// checkpoint() and mixed precision: the function runs again in the precision of its first run, wherever backward is
+// called.
 #include <farro/autograd/call/autocast.h>
 #include <farro/autograd/engine/checkpoint.h>
 #include <farro/kernels/matmul/matmul.h>

@@ -78,9 +78,10 @@ TEST_F(GradBuffer, AGradientThatIsThereMovesIn) {
 
 TEST_F(GradBuffer, AGradientWithAGraphIsRefusedBeforeAnythingRuns) {
   Tensor plain = leaf({1, 1});
-  EXPECT_EQ(error_of<AutogradError>([&] { (plain * x).sum().backward({}, {.create_graph = true}); }),
-            "backward: a leaf with a gradient buffer must not get a gradient with a graph, got create_graph = true; use "
-            "grad(), or take the buffer away");
+  EXPECT_EQ(
+      error_of<AutogradError>([&] { (plain * x).sum().backward({}, {.create_graph = true}); }),
+      "backward: a leaf with a gradient buffer must not get a gradient with a graph, got create_graph = true; use "
+      "grad(), or take the buffer away");
   EXPECT_FALSE(plain.grad().defined());
   EXPECT_EQ(values(flat), (V{-7, -7, -7, -7, -7}));
   EXPECT_EQ(values(grad((x * x).sum(), x, {.create_graph = true})), (V{2, 4}));

@@ -37,10 +37,12 @@ TEST(HostNumbers, AreRefusedByAllOtherOps) {
   const std::pair<const char*, Call> calls[] = {
       {"mse_loss", [](const Tensor& a, const Tensor& b) { mse_loss(a, b); }},
       {"l1_loss", [](const Tensor& a, const Tensor& b) { l1_loss(a, b); }},
-      {"binary_cross_entropy_with_logits", [](const Tensor& a, const Tensor& b) { binary_cross_entropy_with_logits(a, b); }},
+      {"binary_cross_entropy_with_logits",
+       [](const Tensor& a, const Tensor& b) { binary_cross_entropy_with_logits(a, b); }},
       {"multi_tensor_norm", [](const Tensor& a, const Tensor& b) { multi_tensor_norm(std::vector{a, b}); }},
       {"sgd_step_", [](const Tensor& a, const Tensor& b) { sgd_step_(std::vector{a}, std::vector{b}, {}, {}); }},
-      {"adam_step_", [](const Tensor& a, const Tensor& b) {
+      {"adam_step_",
+       [](const Tensor& a, const Tensor& b) {
          adam_step_(std::vector{a}, std::vector{b}, std::vector{a}, std::vector{a}, {}, {});
        }},
       {"cat", [](const Tensor& a, const Tensor& b) { cat({a.reshape({1}), b.reshape({1})}); }},
@@ -58,8 +60,9 @@ TEST(CudaReason, NamesWhatIsMissing) {
   EXPECT_EQ(why_no_cuda_device({}), "this machine has no NVIDIA driver (libcuda.so.1 is not there)");
   EXPECT_EQ(why_no_cuda_device({.driver_library = true, .driver_version = 12020, .needed_version = 13000}),
             "the NVIDIA driver is too old: it supports CUDA 12.2, this build of farro needs 13.0");
-  EXPECT_EQ(why_no_cuda_device({.driver_library = true, .driver_version = 13000, .needed_version = 13000, .visible = ""}),
-            "no CUDA device is visible (CUDA_VISIBLE_DEVICES='')");
+  EXPECT_EQ(
+      why_no_cuda_device({.driver_library = true, .driver_version = 13000, .needed_version = 13000, .visible = ""}),
+      "no CUDA device is visible (CUDA_VISIBLE_DEVICES='')");
   EXPECT_EQ(why_no_cuda_device({.driver_library = true, .status = "cudaErrorUnknown: unknown error"}),
             "the NVIDIA driver gives no device (cudaErrorUnknown: unknown error)");
   EXPECT_EQ(why_no_cuda_device({.driver_library = true}), "no CUDA device was found");
@@ -72,7 +75,7 @@ TEST(CudaReason, KnowsWhichArchitecturesRunWhere) {
   EXPECT_FALSE(runs_on("80-real, 90a-real", 7, 5));
   EXPECT_FALSE(runs_on("80-real, 90a-real", 10, 0));
   EXPECT_FALSE(runs_on("86-real", 8, 0));
-  EXPECT_TRUE(runs_on("80", 10, 0));          // with intermediate code
+  EXPECT_TRUE(runs_on("80", 10, 0));  // with intermediate code
   EXPECT_TRUE(runs_on("80-virtual", 12, 0));
   EXPECT_FALSE(runs_on("90-virtual", 8, 6));
   EXPECT_TRUE(runs_on("native", 7, 0));

@@ -108,7 +108,8 @@ TEST(Limits, Losses) {
   EXPECT_EQ(logits.grad().to_vector<double>(), (Values{0, 0, 0}));
   // A class of weight 0 that the smoothing would spread to.
   const Tensor weights = values({1, 0, 1}), first = zeros({1}, {.dtype = DType::i64});
-  EXPECT_NEAR(cross_entropy(logits, first, {.label_smoothing = 0.3, .weight = weights}).item(), std::log(2.0) * 0.9, 1e-6);
+  EXPECT_NEAR(cross_entropy(logits, first, {.label_smoothing = 0.3, .weight = weights}).item(), std::log(2.0) * 0.9,
+              1e-6);
 }
 
 TEST(Limits, TargetsThatDoNotCountAreLeftOut) {
@@ -174,7 +175,8 @@ TEST(Limits, ShortcutsGiveTheDtypeOfTheGeneralForm) {
   for (const DType dtype : {DType::boolean, DType::u8, DType::i8, DType::i16, DType::i32, DType::i64, DType::f16,
                             DType::bf16, DType::f32, DType::f64}) {
     const Tensor x = ones({2}, {.dtype = dtype});
-    for (const int e : {0, 1, 2, 3}) EXPECT_EQ(pow(x, e).dtype(), pow(x, scalar_tensor(e)).dtype()) << str(dtype) << " " << e;
+    for (const int e : {0, 1, 2, 3})
+      EXPECT_EQ(pow(x, e).dtype(), pow(x, scalar_tensor(e)).dtype()) << str(dtype) << " " << e;
     EXPECT_EQ(square(x).dtype(), (dtype == DType::boolean ? DType::i64 : dtype)) << str(dtype);
     for (const double e : {2.0, 0.5, -1.0, 1.5}) {
       EXPECT_EQ(pow(x, e).dtype(), is_floating(dtype) ? dtype : DType::f32) << str(dtype) << " " << e;

@@ -23,12 +23,14 @@ TEST(LongSums, OfReductionsAndLosses) {
   expect_near("mse_loss", mse_loss(x, zero), kValue * kValue);
   expect_near("l1_loss", l1_loss(x, zero), kValue);
   expect_near("bce", binary_cross_entropy_with_logits(x, zero), std::log1p(std::exp(kValue)));
-  expect_near("cross_entropy", cross_entropy(x.reshape({1, kCount}), zeros({1}, {.dtype = DType::i64}), {.label_smoothing = 1}),
+  expect_near("cross_entropy",
+              cross_entropy(x.reshape({1, kCount}), zeros({1}, {.dtype = DType::i64}), {.label_smoothing = 1}),
               std::log(double(kCount)));
 }
 
 TEST(LongSums, OfPooling) {
-  const Tensor line = full({1, 1, kCount}, 0.1), plane = full({1, 1, 1024, 1024}, 0.1), cube = full({1, 1, 128, 128, 64}, 0.1);
+  const Tensor line = full({1, 1, kCount}, 0.1), plane = full({1, 1, 1024, 1024}, 0.1),
+               cube = full({1, 1, 128, 128, 64}, 0.1);
   expect_near("1d", adaptive_avg_pool1d(line, {1}).reshape({}), kValue);
   expect_near("2d", adaptive_avg_pool2d(plane, {1}).reshape({}), kValue);
   expect_near("3d", adaptive_avg_pool3d(cube, {1}).reshape({}), kValue);

@@ -17,7 +17,8 @@ Tensor values(const Shape& sizes, DType dtype = DType::f32, int seed = 1) {
   uint32_t state = static_cast<uint32_t>(seed) * 2654435761u + 1;
   for (double& value : data) {
     state = state * 1664525u + 1013904223u;
-    value = is_floating(dtype) ? static_cast<double>(state >> 8) / 8388608.0 - 1 : static_cast<double>(state >> 24) - 128;
+    value =
+        is_floating(dtype) ? static_cast<double>(state >> 8) / 8388608.0 - 1 : static_cast<double>(state >> 24) - 128;
   }
   return tensor(data, sizes).to(dtype);
 }
@@ -25,7 +26,8 @@ Tensor values(const Shape& sizes, DType dtype = DType::f32, int seed = 1) {
 // The product of two matrices of doubles.
 std::vector<double> product(const Tensor& a, const Tensor& b) {
   const auto x = a.to_vector<double>(), y = b.to_vector<double>();
-  const size_t m = static_cast<size_t>(a.size(0)), k = static_cast<size_t>(a.size(1)), n = static_cast<size_t>(b.size(1));
+  const size_t m = static_cast<size_t>(a.size(0)), k = static_cast<size_t>(a.size(1)),
+               n = static_cast<size_t>(b.size(1));
   std::vector<double> out(m * n);
   for (size_t i = 0; i < m; ++i)
     for (size_t p = 0; p < k; ++p)
@@ -113,11 +115,13 @@ std::string message_of(auto&& fn) {
 TEST(Matmul, ErrorsNameTheArguments) {
   const Tensor a = values({2, 3}), b = values({4, 5});
   EXPECT_EQ(message_of<ShapeError>([&] { matmul(a, b); }),
-            "matmul: the last size of a must equal the last but one of b, got 3 and 4 (a: f32 [2, 3] cpu, b: f32 [4, 5] cpu)");
+            "matmul: the last size of a must equal the last but one of b, got 3 and 4 (a: f32 [2, 3] cpu, b: f32 [4, "
+            "5] cpu)");
   EXPECT_EQ(message_of<DTypeError>([&] { matmul(a, b.to(DType::f64)); }),
             "matmul: a and b must have one dtype, got f32 and f64 (a: f32 [2, 3] cpu, b: f64 [4, 5] cpu)");
-  EXPECT_EQ(message_of<ShapeError>([&] { linear(a, b); }),
-            "linear: the last size of x must equal weight's in size 5, got 3 (x: f32 [2, 3] cpu, weight: f32 [4, 5] cpu)");
+  EXPECT_EQ(
+      message_of<ShapeError>([&] { linear(a, b); }),
+      "linear: the last size of x must equal weight's in size 5, got 3 (x: f32 [2, 3] cpu, weight: f32 [4, 5] cpu)");
   EXPECT_EQ(message_of<ShapeError>([&] { linear(values({2, 5}), b, values({5})); }),
             "linear: bias must have shape [4], got [5] (bias: f32 [5] cpu)");
 }

@@ -1,5 +1,5 @@
-// C++ numbers on their way into tensors: what a dtype holds, in every function that takes one; integers beyond 2^53; and
-// the host templates for each element type.
+// C++ numbers on their way into tensors: what a dtype holds, in every function that takes one; integers beyond 2^53;
+// and the host templates for each element type.
 #include "autograd_support.h"
 
 #include <farro/core/tensor/number.h>
@@ -42,7 +42,11 @@ std::vector<std::pair<std::string, std::function<void(Scalar)>>> takers(DType dt
       {"full_like", [=](Scalar v) { full_like(of(dtype), v); }},
       {"scalar_tensor", [=](Scalar v) { scalar_tensor(v, {.dtype = dtype}); }},
       {"fill_", [=](Scalar v) { of(dtype).fill_(v); }},
-      {"fill_", [=](Scalar v) { Tensor t = of(dtype); t[0] = v; }},
+      {"fill_",
+       [=](Scalar v) {
+         Tensor t = of(dtype);
+         t[0] = v;
+       }},
       {"masked_fill", [=](Scalar v) { masked_fill(of(dtype), mask(), v); }},
       {"masked_fill_", [=](Scalar v) { of(dtype).masked_fill_(mask(), v); }},
       {"tensor", [=](Scalar v) { tensor({1, v}, {.dtype = dtype}); }},
@@ -60,7 +64,8 @@ TEST(Numbers, AnIntegerDTypeTakesNumbersOfItsRange) {
     for (const auto& [name, take] : takers(dtype)) {
       SCOPED_TRACE(str(name, " ", dtype));
       for (Scalar bad : {Scalar(nan), Scalar(infinity), Scalar(-infinity), Scalar(-1e30), Scalar(1e30), Scalar(0x1p63)})
-        EXPECT_TRUE(error_of<ValueError>([&] { take(bad); }).starts_with(name + ": ")) << error_of<ValueError>([&] { take(bad); });
+        EXPECT_TRUE(error_of<ValueError>([&] { take(bad); }).starts_with(name + ": "))
+            << error_of<ValueError>([&] { take(bad); });
       EXPECT_EQ(throws<ValueError>([&] { take(int64_t{1} << 31); }), dtype != DType::i64);
       take(127);
       take(7.0);
@@ -92,7 +97,8 @@ TEST(Numbers, AFloatingDTypeTakesWhatDoesNotBecomeInfinite) {
   for (const auto& [dtype, bounds] : cases)
     for (const auto& [name, take] : takers(dtype)) {
       SCOPED_TRACE(str(name, " ", dtype));
-      for (double good : {bounds.first, -bounds.first, double(INFINITY), -double(INFINITY), double(NAN), 1e-300}) take(good);
+      for (double good : {bounds.first, -bounds.first, double(INFINITY), -double(INFINITY), double(NAN), 1e-300})
+        take(good);
       EXPECT_TRUE(throws<ValueError>([&] { take(bounds.second); }));
       EXPECT_TRUE(throws<ValueError>([&] { take(-bounds.second); }));
     }
@@ -108,14 +114,17 @@ TEST(Numbers, BoolTakesEveryNumberByItsTruth) {
 }
 
 TEST(Numbers, AnUnsignedNumberBeyond63BitsIsNoScalar) {
-  EXPECT_EQ(error_of<ValueError>([] { full({1}, uint64_t{1} << 63); }), "Scalar: value must be below 2^63, got 9223372036854775808");
+  EXPECT_EQ(error_of<ValueError>([] { full({1}, uint64_t{1} << 63); }),
+            "Scalar: value must be below 2^63, got 9223372036854775808");
   EXPECT_EQ(full({1}, uint64_t{INT64_MAX}).item<int64_t>(), INT64_MAX);
 }
 
 TEST(Numbers, AnOperandMustBeOneOfTheResultsDType) {
   const Tensor u = of(DType::u8), h = of(DType::f16), f = of(DType::f32), i = of(DType::i32);
-  EXPECT_EQ(error_of<ValueError>([&] { u + 300; }), "add: b must be a number that u8 holds, 0 to 255, got 300 (a: u8 [2] cpu)");
-  EXPECT_EQ(error_of<ValueError>([&] { -1 * u; }), "mul: a must be a number that u8 holds, 0 to 255, got -1 (b: u8 [2] cpu)");
+  EXPECT_EQ(error_of<ValueError>([&] { u + 300; }),
+            "add: b must be a number that u8 holds, 0 to 255, got 300 (a: u8 [2] cpu)");
+  EXPECT_EQ(error_of<ValueError>([&] { -1 * u; }),
+            "mul: a must be a number that u8 holds, 0 to 255, got -1 (b: u8 [2] cpu)");
   EXPECT_TRUE(throws<ValueError>([&] { i - (int64_t{1} << 40); }));
   EXPECT_TRUE(throws<ValueError>([&] { u.clone().sub_(256); }));
   EXPECT_TRUE(throws<ValueError>([&] { f * 1e300; }));
@@ -139,7 +148,8 @@ TEST(Numbers, ClampTakesBoundsThatBoundNothing) {
   EXPECT_EQ(whole(clamp(u, -5, 300)), (Whole{0, 7, 255}));
   EXPECT_EQ(whole(clamp(u, {}, INT64_MAX)), (Whole{0, 7, 255}));
   EXPECT_EQ(whole(clamp(u, 300, 200)), (Whole{200, 200, 200}));
-  for (auto [low, high] : {std::pair<std::optional<Scalar>, std::optional<Scalar>>{300, {}}, {300, 400}, {{}, -1}, {-9, -5}})
+  for (auto [low, high] :
+       {std::pair<std::optional<Scalar>, std::optional<Scalar>>{300, {}}, {300, 400}, {{}, -1}, {-9, -5}})
     EXPECT_TRUE(throws<ValueError>([&] { clamp(u, low, high); }));
   EXPECT_TRUE(throws<ValueError>([&] { of(DType::f16).clamp_(1e6, {}); }));
   EXPECT_EQ(clamp(tensor({1, 2}), {}, 1e300).to_vector<double>(), (std::vector<double>{1, 2}));
@@ -235,7 +245,8 @@ TEST(Integers, ArangeCountsAndStepsExactly) {
 }
 
 TEST(Integers, LinspaceIsExact) {
-  EXPECT_EQ(whole(linspace(kBig, kBig + 4, 5, {.dtype = DType::i64})), (Whole{kBig, kBig + 1, kBig + 2, kBig + 3, kBig + 4}));
+  EXPECT_EQ(whole(linspace(kBig, kBig + 4, 5, {.dtype = DType::i64})),
+            (Whole{kBig, kBig + 1, kBig + 2, kBig + 3, kBig + 4}));
   EXPECT_EQ(whole(linspace(INT64_MIN, INT64_MAX, 2, {.dtype = DType::i64})), (Whole{INT64_MIN, INT64_MAX}));
   EXPECT_EQ(whole(linspace(0, 10, 4, {.dtype = DType::i64})), (Whole{0, 3, 6, 10}));
 }

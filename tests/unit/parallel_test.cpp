@@ -50,8 +50,7 @@ class WorkerPool : public testing::Test {
 TEST_F(WorkerPool, ServesSeveralCallers) {
   std::vector<std::thread> callers;
   std::vector<char> good(4);
-  for (size_t i = 0; i < good.size(); ++i)
-    callers.emplace_back([&good, i] { good[i] = loops_are_complete(500); });
+  for (size_t i = 0; i < good.size(); ++i) callers.emplace_back([&good, i] { good[i] = loops_are_complete(500); });
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(good, std::vector<char>(4, true));
 }

@@ -48,9 +48,8 @@ TEST(Parallel, ErrorsDoNotDependOnTheThreadThatMetThem) {
                 });
               }),
               "bad in net");
-  EXPECT_EQ(error_of<ValueError>([&] {
-              parallel_for(100, 1, [&](int64_t begin, int64_t) { fail<ValueError>("from ", begin); });
-            }),
+  EXPECT_EQ(error_of<ValueError>(
+                [&] { parallel_for(100, 1, [&](int64_t begin, int64_t) { fail<ValueError>("from ", begin); }); }),
             "from 0");
   set_num_threads(before);
 }

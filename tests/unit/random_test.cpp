@@ -322,9 +322,7 @@ TEST(Random, Errors) {
   EXPECT_EQ(error_of<DTypeError>([&] { i.normal_(); }), "normal_: tensor must have a floating dtype, got i64 [2] cpu");
   EXPECT_EQ(error_of<ValueError>([&] { f.normal_(0, -1); }), "normal_: std must not be negative, got -1");
   EXPECT_EQ(error_of<ValueError>([&] { f.bernoulli_(1.5); }), "bernoulli_: p must be in [0, 1], got 1.5");
-  EXPECT_EQ(error_of<ValueError>([&] {
-              bernoulli(tensor({0.5, 2}));
-            }),
+  EXPECT_EQ(error_of<ValueError>([&] { bernoulli(tensor({0.5, 2})); }),
             "bernoulli: probabilities must be in [0, 1], got 2 at element 1 (p: f32 [2] cpu)");
   EXPECT_EQ(error_of<DTypeError>([&] { bernoulli(i); }),
             "bernoulli: tensor must have a floating dtype, got i64 [2] cpu");

@@ -132,9 +132,7 @@ TEST(Reduce, Errors) {
     return "no error";
   };
   const Tensor t = zeros({2, 3});
-  EXPECT_EQ(message([&] {
-              t.sum({0, -2});
-            }),
+  EXPECT_EQ(message([&] { t.sum({0, -2}); }),
             "ValueError: sum: dims must name each dimension once, got [0, -2] (input: f32 [2, 3] cpu)");
   EXPECT_EQ(message([&] { t.to(DType::i32).mean(); }),
             "DTypeError: mean: input must be floating, got i32 (input: i32 [2, 3] cpu)");

@@ -3,9 +3,9 @@
 #include <farro/kernels/conv/conv.h>
 #include <farro/kernels/index/gather.h>
 #include <farro/kernels/index/join.h>
-#include <farro/kernels/index/repeat.fn.h>
 #include <farro/kernels/index/one_hot.h>
 #include <farro/kernels/index/rearrange.h>
+#include <farro/kernels/index/repeat.fn.h>
 #include <farro/kernels/index/sort.h>
 #include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pool/pool.h>
@@ -65,8 +65,9 @@ TEST(ConvLimits, AStrideThatOneWindowNeedsNotIsAnyStride) {
 
 TEST(ConvLimits, ADilationThatOneTapNeedsNotIsAnyDilation) {
   for (DType dtype : kFloating) {
-    EXPECT_EQ(conv1d(ones_of({1, 1, 3}, dtype), ones_of({1, 1, 1}, dtype), {}, {.dilation = {kMost}}).to_vector<double>(),
-              (V{1, 1, 1}));
+    EXPECT_EQ(
+        conv1d(ones_of({1, 1, 3}, dtype), ones_of({1, 1, 1}, dtype), {}, {.dilation = {kMost}}).to_vector<double>(),
+        (V{1, 1, 1}));
     EXPECT_EQ(conv_transpose1d(ones_of({1, 1, 3}, dtype), ones_of({1, 1, 1}, dtype), {}, {.dilation = {kFar}})
                   .to_vector<double>(),
               (V{1, 1, 1}));
@@ -76,7 +77,8 @@ TEST(ConvLimits, ADilationThatOneTapNeedsNotIsAnyDilation) {
 TEST(ConvLimits, SizesBeyond63BitsAreErrors) {
   for (DType dtype : kFloating) {
     const Tensor x = ones_of({1, 1, 5}, dtype), one = ones_of({1, 1, 1}, dtype), five = ones_of({1, 1, 5}, dtype);
-    expect_error<ShapeError>([&] { conv1d(x, one, {}, {.padding = {kMost}}); }, "conv1d: padded size must be below 2^63");
+    expect_error<ShapeError>([&] { conv1d(x, one, {}, {.padding = {kMost}}); },
+                             "conv1d: padded size must be below 2^63");
     expect_error<ShapeError>([&] { conv1d(x, five, {}, {.dilation = {kFar}}); },
                              "conv1d: kernel must fit into the padded input, got extent 2^63 or more over 5");
     expect_error<ValueError>([&] { conv1d(x, five, {}, {.dilation = {kFar}, .same_padding = true}); },
@@ -84,7 +86,8 @@ TEST(ConvLimits, SizesBeyond63BitsAreErrors) {
     expect_error<ShapeError>([&] { conv_transpose1d(x, one, {}, {.stride = {kFar}}); },
                              "conv_transpose1d: result must have fewer than 2^63 elements in dimension 2");
     expect_error<ShapeError>([&] { conv_transpose1d(x, five, {}, {.dilation = {kFar}}); }, "fewer than 2^63");
-    expect_error<ShapeError>([&] { conv_transpose1d(x, one, {}, {.padding = {kMost}}); }, "conv_transpose1d: result must have ");
+    expect_error<ShapeError>([&] { conv_transpose1d(x, one, {}, {.padding = {kMost}}); },
+                             "conv_transpose1d: result must have ");
     // There is such a size, but no such memory.
     EXPECT_THROW(conv1d(x, one, {}, {.padding = {kFar / 8}}), Error);
     EXPECT_THROW(conv_transpose1d(x, one, {}, {.stride = {int64_t{1} << 50}}), OutOfMemoryError);
@@ -181,8 +184,10 @@ TEST(PoolLimits, TheLargestAdaptiveWindow) {
 
 TEST(ViewLimits, PartsThatNobodyCouldHold) {
   const Tensor rows = ones({1}).expand({int64_t{1} << 40});
-  expect_error<ValueError>([&] { rows.unbind(); }, "unbind: number of tensors must be at most 4194304, got 1099511627776");
-  expect_error<ValueError>([&] { rows.split(1); }, "split: number of tensors must be at most 4194304, got 1099511627776");
+  expect_error<ValueError>([&] { rows.unbind(); },
+                           "unbind: number of tensors must be at most 4194304, got 1099511627776");
+  expect_error<ValueError>([&] { rows.split(1); },
+                           "split: number of tensors must be at most 4194304, got 1099511627776");
   expect_error<ValueError>([&] { rows.chunk(kMost); }, "chunk: number of tensors must be at most");
   expect_error<ValueError>([&] { rows.chunk(int64_t{1} << 39); }, "chunk: number of tensors must be at most");
   EXPECT_EQ(rows.split(kMost).size(), 1u);
@@ -202,7 +207,8 @@ TEST(ViewLimits, StridesOfNothing) {
 
 TEST(IndexLimits, SizesThatAddUpTooFar) {
   const Tensor far = ones({1}).expand({kFar});
-  expect_error<ShapeError>([&] { cat({far, far, far}); }, "cat: the sizes in dimension 0 must add up to less than 2^63");
+  expect_error<ShapeError>([&] { cat({far, far, far}); },
+                           "cat: the sizes in dimension 0 must add up to less than 2^63");
   expect_error<ShapeError>([&] { repeat(ones({4}), {kFar}); }, "repeat: sizes must stay below 2^63");
   EXPECT_THROW(repeat(ones({1, 4}), {int64_t{1} << 40, int64_t{1} << 40}), ShapeError);
   EXPECT_THROW(repeat(ones({1, 4}), {int64_t{1} << 50, 1}), OutOfMemoryError);

@@ -46,7 +46,8 @@ TEST(StridedCopy, MatchesTheElementwiseLoop) {
     }
     const size_t item = size_t{1} << random.below(4);
     const int64_t out_reach = reach(sizes, out_strides);
-    std::vector<unsigned char> in(static_cast<size_t>(in_reach) * item), out(static_cast<size_t>(out_reach) * item, 0xEE);
+    std::vector<unsigned char> in(static_cast<size_t>(in_reach) * item),
+        out(static_cast<size_t>(out_reach) * item, 0xEE);
     for (auto& byte : in) byte = static_cast<unsigned char>(random.next32());
     std::vector<unsigned char> expected = out;
     for (int64_t n = 0; n < numel; ++n) {

@@ -34,22 +34,43 @@ void check(const std::vector<Case>& cases) {
 const Tensor none;
 
 // f(undefined) for functions of one tensor.
-#define ONE(f, argument, ...) Case{#f, argument, [] { f(none __VA_OPT__(, ) __VA_ARGS__); }}
+#define ONE(f, argument, ...)                                \
+  Case {                                                     \
+    #f, argument, [] { f(none __VA_OPT__(, ) __VA_ARGS__); } \
+  }
 // Both places of a function of two.
-#define TWO(f, first, second)                                                           \
-  Case{#f, first, [] { f(none, ones({2})); }}, Case { #f, second, [] { f(ones({2}), none); } }
+#define TWO(f, first, second)                         \
+  Case{#f, first, [] { f(none, ones({2})); }}, Case { \
+    #f, second, [] { f(ones({2}), none); }            \
+  }
 
 TEST(Undefined, ElementwiseFunctions) {
-  check({ONE(exp, "a"), ONE(expm1, "a"), ONE(log, "a"), ONE(log1p, "a"), ONE(sqrt, "a"), ONE(rsqrt, "a"),
-         ONE(reciprocal, "a"), ONE(sin, "a"), ONE(cos, "a"), ONE(erf, "a"), ONE(abs, "a"), ONE(square, "a"),
-         ONE(sign, "a"), ONE(floor, "a"), ONE(ceil, "a"), ONE(round, "a"), ONE(neg, "a"), ONE(relu, "a"),
-         ONE(leaky_relu, "a"), ONE(tanh, "a"), ONE(sigmoid, "a"), ONE(silu, "a"), ONE(gelu, "a"), ONE(softplus, "x"),
-         ONE(logical_not, "a"), ONE(isnan, "a"), ONE(isfinite, "a"), ONE(clamp, "a", 0, 1)});
-  check({TWO(add, "a", "b"), TWO(sub, "a", "b"), TWO(mul, "a", "b"), TWO(div, "a", "b"), TWO(eq, "a", "b"),
-         TWO(ne, "a", "b"), TWO(lt, "a", "b"), TWO(le, "a", "b"), TWO(gt, "a", "b"), TWO(ge, "a", "b"),
-         TWO(logical_and, "a", "b"), TWO(logical_or, "a", "b"), TWO(logical_xor, "a", "b"), TWO(maximum, "a", "b"),
-         TWO(minimum, "a", "b"), TWO(pow, "base", "exponent"), TWO(relu_backward, "grad", "out"),
-         TWO(tanh_backward, "grad", "out"), TWO(sigmoid_backward, "grad", "out"), TWO(silu_backward, "grad", "a")});
+  check({ONE(exp, "a"),     ONE(expm1, "a"),      ONE(log, "a"),        ONE(log1p, "a"),      ONE(sqrt, "a"),
+         ONE(rsqrt, "a"),   ONE(reciprocal, "a"), ONE(sin, "a"),        ONE(cos, "a"),        ONE(erf, "a"),
+         ONE(abs, "a"),     ONE(square, "a"),     ONE(sign, "a"),       ONE(floor, "a"),      ONE(ceil, "a"),
+         ONE(round, "a"),   ONE(neg, "a"),        ONE(relu, "a"),       ONE(leaky_relu, "a"), ONE(tanh, "a"),
+         ONE(sigmoid, "a"), ONE(silu, "a"),       ONE(gelu, "a"),       ONE(softplus, "x"),   ONE(logical_not, "a"),
+         ONE(isnan, "a"),   ONE(isfinite, "a"),   ONE(clamp, "a", 0, 1)});
+  check({TWO(add, "a", "b"),
+         TWO(sub, "a", "b"),
+         TWO(mul, "a", "b"),
+         TWO(div, "a", "b"),
+         TWO(eq, "a", "b"),
+         TWO(ne, "a", "b"),
+         TWO(lt, "a", "b"),
+         TWO(le, "a", "b"),
+         TWO(gt, "a", "b"),
+         TWO(ge, "a", "b"),
+         TWO(logical_and, "a", "b"),
+         TWO(logical_or, "a", "b"),
+         TWO(logical_xor, "a", "b"),
+         TWO(maximum, "a", "b"),
+         TWO(minimum, "a", "b"),
+         TWO(pow, "base", "exponent"),
+         TWO(relu_backward, "grad", "out"),
+         TWO(tanh_backward, "grad", "out"),
+         TWO(sigmoid_backward, "grad", "out"),
+         TWO(silu_backward, "grad", "a")});
   check({{"pow", "base", [] { pow(none, 2); }},
          {"pow", "base", [] { pow(none, 3.5); }},
          {"pow", "exponent", [] { pow(2, none); }},
@@ -82,12 +103,31 @@ TEST(Undefined, ElementwiseFunctions) {
 }
 
 TEST(Undefined, Reductions) {
-  check({ONE(sum, "input"), ONE(mean, "input"), ONE(any, "input"), ONE(all, "input"), ONE(amax, "input"),
-         ONE(amin, "input"), ONE(max, "input"), ONE(min, "input"), ONE(max, "input", 0), ONE(min, "input", 0),
-         ONE(argmax, "input"), ONE(argmin, "input"), ONE(argmax, "input", 0), ONE(argmin, "input", 0), ONE(var, "input"),
-         ONE(norm, "input"), ONE(norm, "input", 0), ONE(norm, "input", INFINITY), ONE(norm, "input", -INFINITY),
-         ONE(logsumexp, "input", {0}), ONE(prod, "input"), ONE(cumsum, "input", 0), ONE(prod_others, "input", 0),
-         ONE(softmax, "x", 0), ONE(log_softmax, "x", 0)});
+  check({ONE(sum, "input"),
+         ONE(mean, "input"),
+         ONE(any, "input"),
+         ONE(all, "input"),
+         ONE(amax, "input"),
+         ONE(amin, "input"),
+         ONE(max, "input"),
+         ONE(min, "input"),
+         ONE(max, "input", 0),
+         ONE(min, "input", 0),
+         ONE(argmax, "input"),
+         ONE(argmin, "input"),
+         ONE(argmax, "input", 0),
+         ONE(argmin, "input", 0),
+         ONE(var, "input"),
+         ONE(norm, "input"),
+         ONE(norm, "input", 0),
+         ONE(norm, "input", INFINITY),
+         ONE(norm, "input", -INFINITY),
+         ONE(logsumexp, "input", {0}),
+         ONE(prod, "input"),
+         ONE(cumsum, "input", 0),
+         ONE(prod_others, "input", 0),
+         ONE(softmax, "x", 0),
+         ONE(log_softmax, "x", 0)});
   check({{"prod_others_backward", "grad", [] { prod_others_backward(none, ones({2}), 0); }},
          {"prod_others_backward", "input", [] { prod_others_backward(ones({2}), none, 0); }}});
 }
@@ -122,11 +162,18 @@ TEST(Undefined, MatricesConvolutionsAndNorms) {
          {"conv_backward_data", "weight", [=] { conv_backward_data(b3, none, {2, 2, 2}); }},
          {"conv_backward_filter", "grad", [=] { conv_backward_filter(none, b3, {2, 2, 2}, false); }},
          {"conv_backward_filter", "x", [=] { conv_backward_filter(b3, none, {2, 2, 2}, false); }},
-         ONE(max_pool1d, "x", {.kernel_size = {1}}), ONE(max_pool2d, "x", {.kernel_size = {1}}),
-         ONE(max_pool3d, "x", {.kernel_size = {1}}), ONE(avg_pool1d, "x", {.kernel_size = {1}}),
-         ONE(avg_pool2d, "x", {.kernel_size = {1}}), ONE(avg_pool3d, "x", {.kernel_size = {1}}),
-         ONE(adaptive_avg_pool1d, "x", {1}), ONE(adaptive_avg_pool2d, "x", {1}), ONE(adaptive_avg_pool3d, "x", {1}),
-         ONE(adaptive_max_pool1d, "x", {1}), ONE(adaptive_max_pool2d, "x", {1}), ONE(adaptive_max_pool3d, "x", {1}),
+         ONE(max_pool1d, "x", {.kernel_size = {1}}),
+         ONE(max_pool2d, "x", {.kernel_size = {1}}),
+         ONE(max_pool3d, "x", {.kernel_size = {1}}),
+         ONE(avg_pool1d, "x", {.kernel_size = {1}}),
+         ONE(avg_pool2d, "x", {.kernel_size = {1}}),
+         ONE(avg_pool3d, "x", {.kernel_size = {1}}),
+         ONE(adaptive_avg_pool1d, "x", {1}),
+         ONE(adaptive_avg_pool2d, "x", {1}),
+         ONE(adaptive_avg_pool3d, "x", {1}),
+         ONE(adaptive_max_pool1d, "x", {1}),
+         ONE(adaptive_max_pool2d, "x", {1}),
+         ONE(adaptive_max_pool3d, "x", {1}),
          {"scaled_dot_product_attention", "q", [=] { scaled_dot_product_attention(none, b3, b3); }},
          {"scaled_dot_product_attention", "k", [=] { scaled_dot_product_attention(b3, none, b3); }},
          {"scaled_dot_product_attention", "v", [=] { scaled_dot_product_attention(b3, b3, none); }}});
@@ -177,9 +224,18 @@ TEST(Undefined, IndexingAndJoining) {
          {"cat", "tensors", [=] { cat({none, t}); }},
          {"stack", "tensors", [=] { stack({none, t}); }},
          {"stack", "tensors", [=] { stack({t, none}); }},
-         ONE(nonzero, "input"), ONE(one_hot, "index"), ONE(one_hot, "index", 3), ONE(sort, "input"),
-         ONE(argsort, "input"), ONE(topk, "input", 1), ONE(tril, "input"), ONE(triu, "input"), ONE(flip, "input", {0}),
-         ONE(roll, "input", {1}), ONE(roll, "input", {1}, {0}), ONE(repeat, "input", {2})});
+         ONE(nonzero, "input"),
+         ONE(one_hot, "index"),
+         ONE(one_hot, "index", 3),
+         ONE(sort, "input"),
+         ONE(argsort, "input"),
+         ONE(topk, "input", 1),
+         ONE(tril, "input"),
+         ONE(triu, "input"),
+         ONE(flip, "input", {0}),
+         ONE(roll, "input", {1}),
+         ONE(roll, "input", {1}, {0}),
+         ONE(repeat, "input", {2})});
 }
 
 TEST(Undefined, Factories) {
@@ -187,24 +243,68 @@ TEST(Undefined, Factories) {
          ONE(rand_like, "like"), ONE(randn_like, "like"), ONE(bernoulli, "p")});
 }
 
-#define METHOD(name, ...) Case{#name, "tensor", [=] { Tensor().name(__VA_ARGS__); }}
+#define METHOD(name, ...)                                \
+  Case {                                                 \
+    #name, "tensor", [=] { Tensor().name(__VA_ARGS__); } \
+  }
 
 TEST(Undefined, MethodsThatLook) {
-  check({METHOD(sizes), METHOD(strides), METHOD(size, 0), METHOD(stride, 0), METHOD(dim), METHOD(numel), METHOD(dtype),
-         METHOD(device), METHOD(is_cpu), METHOD(is_cuda), METHOD(is_meta), METHOD(storage_offset), METHOD(storage),
-         METHOD(nbytes), METHOD(is_contiguous), METHOD(raw_data), METHOD(item),
-         METHOD(requires_grad), METHOD(is_leaf), METHOD(set_requires_grad), METHOD(grad_fn), METHOD(grad),
-         METHOD(set_grad, ones({2})), METHOD(retain_grad), METHOD(backward), METHOD(version),
-         METHOD(register_hook, [](const Tensor& g) { return g; }), METHOD(remove_hook, 1), METHOD(detach)});
-  check({{"data", "tensor", [] { Tensor().data<float>(); }}, {"to_vector", "tensor", [] { Tensor().to_vector<float>(); }}});
+  check({METHOD(sizes),
+         METHOD(strides),
+         METHOD(size, 0),
+         METHOD(stride, 0),
+         METHOD(dim),
+         METHOD(numel),
+         METHOD(dtype),
+         METHOD(device),
+         METHOD(is_cpu),
+         METHOD(is_cuda),
+         METHOD(is_meta),
+         METHOD(storage_offset),
+         METHOD(storage),
+         METHOD(nbytes),
+         METHOD(is_contiguous),
+         METHOD(raw_data),
+         METHOD(item),
+         METHOD(requires_grad),
+         METHOD(is_leaf),
+         METHOD(set_requires_grad),
+         METHOD(grad_fn),
+         METHOD(grad),
+         METHOD(set_grad, ones({2})),
+         METHOD(retain_grad),
+         METHOD(backward),
+         METHOD(version),
+         METHOD(register_hook, [](const Tensor& g) { return g; }),
+         METHOD(remove_hook, 1),
+         METHOD(detach)});
+  check({{"data", "tensor", [] { Tensor().data<float>(); }},
+         {"to_vector", "tensor", [] { Tensor().to_vector<float>(); }}});
 }
 
 TEST(Undefined, MethodsThatMakeViewsAndCopies) {
-  check({METHOD(view, {2}), METHOD(reshape, {2}), METHOD(flatten), METHOD(permute, {0}), METHOD(transpose, 0, 1), METHOD(t),
-         METHOD(expand, {2}), METHOD(squeeze), METHOD(squeeze, 0), METHOD(unsqueeze, 0), METHOD(select, 0, 0),
-         METHOD(narrow, 0, 0, 1), METHOD(slice, 0, 0, 1), METHOD(as_strided, {1}, {1}, 0), METHOD(split, 1),
-         METHOD(chunk, 1), METHOD(unbind), METHOD(clone), METHOD(contiguous), METHOD(to, DType::f64),
-         METHOD(to, Device::cpu()), METHOD(to, Device::cpu(), DType::f64)});
+  check({METHOD(view, {2}),
+         METHOD(reshape, {2}),
+         METHOD(flatten),
+         METHOD(permute, {0}),
+         METHOD(transpose, 0, 1),
+         METHOD(t),
+         METHOD(expand, {2}),
+         METHOD(squeeze),
+         METHOD(squeeze, 0),
+         METHOD(unsqueeze, 0),
+         METHOD(select, 0, 0),
+         METHOD(narrow, 0, 0, 1),
+         METHOD(slice, 0, 0, 1),
+         METHOD(as_strided, {1}, {1}, 0),
+         METHOD(split, 1),
+         METHOD(chunk, 1),
+         METHOD(unbind),
+         METHOD(clone),
+         METHOD(contiguous),
+         METHOD(to, DType::f64),
+         METHOD(to, Device::cpu()),
+         METHOD(to, Device::cpu(), DType::f64)});
   EXPECT_EQ(error_of<ValueError>([] { Tensor()[0]; }), "select: tensor must be a defined tensor, got an undefined one");
 }
 
@@ -227,22 +327,29 @@ TEST(Undefined, MethodsThatChange) {
 }
 
 TEST(Undefined, MethodsThatCompute) {
-  check({{"sum", "input", [] { none.sum(); }},       {"sum", "input", [] { none.sum({0}); }},
-         {"mean", "input", [] { none.mean(); }},     {"mean", "input", [] { none.mean({0}); }},
-         {"max", "input", [] { none.max(); }},       {"min", "input", [] { none.min(); }},
-         {"argmax", "input", [] { none.argmax(); }}, {"argmax", "input", [] { none.argmax(0); }},
-         {"any", "input", [] { none.any(); }},       {"all", "input", [] { none.all(); }},
-         {"matmul", "a", [] { none.matmul(none); }}, {"exp", "a", [] { none.exp(); }},
-         {"log", "a", [] { none.log(); }},           {"sqrt", "a", [] { none.sqrt(); }},
-         {"abs", "a", [] { none.abs(); }},           {"pow", "base", [] { none.pow(2); }},
-         {"tanh", "a", [] { none.tanh(); }},         {"sigmoid", "a", [] { none.sigmoid(); }},
+  check({{"sum", "input", [] { none.sum(); }},
+         {"sum", "input", [] { none.sum({0}); }},
+         {"mean", "input", [] { none.mean(); }},
+         {"mean", "input", [] { none.mean({0}); }},
+         {"max", "input", [] { none.max(); }},
+         {"min", "input", [] { none.min(); }},
+         {"argmax", "input", [] { none.argmax(); }},
+         {"argmax", "input", [] { none.argmax(0); }},
+         {"any", "input", [] { none.any(); }},
+         {"all", "input", [] { none.all(); }},
+         {"matmul", "a", [] { none.matmul(none); }},
+         {"exp", "a", [] { none.exp(); }},
+         {"log", "a", [] { none.log(); }},
+         {"sqrt", "a", [] { none.sqrt(); }},
+         {"abs", "a", [] { none.abs(); }},
+         {"pow", "base", [] { none.pow(2); }},
+         {"tanh", "a", [] { none.tanh(); }},
+         {"sigmoid", "a", [] { none.sigmoid(); }},
          {"relu", "a", [] { none.relu(); }}});
 }
 
 TEST(ErrorNames, AreThoseOfTheFunctionCalled) {
-  const auto starts = [](const std::string& text, const char* name) {
-    EXPECT_TRUE(text.starts_with(name)) << text;
-  };
+  const auto starts = [](const std::string& text, const char* name) { EXPECT_TRUE(text.starts_with(name)) << text; };
   starts(error_of<ValueError>([] { eye(-1); }), "eye: n ");
   starts(error_of<ValueError>([] { eye(2, -2); }), "eye: m ");
   starts(error_of<ShapeError>([] { zeros({-1}); }), "zeros: sizes ");

@@ -82,8 +82,7 @@ TEST(VectorMath, IsWithinTwoUlp) {
   expect_accurate("erf", erf, [](double x) { return std::erf(x); });
   expect_accurate("tanh", tanh, [](double x) { return std::tanh(x); });
   expect_accurate("sigmoid", sigmoid, exact_sigmoid);
-  expect_accurate(
-      "gelu", [](const Tensor& a) { return gelu(a); }, exact_gelu);
+  expect_accurate("gelu", [](const Tensor& a) { return gelu(a); }, exact_gelu);
   expect_accurate("sqrt", sqrt, [](double x) { return std::sqrt(x); });
 }
 

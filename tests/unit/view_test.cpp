@@ -357,9 +357,10 @@ TEST(ViewGrad, ABaseMustNotHoldAnElementTwice) {
     p.as_strided({1}, {1}, 0);
     FAIL();
   } catch (const ValueError& error) {
-    EXPECT_STREQ(error.what(),
-                 "as_strided: the base of a view must not hold an element twice where gradients are recorded, got strides "
-                 "[0] (base: f32 [3] cpu); clone() it first");
+    EXPECT_STREQ(
+        error.what(),
+        "as_strided: the base of a view must not hold an element twice where gradients are recorded, got strides "
+        "[0] (base: f32 [3] cpu); clone() it first");
   }
 }
 

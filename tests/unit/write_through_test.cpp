@@ -62,14 +62,16 @@ TEST(WriteThrough, AWriteThatWouldBeLostIsRefused) {
   Tensor z = zeros({3});
   const Tensor mask = z == 0, places = tensor(std::vector<int64_t>{0, 1});
   const std::string lost =
-      "operator=: tensor must be a view or a handle of another tensor, got a temporary copy, where the new values would be "
+      "operator=: tensor must be a view or a handle of another tensor, got a temporary copy, where the new values "
+      "would be "
       "lost; index_put_ writes to masks and lists of places (tensor: ";
   EXPECT_EQ(error_of<ValueError>([&] { z.index({mask}) = 1; }), lost + "f32 [3] cpu)");
   EXPECT_EQ(error_of<ValueError>([&] { z.index({places}) = ones({2}); }), lost + "f32 [2] cpu)");
   EXPECT_TRUE(throws<ValueError>([&] { z.to(DType::f64) = 1; }));
   EXPECT_TRUE(throws<ValueError>([&] { z.clone() = 1; }));
   EXPECT_TRUE(throws<ValueError>([&] { z + 1 = z; }));
-  EXPECT_EQ(error_of<ValueError>([&] { Tensor() = z; }), "operator=: tensor must be a defined tensor, got an undefined one");
+  EXPECT_EQ(error_of<ValueError>([&] { Tensor() = z; }),
+            "operator=: tensor must be a defined tensor, got an undefined one");
   EXPECT_TRUE(throws<ValueError>([&] { z[0] = Tensor(); }));
   EXPECT_TRUE(throws<ShapeError>([&] { z[0] = ones({2}); }));
   EXPECT_EQ(values(z), (V{0, 0, 0}));

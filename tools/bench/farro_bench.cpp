@@ -23,7 +23,8 @@ using Body = std::function<void()>;
 double seconds_of(const Body& body, int64_t iterations) {
   const auto start = std::chrono::steady_clock::now();
   for (int64_t i = 0; i < iterations; ++i) body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(iterations);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() /
+         static_cast<double>(iterations);
 }
 
 struct LeNet : nn::Module {
@@ -44,8 +45,8 @@ struct Mlp : nn::Module {
   explicit Mlp(std::initializer_list<int64_t> sizes) {
     const int64_t* at = sizes.begin();
     for (size_t i = 0; i + 1 < sizes.size(); ++i)
-      layers.push_back(std::make_unique<nn::Linear>(*this, "fc" + std::to_string(i),
-                                                    nn::LinearOptions{.in_features = at[i], .out_features = at[i + 1]}));
+      layers.push_back(std::make_unique<nn::Linear>(
+          *this, "fc" + std::to_string(i), nn::LinearOptions{.in_features = at[i], .out_features = at[i + 1]}));
   }
   Tensor forward(const Tensor& input) override {
     Tensor x = input;
@@ -67,14 +68,21 @@ struct ResNetBlock : nn::Module {
   ResNetBlock(nn::Parent parent, std::string_view name, int64_t in, int64_t out, int64_t stride)
       : Module(parent, name),
         conv1(*this, "conv1",
-              {.in_channels = in, .out_channels = out, .kernel_size = {3}, .stride = stride, .padding = 1, .bias = false}),
-        conv2(*this, "conv2", {.in_channels = out, .out_channels = out, .kernel_size = {3}, .padding = 1, .bias = false}),
+              {.in_channels = in,
+               .out_channels = out,
+               .kernel_size = {3},
+               .stride = stride,
+               .padding = 1,
+               .bias = false}),
+        conv2(*this, "conv2",
+              {.in_channels = out, .out_channels = out, .kernel_size = {3}, .padding = 1, .bias = false}),
         bn1(*this, "bn1", {.num_features = out}),
         bn2(*this, "bn2", {.num_features = out}) {
     if (stride == 1) return;
     down = std::make_unique<nn::Conv2d>(
         *this, "down",
-        nn::ConvLayerOptions{.in_channels = in, .out_channels = out, .kernel_size = {1}, .stride = stride, .bias = false});
+        nn::ConvLayerOptions{
+            .in_channels = in, .out_channels = out, .kernel_size = {1}, .stride = stride, .bias = false});
     down_bn = std::make_unique<nn::BatchNorm2d>(*this, "down_bn", nn::BatchNormOptions{.num_features = out});
   }
   Tensor forward(const Tensor& x) override {
@@ -84,7 +92,8 @@ struct ResNetBlock : nn::Module {
 };
 
 struct ResNet18 : nn::Module {
-  nn::Conv2d stem{*this, "stem", {.in_channels = 3, .out_channels = 64, .kernel_size = {3}, .padding = 1, .bias = false}};
+  nn::Conv2d stem{
+      *this, "stem", {.in_channels = 3, .out_channels = 64, .kernel_size = {3}, .padding = 1, .bias = false}};
   nn::BatchNorm2d bn{*this, "bn", {.num_features = 64}};
   std::vector<std::unique_ptr<ResNetBlock>> blocks;
   nn::Linear fc{*this, "fc", {.in_features = 512, .out_features = 10}};
@@ -130,19 +139,12 @@ const std::map<std::string, Body (*)()> kOps = {
        return forward_backward({randn({32, 64, 32, 32}), rand({64}), rand({64})},
                                [=](Inputs in) { return batch_norm(in[0], in[1], in[2], mean, var, true); });
      }},
-    {"sum0",
-     []() -> Body {
-       return [x = rand({4096, 1024})] { sum(x, {0}); };
-     }},
-    {"permute",
-     []() -> Body {
-       return [x = rand({64, 128, 32, 32})] { x.permute({0, 2, 3, 1}).contiguous(); };
-     }},
+    {"sum0", []() -> Body { return [x = rand({4096, 1024})] { sum(x, {0}); }; }},
+    {"permute", []() -> Body { return [x = rand({64, 128, 32, 32})] { x.permute({0, 2, 3, 1}).contiguous(); }; }},
     {"depthwise",
      [] {
-       return forward_backward({randn({16, 64, 32, 32}), rand({64, 1, 3, 3}), rand({64})}, [](Inputs in) {
-         return conv2d(in[0], in[1], in[2], {.padding = {1}, .groups = 64});
-       });
+       return forward_backward({randn({16, 64, 32, 32}), rand({64, 1, 3, 3}), rand({64})},
+                               [](Inputs in) { return conv2d(in[0], in[1], in[2], {.padding = {1}, .groups = 64}); });
      }},
     {"conv1d",
      [] {
@@ -197,8 +199,8 @@ Body make_case(const std::string& name) {
   if (name == "add_grad") return make_add(true);
   if (name == "chain") return make_chain();
   if (name == "mlp_small")
-    return training_step(std::make_shared<Mlp>(std::initializer_list<int64_t>{32, 32, 32, 1}), rand({8, 32}), rand({8, 1}),
-                         [](const Tensor& a, const Tensor& b) { return mse_loss(a, b); });
+    return training_step(std::make_shared<Mlp>(std::initializer_list<int64_t>{32, 32, 32, 1}), rand({8, 32}),
+                         rand({8, 1}), [](const Tensor& a, const Tensor& b) { return mse_loss(a, b); });
   if (name == "mlp_large")
     return training_step(std::make_shared<Mlp>(std::initializer_list<int64_t>{784, 1024, 1024, 10}), rand({128, 784}),
                          randint(0, 10, {128}), kCrossEntropy);
@@ -207,11 +209,10 @@ Body make_case(const std::string& name) {
   if (name == "resnet18")
     return training_step(std::make_shared<ResNet18>(), randn({16, 3, 32, 32}), randint(0, 10, {16}), kCrossEntropy);
   if (name == "gpt")
-    return training_step(
-        std::make_shared<nn::GPT>(
-            nn::GPTOptions{.vocab_size = 256, .block_size = 64, .layers = 4, .heads = 4, .embed_dim = 128}),
-        randint(0, 256, {16, 64}), randint(0, 256, {16 * 64}),
-        [](const Tensor& logits, const Tensor& y) { return cross_entropy(logits.flatten(0, 1), y); });
+    return training_step(std::make_shared<nn::GPT>(nn::GPTOptions{
+                             .vocab_size = 256, .block_size = 64, .layers = 4, .heads = 4, .embed_dim = 128}),
+                         randint(0, 256, {16, 64}), randint(0, 256, {16 * 64}),
+                         [](const Tensor& logits, const Tensor& y) { return cross_entropy(logits.flatten(0, 1), y); });
   if (const auto op = kOps.find(name); op != kOps.end()) return op->second();
   // What bounds the others: 1024^3 multiply-adds, and a copy of 256 MB.
   if (name == "gemm") {
@@ -223,8 +224,10 @@ Body make_case(const std::string& name) {
     Tensor b = empty_like(a);
     return [=]() mutable { b.copy_(a); };
   }
-  std::fprintf(stderr, "farro_bench: CASE must be one of add, add_grad, chain, mlp_small, mlp_large, cnn, gemm, copy, got '%s'\n",
-               name.c_str());
+  std::fprintf(
+      stderr,
+      "farro_bench: CASE must be one of add, add_grad, chain, mlp_small, mlp_large, cnn, gemm, copy, got '%s'\n",
+      name.c_str());
   std::exit(2);
 }
 
@@ -246,7 +249,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string name = argv[1];
-  const int64_t threads = positive("THREADS", argv[2], 1024), iterations = positive("ITERATIONS", argv[3], 1'000'000'000),
+  const int64_t threads = positive("THREADS", argv[2], 1024),
+                iterations = positive("ITERATIONS", argv[3], 1'000'000'000),
                 rounds = positive("ROUNDS", argv[4], 1'000'000'000);
   set_num_threads(static_cast<int>(threads));
   const Body body = make_case(name);

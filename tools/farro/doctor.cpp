@@ -97,9 +97,12 @@ void add_doctor(CLI::App& app) {
   command->add_flag("--ops")->description("List all operations with their arguments and kernels instead");
   command->add_flag("--markdown")->description("With --ops: the table of docs/ops.md")->needs("--ops");
   command->callback([command] {
-    if (command->count("--markdown")) print_ops_table();
-    else if (command->count("--ops")) list_ops();
-    else doctor();
+    if (command->count("--markdown"))
+      print_ops_table();
+    else if (command->count("--ops"))
+      list_ops();
+    else
+      doctor();
   });
 }
 

@@ -28,7 +28,8 @@ std::string wrong_command(const CLI::App& app, int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // A limit on file sizes, or a reader of the output that went away, is an error of the write, not the end without a word.
+  // A limit on file sizes, or a reader of the output that went away, is an error of the write, not the end without a
+  // word.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app{"Tools of the Farro runtime", "farro"};

@@ -11,14 +11,10 @@ namespace {
 
 const char* name_of(Autocast autocast) {
   switch (autocast) {
-    case Autocast::promote:
-      return "promote";
-    case Autocast::half:
-      return "half";
-    case Autocast::full:
-      return "full";
-    case Autocast::none:
-      return "none";
+    case Autocast::promote: return "promote";
+    case Autocast::half: return "half";
+    case Autocast::full: return "full";
+    case Autocast::none: return "none";
   }
   return "";
 }
@@ -45,8 +41,10 @@ void print_ops_table() {
   find_cuda_backend();
   std::printf(
       "# Operations\n\n"
-      "Written by `FARRO_CUDA=simt farro doctor --ops --markdown`; a test compares. For each operation: its arguments (`?`: may be\n"
-      "undefined), what mixed precision does with its inputs (`autograd/call/autocast.h`), its variants by rank on the CPU and on\n"
+      "Written by `FARRO_CUDA=simt farro doctor --ops --markdown`; a test compares. For each operation: its arguments "
+      "(`?`: may be\n"
+      "undefined), what mixed precision does with its inputs (`autograd/call/autocast.h`), its variants by rank on the "
+      "CPU and on\n"
       "CUDA devices (without those of cuDNN, cuBLASLt and Hopper alone), and whether it has a gradient or why not.\n\n"
       "| operation | autocast | cpu | cuda | gradient |\n| --- | --- | --- | --- | --- |\n");
   for (const OpEntry& op : all_ops())

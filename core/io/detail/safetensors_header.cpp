@@ -28,8 +28,8 @@ struct OtherType {
   uint64_t bits;
 };
 constexpr OtherType kOtherTypes[] = {
-    {"F4", 4},      {"F6_E2M3", 6},     {"F6_E3M2", 6},     {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8},
-    {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"U16", 16}, {"U32", 32}, {"U64", 64}, {"C64", 64},
+    {"F4", 4},          {"F6_E2M3", 6},     {"F6_E3M2", 6}, {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8},
+    {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"U16", 16},    {"U32", 32},    {"U64", 64},    {"C64", 64},
 };
 
 // Takes the header's JSON event by event, so that a hostile header costs no more memory than its entries, and refuses

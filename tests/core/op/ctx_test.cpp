@@ -65,9 +65,11 @@ TEST(Ctx, ScratchIsAlignedAndGoesBackWhenTheCallEnds) {
     EXPECT_EQ(ctx.scratch<float>(0), nullptr);
     for (int i = 0; i < 8; ++i) {
       EXPECT_EQ(reinterpret_cast<uintptr_t>(ctx.scratch<char>(96)) % 64, 0u);
-      EXPECT_EQ(reinterpret_cast<uintptr_t>(ctx.scratch_tensor({5}, Layout::contiguous, DType::f64).raw_data()) % 64, 0u);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(ctx.scratch_tensor({5}, Layout::contiguous, DType::f64).raw_data()) % 64,
+                0u);
     }
-    for (int64_t count : {1, 3, 100, 1 << 20}) EXPECT_EQ(reinterpret_cast<uintptr_t>(ctx.scratch<float>(count)) % 64, 0u) << count;
+    for (int64_t count : {1, 3, 100, 1 << 20})
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(ctx.scratch<float>(count)) % 64, 0u) << count;
     EXPECT_EQ(ctx.counts().scratch, 8 * (96 + 40) + 4 * (1 + 3 + 100 + (1 << 20)));
     EXPECT_GE(cpu_memory_stats().in_use, before + (4 << 20));
   }

@@ -37,8 +37,8 @@ struct Everything {
   DType dtype;
   Device device;
   Mode mode;
-  static constexpr std::array names{"x",    "bias?", "rest", "masks?", "outer",  "sizes",  "alpha",
-                                    "beta", "flag",  "dim",  "number", "dtype",  "device", "mode"};
+  static constexpr std::array names{"x",    "bias?", "rest", "masks?", "outer", "sizes",  "alpha",
+                                    "beta", "flag",  "dim",  "number", "dtype", "device", "mode"};
 };
 
 struct Made {
@@ -56,9 +56,10 @@ constexpr const char* kText =
     "dtype: bf16, device: cpu, mode: 1";
 
 TEST(Fields, SchemaNamesTypesAndOptionalInputs) {
-  EXPECT_EQ(schema_of<Everything>(),
-            "(Tensor x, Tensor bias?, Tensor[] rest, Tensor[] masks?, int[] stride, bool ceil, int groups, int[] sizes, "
-            "float alpha, float beta, bool flag, int dim, Scalar number, DType dtype, Device device, enum mode)");
+  EXPECT_EQ(
+      schema_of<Everything>(),
+      "(Tensor x, Tensor bias?, Tensor[] rest, Tensor[] masks?, int[] stride, bool ceil, int groups, int[] sizes, "
+      "float alpha, float beta, bool flag, int dim, Scalar number, DType dtype, Device device, enum mode)");
   EXPECT_TRUE(detail::optional_member<Everything>(1) && detail::optional_member<Everything>(3));
   EXPECT_FALSE(detail::optional_member<Everything>(0) || detail::optional_member<Everything>(2));
   EXPECT_EQ(kStaticInputs<Everything>, -1);
@@ -137,8 +138,8 @@ struct Keeping {
     double value;
     static constexpr std::array names{"data?", "sizes?", "both?", "none?", "list?", "value"};
   };
-  static constexpr Keep kKeep = Keep::inputs<Args>("data", "both", "list") | Keep::sizes<Args>("sizes", "both", "list") |
-                                Keep::outputs(1);
+  static constexpr Keep kKeep =
+      Keep::inputs<Args>("data", "both", "list") | Keep::sizes<Args>("sizes", "both", "list") | Keep::outputs(1);
 };
 
 using Kept = detail::KeptCall<Keeping>;

@@ -76,7 +76,8 @@ class Ear final : public CallListener {
   }
   void end(const CallEvent& event) noexcept override {
     const std::lock_guard lock(mutex_);
-    heard_.push_back({event.name(), event.variant, event.describe(), event.form, event.depth, event.failed, event.counts});
+    heard_.push_back(
+        {event.name(), event.variant, event.describe(), event.form, event.depth, event.failed, event.counts});
   }
   size_t begun() const { return begun_; }
   const std::vector<Heard>& heard() const { return heard_; }

@@ -51,7 +51,8 @@ struct Call {
                                       "groups", "flag",  "number", "dtype", "device", "mode"};
   };
   PlanKey key() const {
-    return plan_key("call", Args{x, bias, list, inner, sizes, alpha, groups, flag, number, dtype, device, mode}, outputs);
+    return plan_key("call", Args{x, bias, list, inner, sizes, alpha, groups, flag, number, dtype, device, mode},
+                    outputs);
   }
 };
 
@@ -73,10 +74,10 @@ TEST(PlanKey, TwoCallsThatDifferInAnythingDiffer) {
   with([](Call& c) { c.x = part({2, 4, 1}, 0); });
   with([](Call& c) { c.x = part({8}, 0); });
   with([](Call& c) { c.x = part({2, 4}, 0, DType::f64); });
-  with([](Call& c) { c.x = part({4, 2}, 0).t(); });                       // strides
-  with([](Call& c) { c.x = part({2, 4}, 1); });                           // alignment: 4 bytes
-  with([](Call& c) { c.x = part({2, 4}, 2); });                           // 8
-  with([](Call& c) { c.x = part({2, 4}, 4); });                           // 16
+  with([](Call& c) { c.x = part({4, 2}, 0).t(); });  // strides
+  with([](Call& c) { c.x = part({2, 4}, 1); });      // alignment: 4 bytes
+  with([](Call& c) { c.x = part({2, 4}, 2); });      // 8
+  with([](Call& c) { c.x = part({2, 4}, 4); });      // 16
   with([](Call& c) { c.x = zeros({2, 4}, {.device = Device::meta()}); });
   with([](Call& c) { c.x = Tensor(); });
   with([](Call& c) { c.bias = part({2, 4}, 0); });
@@ -99,7 +100,7 @@ TEST(PlanKey, TwoCallsThatDifferInAnythingDiffer) {
   with([](Call& c) { c.alpha = NAN; });
   with([](Call& c) { c.groups = 2; });
   with([](Call& c) { c.flag = true; });
-  with([](Call& c) { c.number = 1.0; });   // a floating 1 is another number than an integer 1, and than true
+  with([](Call& c) { c.number = 1.0; });  // a floating 1 is another number than an integer 1, and than true
   with([](Call& c) { c.number = true; });
   with([](Call& c) { c.number = 2; });
   with([](Call& c) { c.number = int64_t{1} << 60; });
@@ -116,7 +117,8 @@ TEST(PlanKey, ElementsAndAddressesBeyondTheirAlignmentDoNotCount) {
   Call a, b;
   a.x = zeros({32});
   b.x = ones({32});
-  EXPECT_EQ(a.key() == b.key(), reinterpret_cast<uintptr_t>(a.x.raw_data()) % 64 == reinterpret_cast<uintptr_t>(b.x.raw_data()) % 64);
+  EXPECT_EQ(a.key() == b.key(),
+            reinterpret_cast<uintptr_t>(a.x.raw_data()) % 64 == reinterpret_cast<uintptr_t>(b.x.raw_data()) % 64);
   a.x = zeros({4096});
   b.x = ones({4096});
   EXPECT_TRUE(a.key() == b.key());

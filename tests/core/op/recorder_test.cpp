@@ -195,11 +195,11 @@ TEST(Recorder, KeepsOutermostCallsOfItsThread) {
     const auto recording = recorder.record();
     x.add_(1);
     const Tensor y = x.narrow(1, 0, 2) * 3;
-    std::thread([&] { x * x; }).join();
+    std::thread([&] { x* x; }).join();
     EXPECT_THROW(x + four, ShapeError);
     meta + 1;
   }
-  x * x;
+  x* x;
   ASSERT_EQ(recorder.size(), 2u);
   EXPECT_STREQ(recorder.calls()[0].name(), "add");
   EXPECT_EQ(recorder.calls()[0].form(), CallForm::in_place);
@@ -224,7 +224,10 @@ TEST(Recorder, KeepsOutermostCallsOfItsThread) {
 TEST(Recorder, MisuseIsAnError) {
   Recorder recorder;
   const auto recording = recorder.record();
-  EXPECT_EQ(error_of<ValueError>([&] { const auto second = recorder.record(); return 0; }),
+  EXPECT_EQ(error_of<ValueError>([&] {
+              const auto second = recorder.record();
+              return 0;
+            }),
             "Recorder: record() must not be called while it records");
   EXPECT_EQ(error_of<ValueError>([&] { return recorder.replay(), 0; }),
             "Recorder: replay() must not be called while it records");

@@ -52,10 +52,12 @@ TEST(Variants, ANameOrRankTwiceIsAnErrorThatChangesNothing) {
   using Op = Probe<1>;
   make_known<Op>();
   add<Op>({.name = "one", .rank = 4}, &mark<Op, 1>);
-  EXPECT_EQ(error_of<InternalError>([] { return add<Op>({.name = "one", .rank = 5}, &mark<Op, 2>), 0; }),
-            "internal error: variants of probe_ab on cpu must differ in name and rank, got one (rank 4) and one (rank 5)");
-  EXPECT_EQ(error_of<InternalError>([] { return add<Op>({.name = "two", .rank = 4}, &mark<Op, 2>), 0; }),
-            "internal error: variants of probe_ab on cpu must differ in name and rank, got one (rank 4) and two (rank 4)");
+  EXPECT_EQ(
+      error_of<InternalError>([] { return add<Op>({.name = "one", .rank = 5}, &mark<Op, 2>), 0; }),
+      "internal error: variants of probe_ab on cpu must differ in name and rank, got one (rank 4) and one (rank 5)");
+  EXPECT_EQ(
+      error_of<InternalError>([] { return add<Op>({.name = "two", .rank = 4}, &mark<Op, 2>), 0; }),
+      "internal error: variants of probe_ab on cpu must differ in name and rank, got one (rank 4) and two (rank 4)");
   EXPECT_THAT(variants<Op>(), ElementsAre("one"));
   EXPECT_EQ(run<Op>({3}), 1);
 }
@@ -158,7 +160,8 @@ TEST(Variants, ThoseOfAComputeCapabilityRunOnItAlone) {
   register_kernel<Op>(DeviceType::cuda, nothing, {.name = "any", .rank = 2});
   const Ear ear;
   call<Op>({x});
-  register_kernel<Op>(DeviceType::cuda, nothing, {.name = "present", .rank = 1, .min_sm = detail::compute_capability(x.device())});
+  register_kernel<Op>(DeviceType::cuda, nothing,
+                      {.name = "present", .rank = 1, .min_sm = detail::compute_capability(x.device())});
   call<Op>({x});
   ASSERT_EQ(ear.heard().size(), 2u);
   EXPECT_EQ(ear.heard()[0].variant, "any");

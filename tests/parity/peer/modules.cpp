@@ -150,14 +150,10 @@ PeerModulePtr peer_linear(const nn::LinearOptions& o) {
 
 PeerModulePtr peer_conv(int rank, const nn::ConvLayerOptions& o) {
   switch (rank) {
-    case 1:
-      return conv<1, torch::nn::Conv1dImpl>(o);
-    case 2:
-      return conv<2, torch::nn::Conv2dImpl>(o);
-    case 3:
-      return conv<3, torch::nn::Conv3dImpl>(o);
-    default:
-      throw std::invalid_argument("convolutions have 1 to 3 dimensions");
+    case 1: return conv<1, torch::nn::Conv1dImpl>(o);
+    case 2: return conv<2, torch::nn::Conv2dImpl>(o);
+    case 3: return conv<3, torch::nn::Conv3dImpl>(o);
+    default: throw std::invalid_argument("convolutions have 1 to 3 dimensions");
   }
 }
 
@@ -169,14 +165,10 @@ PeerModulePtr peer_batch_norm(int rank, const nn::BatchNormOptions& o) {
                            .affine(o.affine)
                            .track_running_stats(o.track_running_stats);
   switch (rank) {
-    case 1:
-      return hold(std::make_shared<torch::nn::BatchNorm1dImpl>(options));
-    case 2:
-      return hold(std::make_shared<torch::nn::BatchNorm2dImpl>(options));
-    case 3:
-      return hold(std::make_shared<torch::nn::BatchNorm3dImpl>(options));
-    default:
-      throw std::invalid_argument("batch norms have 1 to 3 dimensions");
+    case 1: return hold(std::make_shared<torch::nn::BatchNorm1dImpl>(options));
+    case 2: return hold(std::make_shared<torch::nn::BatchNorm2dImpl>(options));
+    case 3: return hold(std::make_shared<torch::nn::BatchNorm3dImpl>(options));
+    default: throw std::invalid_argument("batch norms have 1 to 3 dimensions");
   }
 }
 

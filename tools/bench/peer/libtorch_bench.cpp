@@ -15,7 +15,8 @@ namespace {
 double seconds_of(const std::function<void()>& body, int64_t iterations) {
   const auto start = std::chrono::steady_clock::now();
   for (int64_t i = 0; i < iterations; ++i) body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(iterations);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() /
+         static_cast<double>(iterations);
 }
 
 struct LeNet : torch::nn::Module {
@@ -196,7 +197,8 @@ using torch::randn;
 
 const std::map<std::string, Body (*)()> kOps = {
     {"gelu", [] { return forward_backward({randn({4096, 1024})}, [](Inputs in) { return torch::gelu(in[0]); }); }},
-    {"softmax", [] { return forward_backward({randn({4096, 1024})}, [](Inputs in) { return torch::softmax(in[0], -1); }); }},
+    {"softmax",
+     [] { return forward_backward({randn({4096, 1024})}, [](Inputs in) { return torch::softmax(in[0], -1); }); }},
     {"layer_norm",
      [] {
        return forward_backward({randn({4096, 1024}), rand({1024}), rand({1024})},
@@ -209,14 +211,8 @@ const std::map<std::string, Body (*)()> kOps = {
          return torch::batch_norm(in[0], in[1], in[2], mean, var, true, 0.1, 1e-5, false);
        });
      }},
-    {"sum0",
-     []() -> Body {
-       return [x = rand({4096, 1024})] { x.sum(0); };
-     }},
-    {"permute",
-     []() -> Body {
-       return [x = rand({64, 128, 32, 32})] { x.permute({0, 2, 3, 1}).contiguous(); };
-     }},
+    {"sum0", []() -> Body { return [x = rand({4096, 1024})] { x.sum(0); }; }},
+    {"permute", []() -> Body { return [x = rand({64, 128, 32, 32})] { x.permute({0, 2, 3, 1}).contiguous(); }; }},
     {"depthwise",
      [] {
        return forward_backward({randn({16, 64, 32, 32}), rand({64, 1, 3, 3}), rand({64})}, [](Inputs in) {
@@ -272,5 +268,6 @@ int main(int argc, char** argv) {
   const Body body = make_case(name);
   seconds_of(body, iterations / 5 + 1);
   for (int round = 0; round < std::atoi(argv[4]); ++round)
-    std::printf("{\"case\": \"%s\", \"threads\": %s, \"seconds\": %.9g}\n", name.c_str(), argv[2], seconds_of(body, iterations));
+    std::printf("{\"case\": \"%s\", \"threads\": %s, \"seconds\": %.9g}\n", name.c_str(), argv[2],
+                seconds_of(body, iterations));
 }
