@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trains a small GPT on the bytes of a text file and prints a sample of what it would write.
-#include <farro/core/util/crc32c.h>
+#include <farro/core/io/detail/crc32c.h>
 #include <farro/examples/common/device.h>
 #include <farro/examples/common/program.h>
 #include <farro/examples/common/training_run.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Trains a small convolutional network on Fashion-MNIST: the whole of a training program on one page. README.md says
 // what it leaves behind, --help what it takes; common/ has what the examples share: options, checkpoints, records.
 #include <farro/core/util/digest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mixed precision: within an `autocast` scope each op runs in the precision that suits it.
 //
 //     autocast scope(DType::bf16);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // call<Op>(): cast (autocast only) -> validate -> infer -> allocate -> dispatch -> record. The only way into a kernel,
 // so that profiling, checking and tracing have one place to listen. An op's public function is one line: return
 // call<Op>({.x = x, .eps = eps}).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // call_inplace<Op>(): runs an op with its result written into its first input, and rebases history: the tensor becomes
 // the op's output; if it is a view, its base gets a node that replaces the viewed part of the gradient.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // call_mutating<Op>(): runs an op that only changes tensors it is given, such as an optimizer step over lists of
 // parameters. It has no outputs and no gradient. Instead of infer() the op says
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/autograd/call/view.h>
 
 #include <farro/autograd/node/retain_grad.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Views: tensors that share another's storage. call_view<Op>() makes and records one; a view remembers its base, so
 // that an in-place change of either is seen by the gradients of both.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks the gradients of a function against central differences: the whole Jacobian, in f64. Called by the op tests
 // and by users for functions of their own. A function must be smooth around its inputs: keep them away from kinks.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Walks a recorded graph backwards. Tensor::backward() accumulates into the leaves; grad() returns gradients instead.
 #pragma once
 
@@ -9,7 +10,7 @@
 
 namespace farro {
 
-// A function of tensors, for checkpoint() and gradcheck().
+// A function of tensors, for recompute() and gradcheck().
 using TensorFunction = std::function<std::vector<Tensor>(const std::vector<Tensor>& inputs)>;
 
 // Sum of d(output_i)/d(leaf) * gradients_i into every leaf's grad(). An undefined gradient stands for 1 and needs an

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gradients at a fixed place: several leaves' gradients as parts of one larger tensor, which is then reduced, scaled or
 // sent as a whole.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/autograd/engine/graph_task.h>
 
 #include <farro/autograd/call/autocast.h>

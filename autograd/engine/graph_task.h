@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One backward walk over a recorded graph. Used by engine.cpp only. A node runs once all edges into it have delivered;
 // among ready nodes the one recorded last runs first, so the order, and with it every rounding, is the same in every
 // run. Nothing recurses: chains may be as long as memory allows.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hooks beyond Tensor::register_hook(): what wants to know that a leaf's gradient is complete, data-parallel training
 // above all.
 #pragma once

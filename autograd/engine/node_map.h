@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a walk knows of each node, found by the node's address. Used by graph_task.cpp only.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tensor's autograd methods.
 #include <farro/autograd/engine/engine.h>
 #include <farro/autograd/engine/grad_buffer.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one place where gradients are checked against the outputs they belong to, and where broadcasting is undone.
 #pragma once
 

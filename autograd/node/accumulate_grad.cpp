@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/autograd/node/accumulate_grad.h>
 
 #include <farro/autograd/node/grad_mode.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The node at the end of every path: adds the gradient that arrives to a leaf's grad(). A leaf has one for its
 // lifetime, made when it is told to require a gradient; its post-hooks are where data-parallel training attaches.
 #pragma once

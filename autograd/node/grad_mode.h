@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whether operations record a graph, per thread.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a node keeps of a call, as Op::kKeep says (core/op/keep.h): room only for what the op may ever keep.
 #pragma once
 

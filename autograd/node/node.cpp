@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/autograd/node/node.h>
 
 #include <farro/autograd/call/view.h>

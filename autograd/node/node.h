@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One recorded operation of the graph that backward() walks. A node knows the shapes of its forward outputs (the
 // gradients it receives must match them) and has an edge for every forward input (where its results go).
 #pragma once

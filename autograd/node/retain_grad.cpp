@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/autograd/node/retain_grad.h>
 #include <farro/core/tensor/number.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tensor::retain_grad(): the gradient of a tensor that is no leaf, kept by a hook on the node that made it.
 #pragma once
 

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // A tensor kept for backward. It notices when the data changed meanwhile. An input is kept as a snapshot, data with the
 // history of that moment, and an output without its history, so that a node never owns itself, whatever later becomes
-// of the tensor. Within checkpoint() the tensor is not kept at all but made again when it is needed.
+// of the tensor. Within recompute() the tensor is not kept at all but made again when it is needed.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/cuda/allocator.h>
 #include <farro/core/cuda/block_guard.h>
 #include <farro/core/cuda/status.h>

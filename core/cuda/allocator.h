@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stream-ordered caching allocator of one device. cudaMalloc and cudaFree wait for the whole device, so memory is
 // taken in segments, handed out in blocks, and kept for reuse.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The Backend over the CUDA runtime API: built against CUDA into libfarro_cuda.so and against core/simt_host into
 // libfarro_simt.so. Loaded by core/device; one object per process, never destroyed.
 #include <farro/core/cuda/allocator.h>

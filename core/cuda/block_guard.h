@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the host runtime adds to the caching allocator's blocks: poison, sentinels, injected failures. Nothing on CUDA.
 #pragma once
 

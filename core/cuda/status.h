@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every status of a CUDA call goes through check(), which turns a failure into BackendError; nothing is swallowed but
 // in destructors, where the error is sticky and the next call reports it. Used by core/cuda and kernels/simt/launch.h.
 #pragma once

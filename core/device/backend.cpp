@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds and loads the backend that answers to Device::cuda, once per process.
 #include <farro/core/device/backend.h>
 #include <farro/core/error/error.h>

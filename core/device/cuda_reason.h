@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Why CUDA cannot be used, in the words of what is missing instead of the runtime's status. Apart from the backend that
 // asks, which needs CUDA, so that every cause can be tested.
 #pragma once

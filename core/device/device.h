@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Where a tensor lives: cpu, cuda:i, or meta (shapes and no data).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Element types, their sizes and names, and PyTorch's promotion rules.
 #pragma once
 

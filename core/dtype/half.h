@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // half (IEEE binary16) and bfloat16: storage formats with conversions to and from float, rounding to nearest even.
 // Arithmetic is done in float. The functions are constexpr, so the same code serves host and device (nvcc compiles it
 // for the device with --expt-relaxed-constexpr).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a run-time DType to a C++ type and back. Keep the set of types in a visit small: each one is an instantiation.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The typed errors of the library and the one way to raise them. Everything throws through FARRO_CHECK or fail<E>(), so
 // every message has one format:  op: argument must ..., got ... (argument: f32 [512] cpu) in net.block3.fc1
 // The scope suffix is added here; callers never write it.

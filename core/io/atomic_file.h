@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Replaces a file as a whole or not at all: the new content is written beside it, flushed to the disk and moved into
 // place. Every file that must survive a kill (checkpoints above all) is written through this. Whatever happens, the
 // path holds either the complete old file or the complete new one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/io/checkpoint.h>
 
 #include <farro/core/io/atomic_file.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A folder of checkpoints: one safetensors file per step, the newest few kept. Used by training programs that must go
 // on after a kill: at every moment the folder holds a complete checkpoint, once the first was written.
 #pragma once

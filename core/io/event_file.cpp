@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/io/event_file.h>
 
 #include <farro/core/error/error.h>
 #include <farro/core/io/atomic_file.h>
-#include <farro/core/util/crc32c.h>
-#include <farro/core/util/utf8.h>
+#include <farro/core/io/detail/crc32c.h>
+#include <farro/core/io/detail/utf8.h>
 
 #include <unistd.h>
 

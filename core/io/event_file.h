@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scalars for TensorBoard: writes an event file (TFRecord frames around protocol-buffer messages, encoded by hand, so
 // that no protobuf library is needed). Called by training loops beside MetricsLog; point `tensorboard --logdir` at the
 // folder.

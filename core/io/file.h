@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Plain files over file descriptors: InputFile reads at offsets, AppendFile writes at the end. Used by every reader and
 // writer of core/io. Reads never trust a declared size, and a short read or write is finished or is an error.
 // Files are read, not mapped: a file that another process cuts short gives an error here, where a mapping gives SIGBUS.

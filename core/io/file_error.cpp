@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/io/file_error.h>
 
-#include <farro/core/util/utf8.h>
+#include <farro/core/io/detail/utf8.h>
 
 #include <algorithm>
 #include <cerrno>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IoError with a reason from a closed set, so that a caller (and the fuzz tests) can tell a missing file from a damaged
 // one without reading text. Every reader and writer in core/io and data/dataset raises its errors through fail_file().
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One process at a time in a folder: held by whoever writes there for long, such as a training run.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/io/gzip.h>
 
 #include <farro/core/io/file.h>

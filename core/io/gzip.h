@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads files that may be gzip-compressed, whatever their name (datasets come both ways). Called by the dataset
 // readers. The size of the result is bounded by the caller, never by what the file claims.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Strict JSON for files from outside: nlohmann's parser with a bound on nesting and no duplicate keys. Included only by
 // .cpp files that read JSON (safetensors headers, run logs, configurations).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Line charts as SVG pictures: loss and accuracy over the steps of a run, side by side. Called by training programs at
 // the end of an epoch; needs nothing but a browser to be looked at.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The machine-readable record of a run: one JSON object per line (metrics.jsonl), in the order of the steps. Written by
 // training loops. A line is there completely as soon as write() returns, also when the process is killed next.
 #pragma once

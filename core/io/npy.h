@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // NumPy's .npy files (numpy.org/devdocs/reference/generated/numpy.lib.format.html), versions 1 to 3, little-endian, C
 // and Fortran order. Called to exchange arrays with Python. The header is a Python literal; it is read by a small
 // strict parser and never evaluated.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The progress of an epoch on a terminal: one bar that is drawn over itself, with the latest numbers, the rate and the
 // time left. Where the output is no terminal, plain lines now and then and one at the end. Used by training programs,
 // which say where to write: the library prints nothing by itself.

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/io/safetensors.h>
 
 #include <farro/core/io/atomic_file.h>
 #include <farro/core/io/detail/array_data.h>
+#include <farro/core/io/detail/crc32c.h>
 #include <farro/core/io/detail/safetensors_header.h>
 #include <farro/core/io/file_error.h>
-#include <farro/core/util/crc32c.h>
 
 #include <algorithm>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The safetensors format (github.com/huggingface/safetensors): tensors by name, readable by PyTorch's tools and back.
 // Checkpoints and exported weights are such files. Nothing in a file is trusted: a header is checked against the
 // format's rules and the file's true size before any tensor is made.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one place where calls of operations can be seen: every form of call, on every thread, with what went in and what
 // comes out. The profile, summary() and the recorder are listeners; there may be any number at once.
 #pragma once

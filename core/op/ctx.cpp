@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/ctx.h>
 
 #include <farro/core/util/small_vector.h>
@@ -19,15 +20,15 @@ struct Ctx::Extra {
 
 namespace {
 
-Strides strides_of(const Shape& sizes, Layout layout) {
-  if (layout == Layout::contiguous) return contiguous_strides(sizes);
+Strides strides_of(const Shape& sizes, MemoryFormat layout) {
+  if (layout == MemoryFormat::contiguous) return contiguous_strides(sizes);
   if (sizes.size() == 3) return {sizes[1] * sizes[2], 1, sizes[1]};
   return channels_last_strides(sizes);
 }
 
 // Whether the elements lie as in `layout`; dimensions of size 1 may have any stride.
-bool has_layout(const Tensor& tensor, Layout layout) {
-  if (layout == Layout::contiguous) return tensor.is_contiguous();
+bool has_layout(const Tensor& tensor, MemoryFormat layout) {
+  if (layout == MemoryFormat::contiguous) return tensor.is_contiguous();
   const Strides wanted = strides_of(tensor.sizes(), layout);
   for (int i = 0; i < tensor.dim(); ++i)
     if (tensor.sizes()[i] != 1 && tensor.strides()[i] != wanted[i]) return false;
@@ -90,7 +91,7 @@ void* Ctx::scratch_bytes(int64_t bytes) {
   return static_cast<char*>(scratch.storage->data()) + scratch.skipped;
 }
 
-Tensor Ctx::scratch_tensor(const Shape& sizes, Layout layout, DType dtype) {
+Tensor Ctx::scratch_tensor(const Shape& sizes, MemoryFormat layout, DType dtype) {
   const int64_t numel = checked_numel(op_, sizes), bytes = checked_bytes(op_, numel, item_size(dtype));
   Scratch scratch(bytes, device_);
   extra().counts.scratch += bytes;
@@ -99,36 +100,36 @@ Tensor Ctx::scratch_tensor(const Shape& sizes, Layout layout, DType dtype) {
                                                       strides_of(sizes, layout), numel, dtype)));
 }
 
-Tensor Ctx::dense(const Tensor& tensor, Layout layout, DType dtype) {
+Tensor Ctx::dense(const Tensor& tensor, MemoryFormat layout, DType dtype) {
   if (!tensor.defined() || (tensor.dtype() == dtype && tensor.device() == device_ && has_layout(tensor, layout)))
     return tensor;
   return copied(tensor, tensor.sizes(), layout, dtype);
 }
 
 Tensor Ctx::spread(const Tensor& tensor, const Shape& sizes, DType dtype) {
-  if (tensor.sizes() == sizes) return dense(tensor, Layout::contiguous, dtype);
-  return copied(tensor, sizes, Layout::contiguous, dtype);
+  if (tensor.sizes() == sizes) return dense(tensor, MemoryFormat::contiguous, dtype);
+  return copied(tensor, sizes, MemoryFormat::contiguous, dtype);
 }
 
-Tensor Ctx::copied(const Tensor& tensor, const Shape& sizes, Layout layout, DType dtype) {
+Tensor Ctx::copied(const Tensor& tensor, const Shape& sizes, MemoryFormat layout, DType dtype) {
   const Tensor copy = scratch_tensor(sizes, layout, dtype);
   copy_elements(copy, tensor);
   extra().counts.copied += static_cast<int64_t>(copy.nbytes());
   return copy;
 }
 
-Tensor Ctx::dense(const Tensor& tensor, Layout layout) {
+Tensor Ctx::dense(const Tensor& tensor, MemoryFormat layout) {
   return tensor.defined() ? dense(tensor, layout, widened(tensor.dtype())) : tensor;
 }
 
-Tensor Ctx::result(const Tensor& out, Layout layout, DType dtype) {
+Tensor Ctx::result(const Tensor& out, MemoryFormat layout, DType dtype) {
   if (!out.defined() || (out.dtype() == dtype && has_layout(out, layout))) return out;
   Tensor work = scratch_tensor(out.sizes(), layout, dtype);
   extra().results.push_back({out, work});
   return work;
 }
 
-Tensor Ctx::result(const Tensor& out, Layout layout) {
+Tensor Ctx::result(const Tensor& out, MemoryFormat layout) {
   return out.defined() ? result(out, layout, widened(out.dtype())) : out;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a kernel gets from its call besides arguments and outputs: the device and its stream, work memory, operands in
 // the layout and dtype that the kernel is written for, and plans of libraries. All of it is counted for the listeners,
 // nothing of it is recorded by autograd, and what was handed out goes back when the kernel returns or throws.
@@ -10,9 +11,6 @@
 #include <atomic>
 
 namespace farro {
-
-// channels_last: the channel dimension (1) innermost, also for three dimensions: [N, C, L] lies as [N, L, C].
-enum class Layout : uint8_t { contiguous, channels_last };
 
 class Ctx {
  public:
@@ -46,19 +44,19 @@ class Ctx {
   }
 
   // The same as a tensor.
-  Tensor scratch_tensor(const Shape& sizes, Layout layout, DType dtype);
+  Tensor scratch_tensor(const Shape& sizes, MemoryFormat layout, DType dtype);
 
   // `tensor` in a dense layout and a dtype: itself where it has them, else a copy that lives until the kernel returns.
   // Undefined stays undefined.
-  Tensor dense(const Tensor& tensor, Layout layout, DType dtype);
+  Tensor dense(const Tensor& tensor, MemoryFormat layout, DType dtype);
   // Broadcast to `sizes`, row-major.
   Tensor spread(const Tensor& tensor, const Shape& sizes, DType dtype);
   // In the type that sums are kept in: f32 for half types, others as they are.
-  Tensor dense(const Tensor& tensor, Layout layout = Layout::contiguous);
+  Tensor dense(const Tensor& tensor, MemoryFormat layout = MemoryFormat::contiguous);
   // Dense memory to write the output `out` to: itself where it fits, else scratch that is copied to it after the kernel
   // has returned (not where it throws).
-  Tensor result(const Tensor& out, Layout layout, DType dtype);
-  Tensor result(const Tensor& out, Layout layout = Layout::contiguous);
+  Tensor result(const Tensor& out, MemoryFormat layout, DType dtype);
+  Tensor result(const Tensor& out, MemoryFormat layout = MemoryFormat::contiguous);
 
   // The plan of that key, made by make() at its first use; make() gives a std::shared_ptr<Plan>, null where there is no
   // such plan, which is remembered too.
@@ -85,7 +83,7 @@ class Ctx {
   Extra& extra();
   void* scratch_bytes(int64_t bytes);
   // A counted copy, broadcast to `sizes`.
-  Tensor copied(const Tensor& tensor, const Shape& sizes, Layout layout, DType dtype);
+  Tensor copied(const Tensor& tensor, const Shape& sizes, MemoryFormat layout, DType dtype);
   void write_back();
   void release() noexcept;
 
@@ -95,7 +93,7 @@ class Ctx {
 };
 
 // Elements of `source`, broadcast and converted, into `target`, unrecorded; defined beside the copy op
-// (kernels/pointwise/copy.host.cpp).
+// (kernels/memory/copy.host.cpp).
 void copy_elements(const Tensor& target, const Tensor& source);
 
 // Typed access without the check of Tensor::data(), where T is known from the dtype; null for an undefined tensor.

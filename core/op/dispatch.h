@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a checked call to its kernel: which variant runs, who is told. call<Op>() (autograd/call) stands above it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reflection over an op's Args: its members and their names are one list,
 //     struct Args {
 //       const Tensor& x;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a recorded call keeps of its arguments and outputs for backward. An op says it by the names of its Args:
 //
 //     static constexpr Keep kKeep = Keep::inputs<Args>("x", "weight") | Keep::sizes<Args>("x") | Keep::outputs(1, 2);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an operation is. One struct describes it, and call<Op>() (autograd/call) is the only way into its kernels:
 //
 //     struct Mul {

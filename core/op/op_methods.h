@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What can be done with the arguments of a call when its op is known at run time only: show them, keep them, and run
 // the op again on other tensors.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kernels of the ops. A kernel is a variant of an op on a device type: it has a name, a rank among its kind, and
 // says which calls it can run. Registration functions fill the tables before the first call of the device type; which
 // file registers what is said by its name (cmake/FarroManifest.cmake).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The arguments of one call, kept beyond it: tensors by handle, everything else by value.
 #pragma once
 

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/plan_cache.h>
 
-#include <farro/core/util/fork_gate.h>
+#include <farro/core/parallel/fork_gate.h>
 
 #include <algorithm>
 #include <bit>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Plans of libraries (a oneDNN primitive, a cuDNN graph, a choice of algorithm): expensive to make, cheap to run, kept
 // in one cache for each device. The key is derived from the arguments of the call, so that it cannot be too loose:
 // whatever an op's Args holds is in it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PyTorch's type promotion over tensors: tensors with dimensions decide; 0-dim tensors count only where their category
 // (bool < integer < floating) is higher, and C++ numbers only after those.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Records the calls that a thread makes and runs them again, to the bit:
 //
 //     Recorder step;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What infer() says of one output: enough to allocate it, or to make a meta tensor.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/profile/op_ranges.h>
 
 #include <farro/core/op/call_listener.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Connects the profile with the ops: while a profile runs, every call<Op>() is a range with its arguments, variant and
 // cost. Used by start_profile() and stop_profile().
 #pragma once

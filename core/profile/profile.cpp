@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/profile/profile.h>
 
 #include <farro/core/profile/op_ranges.h>
 
 #include <farro/core/error/error.h>
+#include <farro/core/io/detail/utf8.h>
 #include <farro/core/profile/detail/trace_writer.h>
 #include <farro/core/scope/scope.h>
-#include <farro/core/util/utf8.h>
 
 #include <unistd.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Profile ranges: how long each op, module or named stretch of a program took, as totals by name and as a Chrome trace
 // (chrome://tracing, ui.perfetto.dev). autograd/call opens a range for every op; users open their own. While no profile
 // runs a range costs one relaxed load and a branch.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The profile as text: format_table().
 #include <farro/core/error/error.h>
 #include <farro/core/profile/profile.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/random/generator.h>
 
 #include <farro/core/error/error.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Generators hand out ranges of Philox blocks. An op reserves what it needs (reserve) and computes element i from block
 // i / 4 of its range, so threads that draw at the same time never share a number. Each device has a default generator.
 #pragma once

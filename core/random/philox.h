@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Philox4x32-10, the counter-based generator behind every random number of the library (Salmon, Moraes, Dror, Shaw:
 // "Parallel random numbers: as easy as 1, 2, 3", SC 2011). Block number n of a key is a pure function of (key, n), so
 // an element's value depends on its index alone: any number of threads and any device give the same bits. Header-only

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scope stack: which module or named range the current thread is in. Pushed by every module call and named range;
 // printed by errors, the profiler, summaries and reports. Each distinct path is one interned node that lives for the
 // whole process, so "where am I" is a single pointer: cheap to store in every autograd node.

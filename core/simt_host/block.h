@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs one block of a kernel at a time: its threads as fibers, its warps and barriers by a schedule. A GPU leaves much
 // undefined; here it is an error: a barrier that threads reach in different places, lanes that miss a collective of
 // their mask, a value taken from a lane that takes no part, a write beside shared memory.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How tests steer the host SIMT runtime: schedules, seeds, injected failures. Linked from libfarro_simt.so.
 // Every setter first finishes all queued work, so a change never reorders what was issued before it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The part of the CUDA runtime API that core/cuda uses, implemented on the host (runtime.cpp). It takes the place of
 // the toolkit's <cuda_runtime.h> when the device layer is built into libfarro_simt.so. Names and meanings are CUDA's;
 // where CUDA leaves a misuse undefined, this reports an error. C++ linkage, so a process may also hold the real

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CUDA C++ for the host compiler: what kernels/simt/*.h stand on when a .cu file is built for the host runtime.
 // Function names and meanings are CUDA's; each waiting point passes its source line along for the reports.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What goes wrong inside the runtime travels as a Failure until a cuda* function turns it into a status (runtime.cpp),
 // and core/cuda turns the status into a farro error with the scope attached.
 #pragma once

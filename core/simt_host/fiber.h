@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One GPU thread: a stack of its own and a switch to and from the scheduler. Used by the block runner only.
 // A fiber is started, resumed and abandoned on one OS thread; an abandoned fiber is simply started anew, and nothing on
 // its stack is destroyed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Launching kernels and guarding blocks of memory on the fake machine: the runtime's own entry points beside the cuda*
 // functions. Used by kernels/simt/launch.h and by core/cuda's allocator. Status and details as for cuda* functions.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/simt_host/failure.h>
 #include <farro/core/simt_host/machine.h>
 

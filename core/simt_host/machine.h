@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The whole fake machine: devices with their memory, streams as queues of work, events, and the block runner. One lock
 // guards all of it, and work runs under that lock on whichever thread drains a queue.
 // Invariant: work of one stream runs in issue order, and after the events it waits for; nothing else is promised. The

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The memory of one fake device: an address range of its own, so that a host pointer is never mistaken for a device
 // pointer. Fresh memory is NaN (0xff); each allocation ends in a sentinel that is checked after every kernel.
 // Two levels: segments (cudaMalloc) and, inside them, the caching allocator's blocks, which are the tensors. Blocks

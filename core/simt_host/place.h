@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A line of source, passed by default argument, so that every waiting point can be named in an error.
 // std::source_location would do, but clang 14 lacks the builtin behind it and ThreadSanitizer runs need clang.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // SplitMix64: the source of every random choice of the runtime. Not for users' random numbers.
 #pragma once
 

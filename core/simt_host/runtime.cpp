@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cuda* functions and the control functions: each takes the machine's lock, turns a Failure into a status, and
 // keeps its text for cudaGetErrorString.
 #include <farro/core/simt_host/failure.h>

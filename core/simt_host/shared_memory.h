@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The shared memory of the block that runs: poisoned with NaN (0xff) when the block starts, each array between red
 // zones that are checked at every barrier and at the block's end. Used by the block runner.
 #pragma once

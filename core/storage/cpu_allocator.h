@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Host memory for storages: a cache of freed blocks by size class. Fresh memory from the system costs a page fault per
 // 4 KiB, which for a convolutional network is a good part of a training step; reuse costs nothing.
 #pragma once

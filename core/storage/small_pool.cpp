@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/storage/small_pool.h>
 
 #include <farro/core/storage/allocation_fault.h>

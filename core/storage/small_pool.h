@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Blocks of at most 512 bytes for the records every op makes: tensor records, small storages, graph nodes. A free list
 // per thread and size class makes an allocation about ten instructions; slabs are carved from the heap and kept for
 // reuse. Any thread may free a block. Under AddressSanitizer every block is a heap block of its own, so that misuse is

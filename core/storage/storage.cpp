@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/storage/storage.h>
 
 #include <farro/core/device/backend.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bytes behind tensors: data pointer, size, device and the version counter that in-place operations bump. Views
 // share one Storage. On the CPU the record and the bytes are one block from the caching allocator.
 #pragma once

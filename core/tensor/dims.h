@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sizes and strides: up to 8 numbers kept inside the object. Also the one place where sizes are multiplied with checks.
 #pragma once
 

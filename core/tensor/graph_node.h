@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The part of autograd that a tensor record must know: a node is counted, and it is destroyed iteratively, so that a
 // chain of a million nodes does not overflow the stack; a record notes whether it was made under inference_mode.
 // autograd/node adds everything else.

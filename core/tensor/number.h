@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The one rule for a C++ number on its way into a tensor, in every function that takes one. A dtype holds
 //   - bool: every number; all but zero are true, NaN too;
 //   - integers: numbers whose whole part lies in their range; the fraction is cut off, as in C++ and PyTorch. Not 256

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tensors as text, laid out as by PyTorch's Python repr: tensor([[1., 2.], [3., 4.]]). Dtypes and gradient functions
 // have the names of this library: tensor([1.], dtype=f64, grad_fn=<mul>).
 #pragma once

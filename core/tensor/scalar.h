@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A C++ number on its way into a tensor operation. It keeps its kind, because promotion looks at the kind only.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/tensor/tensor.h>
 
 #include <farro/core/dtype/visit.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tensor: a counted handle to an n-dimensional array on a device. Copies of a handle share the array, as in PyTorch.
 // The methods are a fixed set, what one reaches for without thinking, declared here and defined beside their ops
 // (kernels/<family>); every other operation is a free function.
@@ -24,6 +25,8 @@ struct TensorOptions {
   bool requires_grad = false;
 };
 
+// channels_last: the channel dimension (1) innermost: [N, C, H, W] lies as [N, H, W, C]; inside kernels also [N, C, L]
+// as [N, L, C].
 enum class MemoryFormat : uint8_t { contiguous, channels_last };
 
 struct BackwardOptions {
@@ -239,7 +242,7 @@ Tensor operator<=(const Tensor& a, Scalar b);
 Tensor operator>(const Tensor& a, Scalar b);
 Tensor operator>=(const Tensor& a, Scalar b);
 
-// --- construction without computing anything; the rest is in kernels/random and kernels/pointwise/factories.h
+// --- construction without computing anything; the rest is in kernels/random and kernels/memory/factories.h
 
 // Uninitialised.
 Tensor empty(const Shape& sizes, const TensorOptions& options = {});

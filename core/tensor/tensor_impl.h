@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The record behind a Tensor handle. Used by the machinery (call, engine, kernels' drivers); users see Tensor.
 #pragma once
 

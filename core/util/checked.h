@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Integers that remember an overflow: sizes made of a user's numbers are computed with these, and asked once in the
 // end.
 #pragma once

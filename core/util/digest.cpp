@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/util/digest.h>
 
 #include <bit>

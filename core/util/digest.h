@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The run digest: a cheap 64-bit hash of tensors and numbers. Training programs write one per step (of the loss, the
 // gradients and the parameters), so that two runs, or a resumed one, can be compared to the first step where they part.
 #pragma once

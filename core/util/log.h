@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Log lines on stderr, for the programs (farro run, examples) and for the rare warning of the library.
 // FARRO_LOG=debug|info|warning|error|off sets what is shown; without it warnings and errors are, so that the library by
 // itself stays silent. Callers build the text with str().

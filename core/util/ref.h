@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Intrusive reference counting. A class derives from RefCounted and may define `static void destroy(T*)` for a teardown
 // other than delete (storage frees its block, graph nodes are destroyed iteratively).
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A vector with room for N elements inside the object; beyond that it allocates. For short argument and gradient lists.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dataset: samples by number, each a list of tensors (mostly {input, target}). The DataLoader asks for batches from
 // worker threads, so both functions are const and must be safe to call at the same time.
 #pragma once

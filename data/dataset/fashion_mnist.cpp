@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/data/dataset/fashion_mnist.h>
 
 #include <farro/data/dataset/idx.h>

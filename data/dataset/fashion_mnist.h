@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fashion-MNIST (Xiao, Rasul, Vollgraf 2017): 60,000 and 10,000 grey images of 28 x 28 in ten classes. Debian's package
 // dataset-fashion-mnist installs it; any other set in MNIST's four files works as well.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // IDX files, the format of MNIST and its relatives (yann.lecun.com/exdb/mnist): unsigned bytes with up to 8 sizes.
 // Called by the datasets and by programs that bring such files.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text as a sequence of tokens, cut into blocks for language models.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/data/loader/loader.h>
 
 #include <farro/core/random/generator.h>
@@ -124,8 +125,8 @@ void DataLoader::start_epoch(int64_t epoch) {
   if (epoch != epoch_ || position_ != 0) seek(epoch, 0);
 }
 
-nn::StateDict DataLoader::state_dict() const {
-  nn::StateDict state;
+StateDict DataLoader::state_dict() const {
+  StateDict state;
   state.set_number("epoch", epoch_);
   state.set_number("position", position_);
   state.set_number("seed", static_cast<int64_t>(options_.seed));
@@ -137,8 +138,8 @@ nn::StateDict DataLoader::state_dict() const {
   return state;
 }
 
-void DataLoader::load_state_dict(const nn::StateDict& state) {
-  const nn::StateDict own = state_dict();
+void DataLoader::load_state_dict(const StateDict& state) {
+  const StateDict own = state_dict();
   for (const char* name : {"seed", "samples", "batch_size", "world_size", "shuffle", "drop_last"})
     FARRO_CHECK(state.integer(name) == own.integer(name), ValueError, "load_state_dict: ", name,
                 " must be the loader's, ", own.integer(name), ", to go on exactly, got ", state.integer(name));

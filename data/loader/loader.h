@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // DataLoader: batches of a dataset in a seeded order, made by worker threads ahead of time and handed out in order.
 // What it gives depends on the seed, the epoch and the batch number alone: not on the number of workers, and a loader
 // whose state was loaded goes on with exactly the batch that would have come next.
@@ -7,9 +8,9 @@
 //       for (const data::Batch& batch : loader) loss = net(batch[0]) ... batch[1];
 #pragma once
 
+#include <farro/core/state/state_dict.h>
 #include <farro/data/dataset/dataset.h>
 #include <farro/data/transform/transform.h>
-#include <farro/nn/module/state_dict.h>
 
 #include <cstdint>
 #include <iterator>
@@ -89,8 +90,8 @@ class DataLoader {
 
   // "epoch", "position", and what the order depends on (but the rank: one state serves all). ValueError where that
   // differs: the run could not go on exactly.
-  nn::StateDict state_dict() const;
-  void load_state_dict(const nn::StateDict& state);
+  StateDict state_dict() const;
+  void load_state_dict(const StateDict& state);
 
  private:
   class Pipeline;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Transforms of a batch of images, run by the DataLoader on its first tensor. Random ones draw from a counter made of
 // the seed, the epoch and the sample's number, so the same sample gets the same change in any batch, on any worker, in
 // a resumed run.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which device an example program runs on.
 #pragma once
 

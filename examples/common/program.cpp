@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/examples/common/program.h>
 
 #include <farro/core/error/error.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The frame of an example program: the options that all of them take, and errors as one line with an exit code.
 #pragma once
 

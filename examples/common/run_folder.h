@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a training run leaves behind in its folder: metrics.jsonl, TensorBoard event files, curves.svg, checkpoints/.
 // Used by the example programs; the training loop itself stays in the example.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/examples/common/training_run.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The frame of a training loop: which epoch and batch comes next, when to stop, and what the run leaves behind. The
 // programs bring what is worth reading, the step and the evaluation:
 //

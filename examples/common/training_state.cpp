@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/examples/common/training_state.h>
 
 #include <farro/core/random/generator.h>
@@ -32,16 +33,16 @@ bool is_models(const std::string& name) {
 // "batch-size" of "--batch-size".
 std::string key_of(const RunOptions::Setting& setting) { return setting.option->get_name().substr(2); }
 
-nn::StateDict options_state(const RunOptions& options) {
-  nn::StateDict state;
+StateDict options_state(const RunOptions& options) {
+  StateDict state;
   for (const RunOptions::Setting& setting : options.settings)
     std::visit([&](const auto* value) { state.set_number(key_of(setting), *value); }, setting.value);
   return state;
 }
 
-nn::StateDict run_state(const TrainingState& training) {
+StateDict run_state(const TrainingState& training) {
   const PhiloxState random = default_generator().state();
-  nn::StateDict state;
+  StateDict state;
   state.set_number("step", training.step);
   state.set_number("random.seed", static_cast<int64_t>(random.seed));
   state.set_number("random.stream", static_cast<int64_t>(random.stream));
@@ -73,7 +74,7 @@ void reading(const std::string& path, auto&& body) {
   }
 }
 
-void check_input(const nn::StateDict& own, const nn::StateDict& saved, const std::string& path) {
+void check_input(const StateDict& own, const StateDict& saved, const std::string& path) {
   const auto digest = [](const Tensor& tensor) {
     Digest value;
     value.add(tensor);
@@ -116,7 +117,7 @@ Checkpoint find_checkpoint(const RunOptions& options) {
   return {std::move(latest->tensors), checkpoints.path(latest->step), std::move(run)};
 }
 
-void take_over(const RunOptions& options, const nn::StateDict& saved) {
+void take_over(const RunOptions& options, const StateDict& saved) {
   for (const RunOptions::Setting& setting : options.settings) {
     const std::string name = setting.option->get_name();
     FARRO_CHECK(saved.contains(key_of(setting)), ValueError, "it must say what ", name, " was, got nothing");
@@ -144,7 +145,7 @@ void take_over(const RunOptions& options, const nn::StateDict& saved) {
 std::optional<Checkpoint> load_checkpoint(RunOptions& options) {
   if (options.resume.empty()) return std::nullopt;
   Checkpoint found = find_checkpoint(options);
-  const nn::StateDict run = found.content.below(kRun);
+  const StateDict run = found.content.below(kRun);
   FARRO_CHECK(run.contains("step"), ValueError, "--resume: file must be a checkpoint of a run, got '", found.path,
               "' with weights alone");
   reading(found.path, [&] { take_over(options, run.below(kOptions)); });
@@ -162,7 +163,7 @@ std::string TrainingState::digest(const Tensor& loss) const {
 }
 
 void TrainingState::save(io::CheckpointFolder& folder) const {
-  nn::StateDict all = model.state_dict();
+  StateDict all = model.state_dict();
   for (const auto& [name, tensor] : all)
     FARRO_CHECK(is_models(name), ValueError, "save: names of the model must not begin with optimizer., schedule., ",
                 "loader. or run., which a checkpoint has for other things, got '", name, "'");
@@ -174,11 +175,11 @@ void TrainingState::save(io::CheckpointFolder& folder) const {
 }
 
 void TrainingState::load(const Checkpoint& checkpoint) {
-  const nn::StateDict& all = checkpoint.content;
-  const nn::StateDict run = all.below(kRun);
+  const StateDict& all = checkpoint.content;
+  const StateDict run = all.below(kRun);
   check_input(input, run.below(kInput), checkpoint.path);
   reading(checkpoint.path, [&] {
-    nn::StateDict weights;
+    StateDict weights;
     for (const auto& [name, tensor] : all)
       if (is_models(name)) weights.set(name, tensor);
     const int64_t made = run.integer("step");
@@ -188,8 +189,8 @@ void TrainingState::load(const Checkpoint& checkpoint) {
                              .stream = static_cast<uint64_t>(run.integer("random.stream")),
                              .offset = static_cast<uint64_t>(run.integer("random.offset"))};
     // Each part is loaded whole or not at all; those before one that fails go back.
-    const nn::StateDict old_model = model.state_dict().clone(), old_optimizer = optimizer.state_dict().clone(),
-                        old_schedule = schedule.state_dict(), old_loader = loader.state_dict();
+    const StateDict old_model = model.state_dict().clone(), old_optimizer = optimizer.state_dict().clone(),
+                    old_schedule = schedule.state_dict(), old_loader = loader.state_dict();
     // The model first: of another program's checkpoint its names say most.
     model.load_state_dict(weights);
     try {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Everything a run needs to go on exactly where it was: weights, optimizer, schedule, data position, random state, the
 // number of steps and the options that shaped it. One checkpoint holds it all; the weights stand under their own names,
 // as PyTorch has them.
@@ -16,7 +17,7 @@
 namespace farro::examples {
 
 struct Checkpoint {
-  nn::StateDict content;
+  StateDict content;
   std::string path;
   // The folder of the run that goes on; nullopt where a new run begins from a file that lies elsewhere, or by --out.
   std::optional<LockedFolder> run;
@@ -33,8 +34,8 @@ struct TrainingState {
   optim::Optimizer& optimizer;
   optim::Scheduler& schedule;
   data::DataLoader& loader;
-  nn::StateDict input = {};  // what else a run must find unchanged when it goes on, by the name that an error gives it
-  int64_t step = 0;          // optimizer steps made
+  StateDict input = {};  // what else a run must find unchanged when it goes on, by the name that an error gives it
+  int64_t step = 0;      // optimizer steps made
 
   // The digest that metrics.jsonl shows for a step: of the loss, the gradients and the parameters.
   std::string digest(const Tensor& loss) const;

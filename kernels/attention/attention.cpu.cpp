@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // Scores are computed in blocks of queries by keys that stay in the second-level cache; a running maximum and sum per
 // query let the blocks be added up as they come (Milakov and Gimelshein 2018); they are added up in double, since there
 // may be thousands. Keys that a query may not see are left out, not weighted by 0: they may hold NaN and infinities.
 #include <farro/core/op/op_table.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/attention/attention.op.h>
 #include <farro/kernels/cpu/lanes.h>
 #include <farro/kernels/cpu/vector_math.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // softmax(q k^T * scale + mask) v, without storing the scores (Dao et al. 2022): memory is linear in the lengths.
 #pragma once
 

@@ -1,13 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/attention/attention.op.h>
 
 #include <farro/autograd/call/call.h>
 #include <farro/core/tensor/number.h>
 #include <farro/kernels/attention/attention.h>
 #include <farro/kernels/matmul/matmul.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/pointwise/compare.h>
-#include <farro/kernels/pointwise/factories.h>
-#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/widen.h>
 #include <farro/kernels/random/dropout.h>
 #include <farro/kernels/reduce/extremum.h>

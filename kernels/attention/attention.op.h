@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of attention.h, for its kernels. Tensors have 4 dimensions here.
 #pragma once
 

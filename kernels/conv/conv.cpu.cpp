@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reference loops of the convolutions; see conv_loops.h. Each result element is one sum in a fixed order, so the number
 // of threads does not show.
 #include <farro/core/dtype/visit.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/conv/conv_loops.h>
 
 namespace farro::FARRO_ISA {
@@ -176,6 +177,6 @@ constexpr ConvLoops kLoops{
 }  // namespace
 
 void register_conv_cpu();
-void register_conv_cpu() { conv_loops = &kLoops; }
+void register_conv_cpu() { loops<ConvLoops> = &kLoops; }
 
 }  // namespace farro::FARRO_ISA

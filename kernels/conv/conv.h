@@ -1,4 +1,5 @@
-// Convolutions over one, two and three spatial dimensions, their transposes, and the two halves of their gradient.
+// SPDX-License-Identifier: Apache-2.0
+// Convolutions over one, two and three spatial dimensions, and their transposes.
 //
 // out[n, o, p] = bias[o] + sum over c, k of x[n, c, p * stride - padding + k * dilation] * weight[o, c, k]: a
 // cross-correlation, as in PyTorch. The sums are accumulated in f32 (f64 for f64).
@@ -46,13 +47,5 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
                         const ConvTransposeOptions& options = {});
 Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                         const ConvTransposeOptions& options = {});
-
-// The gradient of a convolution's result with respect to x: from grad [N, O, ...] and weight to `x_sizes`. The rank of
-// grad says which convolution; options are those of the convolution.
-Tensor conv_backward_data(const Tensor& grad, const Tensor& weight, const Shape& x_sizes,
-                          const ConvOptions& options = {});
-// The gradients with respect to weight and, if asked for, bias (else an empty tensor).
-std::pair<Tensor, Tensor> conv_backward_filter(const Tensor& grad, const Tensor& x, const Shape& weight_sizes,
-                                               bool with_bias, const ConvOptions& options = {});
 
 }  // namespace farro

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU variants of the convolution ops and their order of preference.
 #include <farro/core/op/op_table.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/conv/conv.op.h>
 #include <farro/kernels/conv/conv_loops.h>
 #include <farro/kernels/conv/conv_onednn.h>
@@ -10,28 +11,26 @@
 
 namespace farro {
 
-const ConvLoops* conv_loops = nullptr;
-
 namespace {
 
 void conv_generic(Ctx& ctx, const Conv::Args& args, Outputs<Conv>& out) {
   const Strides5 x(args.x), weight(args.weight), result(out[0]);
-  const Tensor bias = ctx.dense(args.bias, Layout::contiguous, args.x.dtype());
-  conv_loops->generic_forward({Conv::shape(args), args.x.dtype(), x.at, weight.at, result.at}, args.x.raw_data(),
-                              args.weight.raw_data(), data_of<void>(bias), out[0].raw_data());
+  const Tensor bias = ctx.dense(args.bias, MemoryFormat::contiguous, args.x.dtype());
+  loops<ConvLoops>->generic_forward({Conv::shape(args), args.x.dtype(), x.at, weight.at, result.at}, args.x.raw_data(),
+                                    args.weight.raw_data(), data_of<void>(bias), out[0].raw_data());
 }
 
 void backward_data_generic(Ctx&, const ConvBackwardData::Args& args, Outputs<ConvBackwardData>& out) {
   const Strides5 x(out[0]), weight(args.weight), grad(args.grad);
-  conv_loops->generic_backward_data({ConvBackwardData::shape(args), args.grad.dtype(), x.at, weight.at, grad.at},
-                                    args.grad.raw_data(), args.weight.raw_data(), out[0].raw_data());
+  loops<ConvLoops>->generic_backward_data({ConvBackwardData::shape(args), args.grad.dtype(), x.at, weight.at, grad.at},
+                                          args.grad.raw_data(), args.weight.raw_data(), out[0].raw_data());
 }
 
 void backward_filter_generic(Ctx&, const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
   const Strides5 x(args.x), weight(out[0]), grad(args.grad);
-  conv_loops->generic_backward_filter({ConvBackwardFilter::shape(args), args.grad.dtype(), x.at, weight.at, grad.at},
-                                      args.grad.raw_data(), args.x.raw_data(), out[0].raw_data(),
-                                      args.bias ? out[1].raw_data() : nullptr);
+  loops<ConvLoops>->generic_backward_filter(
+      {ConvBackwardFilter::shape(args), args.grad.dtype(), x.at, weight.at, grad.at}, args.grad.raw_data(),
+      args.x.raw_data(), out[0].raw_data(), args.bias ? out[1].raw_data() : nullptr);
 }
 
 // What oneDNN runs. Not empty tensors, nor an x whose end no window reaches by a stride or more, which it takes for a
@@ -67,18 +66,18 @@ bool has_fast_form(DType dtype, const ConvShape& s) {
 // and accumulates in f32; in bf16 (the processor's instructions) the products' sums are f32 as well.
 template <DType kType>
 void conv_onednn(Ctx& ctx, const Conv::Args& args, Outputs<Conv>& out) {
-  const Tensor x = ctx.dense(args.x, Layout::channels_last, kType);
-  const Tensor weight = ctx.dense(args.weight, Layout::contiguous, kType);
-  const Tensor bias = ctx.dense(args.bias, Layout::contiguous, DType::f32);
-  const Tensor y = ctx.result(out[0], Layout::channels_last, kType);
+  const Tensor x = ctx.dense(args.x, MemoryFormat::channels_last, kType);
+  const Tensor weight = ctx.dense(args.weight, MemoryFormat::contiguous, kType);
+  const Tensor bias = ctx.dense(args.bias, MemoryFormat::contiguous, DType::f32);
+  const Tensor y = ctx.result(out[0], MemoryFormat::channels_last, kType);
   onednn_conv(ctx, Conv::shape(args), kType, x.raw_data(), weight.raw_data(), data_of<float>(bias), y.raw_data());
 }
 
 template <DType kType>
 void backward_data_onednn(Ctx& ctx, const ConvBackwardData::Args& args, Outputs<ConvBackwardData>& out) {
-  const Tensor grad = ctx.dense(args.grad, Layout::channels_last, kType);
-  const Tensor weight = ctx.dense(args.weight, Layout::contiguous, kType);
-  const Tensor grad_x = ctx.result(out[0], Layout::channels_last, kType);
+  const Tensor grad = ctx.dense(args.grad, MemoryFormat::channels_last, kType);
+  const Tensor weight = ctx.dense(args.weight, MemoryFormat::contiguous, kType);
+  const Tensor grad_x = ctx.result(out[0], MemoryFormat::channels_last, kType);
   onednn_conv_backward_data(ctx, ConvBackwardData::shape(args), kType, grad.raw_data(), weight.raw_data(),
                             grad_x.raw_data());
 }
@@ -106,14 +105,14 @@ void sum_columns(Ctx& ctx, const float* values, int64_t rows, int64_t channels, 
 
 template <DType kType>
 void backward_filter_onednn(Ctx& ctx, const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
-  const Tensor grad = ctx.dense(args.grad, Layout::channels_last, kType);
-  const Tensor x = ctx.dense(args.x, Layout::channels_last, kType);
-  const Tensor weight = ctx.result(out[0], Layout::contiguous, DType::f32);
+  const Tensor grad = ctx.dense(args.grad, MemoryFormat::channels_last, kType);
+  const Tensor x = ctx.dense(args.x, MemoryFormat::channels_last, kType);
+  const Tensor weight = ctx.result(out[0], MemoryFormat::contiguous, DType::f32);
   const ConvShape shape = ConvBackwardFilter::shape(args);
   onednn_conv_backward_filter(ctx, shape, kType, grad.raw_data(), x.raw_data(), data_of<float>(weight));
   if (!args.bias) return;
-  const Tensor bias = ctx.result(out[1], Layout::contiguous, DType::f32);
-  const Tensor terms = ctx.dense(grad, Layout::channels_last, DType::f32);
+  const Tensor bias = ctx.result(out[1], MemoryFormat::contiguous, DType::f32);
+  const Tensor terms = ctx.dense(grad, MemoryFormat::channels_last, DType::f32);
   sum_columns(ctx, data_of<float>(terms), shape.batch * shape.out_pixels(), shape.groups * shape.out_channels,
               data_of<float>(bias));
 }

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs behind conv.h, for their kernels. One struct serves all three spatial ranks; conv's gradient is two
 // ops of their own, each again differentiable: conv, conv_backward_data and conv_backward_filter are the three partial
 // maps of one trilinear form, so each one's gradient is made of the other two.
 #pragma once
 
 #include <farro/core/op/op.h>
+#include <farro/kernels/conv/conv.h>
 #include <farro/kernels/conv/conv_shape.h>
 
 namespace farro {
@@ -70,5 +72,13 @@ struct ConvBackwardFilter {
   static Grads backward(const Back<ConvBackwardFilter>& b);
   static Cost cost(const Args& args);
 };
+
+// The gradient of a convolution's result with respect to x: from grad [N, O, ...] and weight to `x_sizes`. The rank of
+// grad says which convolution; options are those of the convolution.
+Tensor conv_backward_data(const Tensor& grad, const Tensor& weight, const Shape& x_sizes,
+                          const ConvOptions& options = {});
+// The gradients with respect to weight and, if asked for, bias (else an empty tensor).
+std::pair<Tensor, Tensor> conv_backward_filter(const Tensor& grad, const Tensor& x, const Shape& weight_sizes,
+                                               bool with_bias, const ConvOptions& options = {});
 
 }  // namespace farro

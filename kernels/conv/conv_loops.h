@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // What conv_kernels.cpp calls in the instruction-set builds (conv.cpu.cpp). The invariant: loops get plain pointers and
 // consistent shapes; layouts, scratch memory and the choice of a variant are the caller's.
 #pragma once
 
 #include <farro/core/dtype/dtype.h>
 #include <farro/kernels/conv/conv_shape.h>
+#include <farro/kernels/cpu/loops.h>
 
 namespace farro {
 
@@ -24,6 +26,5 @@ struct ConvLoops {
   void (*generic_backward_filter)(const ConvGenericCall& call, const void* grad, const void* x, void* grad_weight,
                                   void* grad_bias);
 };
-extern const ConvLoops* conv_loops;
 
 }  // namespace farro

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Called by conv.host.cpp. Primitives stand in the plan cache, keyed by everything they were made from; a call looks
 // its primitive up (0.2 us), points memory objects of its own at the tensors and runs. Every primitive runs on one
 // thread: the convolution is cut into parts that depend on its shape alone, so no result depends on the number of
@@ -5,7 +6,7 @@
 // part's sum is a primitive's, and the parts are added in order.
 #include <farro/kernels/conv/conv_onednn.h>
 
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/conv/conv_parts.h>
 #include <farro/kernels/cpu/onednn.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The convolutions through oneDNN: the variants `onednn` and `onednn_bf16`. All memory is dense: activations
 // channels-last ([N, spatial, C]), weights [O, C / groups, spatial]. Results do not depend on the number of threads.
 #pragma once

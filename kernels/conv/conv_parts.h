@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cuts a convolution of dense channels-last tensors into parts that one thread each computes: of the batch, and of the
 // rows of an image where the batch is small. The parts depend on the shape alone.
 #pragma once

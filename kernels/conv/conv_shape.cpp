@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/conv/conv_shape.h>
 
 #include <algorithm>

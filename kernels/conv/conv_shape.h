@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The geometry of a convolution and its checks, shared by the three conv ops and their kernels. The invariant: a
 // ConvShape that check_conv() returned is consistent, so kernels need no checks of their own. A stride that no second
 // window takes and a dilation that no second tap takes are replaced by small ones.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/cpu/convert.h>
 
 #include <farro/core/dtype/visit.h>
@@ -77,7 +78,7 @@ void register_convert_cpu() {
   fill<float>(table, DType::f32);
   fill<double>(table, DType::f64);
   fill<int64_t>(table, DType::i64);
-  convert_table = &table;
+  loops<ConvertTable> = &table;
 }
 
 }  // namespace farro::FARRO_ISA

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every *.cpu.cpp is compiled once per instruction set, with FARRO_ISA naming the set; its code lives in
 // namespace farro::FARRO_ISA, so that the builds do not collide. register_cpu_kernels() picks the best set this
 // processor runs (FARRO_CPU_ISA=generic|avx2|avx512 lowers it). Only loops belong in such a file: code shared between

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reductions over a run of values that the compiler vectorises without being allowed to reorder: many partial results
 // side by side, combined as a tree. That is also what makes an f32 sum accurate. Included by *.cpu.cpp files only; the
 // number of lanes is fixed, so every instruction set combines in the same order.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Versions of the libraries behind the CPU backend, for `farro doctor` and reports.
 #pragma once
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the kernels that call oneDNN share. Its primitives run on one thread each: OpenMP's never start.
 #pragma once
 
 #include <farro/core/error/error.h>
-#include <farro/core/util/fork_gate.h>
+#include <farro/core/parallel/fork_gate.h>
 
 #include <oneapi/dnnl/dnnl.hpp>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Values side by side in one register, for *.cpu.cpp loops whose shape the compiler does not vectorise by itself. A
 // Pack is either a vector or a single value (for tails), and the same expression works on both: a pack of T,
 // comparisons that give a mask, mask ? a : b. Half precision is converted to f32 one value at a time.

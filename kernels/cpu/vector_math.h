@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementary functions for loops that the compiler vectorises: no calls, no branches (conditions only select between
 // values), compiled per instruction set. The float versions stay within 2 units in the last place of the exact result
-// over the whole range, subnormals, infinities, NaN and -0 included (tests/unit/vector_math_test.cpp); the double
+// over the whole range, subnormals, infinities, NaN and -0 included (tests/kernels/vector_math_test.cpp); the double
 // versions are the C library's. Polynomials are Chebyshev fits of the quantity named beside them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // erf and the exact form of gelu, for loops that the compiler vectorises (vector_math.h says how). With Phi and phi the
 // distribution function and the density of the normal distribution, and t = |x|:
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arithmetic on compute types for *.cpu.cpp files: integers wrap around as in PyTorch (signed overflow has no meaning
 // in C++), floating values are left alone.
 #pragma once

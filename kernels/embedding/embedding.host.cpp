@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU kernels of embedding: copies and sums of whole rows.
 #include <farro/core/op/op_table.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/embedding/embedding.op.h>
 #include <farro/kernels/index/rows.h>
-#include <farro/kernels/pointwise/copy.op.h>
+#include <farro/kernels/memory/copy.op.h>
 
 #include <algorithm>
 #include <cstring>
@@ -25,7 +26,7 @@ void forward_kernel(Ctx& ctx, const Embedding::Args& args, Outputs<Embedding>& o
   const size_t item = item_size(args.weight.dtype());
   const int64_t width = args.weight.sizes()[1];
   // Rows are copied in the table's own dtype; a table of other strides is brought into order once.
-  const Tensor table = ctx.dense(args.weight, Layout::contiguous, args.weight.dtype());
+  const Tensor table = ctx.dense(args.weight, MemoryFormat::contiguous, args.weight.dtype());
   const char* from = static_cast<const char*>(table.raw_data());
   char* to = static_cast<char*>(out[0].raw_data());
   const int64_t* index = data_of<int64_t>(indices);
@@ -44,7 +45,7 @@ void backward_kernel(Ctx& ctx, const EmbeddingBackward::Args& args, Outputs<Embe
   if (sums.numel() > 0) std::memset(sums.raw_data(), 0, sums.nbytes());
   Tensor slots = indices;
   if (args.padding_idx >= 0) {
-    slots = ctx.scratch_tensor(indices.sizes(), Layout::contiguous, DType::i64);
+    slots = ctx.scratch_tensor(indices.sizes(), MemoryFormat::contiguous, DType::i64);
     std::replace_copy(data_of<int64_t>(indices), data_of<int64_t>(indices) + indices.numel(), data_of<int64_t>(slots),
                       args.padding_idx, int64_t{-1});
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/embedding/embedding.op.h>
 
 #include <farro/autograd/call/call.h>

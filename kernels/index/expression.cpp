@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Takes an index expression apart: numbers, slices, None and Ellipsis make a view; index tensors and masks are left
 // over for the ops Index and IndexPut.
 #include <farro/autograd/call/inplace.h>
@@ -5,9 +6,9 @@
 #include <farro/kernels/index/gather.h>
 #include <farro/kernels/index/indexing.h>
 #include <farro/kernels/index/indexing.op.h>
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
+#include <farro/kernels/memory/reshape.h>
 #include <farro/kernels/reduce/sum.h>
-#include <farro/kernels/view/reshape.h>
 
 namespace farro {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reading and adding along one dimension by an index tensor (i64 or i32, else DTypeError). Indices count from 0; one
 // out of range is an IndexError that names it, and nothing is written. Sums are in the order of the index, whatever the
 // number of threads.

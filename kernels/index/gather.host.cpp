@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU kernels of gather.h.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/index/gather.op.h>
@@ -5,7 +6,7 @@
 #include <farro/kernels/index/rows.h>
 
 #include <farro/core/dtype/visit.h>
-#include <farro/kernels/pointwise/copy.op.h>
+#include <farro/kernels/memory/copy.op.h>
 
 namespace farro {
 

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/index/gather.op.h>
 
 #include <farro/autograd/call/call.h>
 #include <farro/core/tensor/number.h>
 #include <farro/kernels/index/gather.h>
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
 
 namespace farro {
 

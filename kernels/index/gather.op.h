@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of gather.h, for their kernels. All tensors have at least one dimension, and `dim` is not negative.
 #pragma once
 

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/index/index_map.h>
 
-#include <farro/kernels/view/reshape.h>
+#include <farro/kernels/memory/reshape.h>
 
 #include <atomic>
 
@@ -43,7 +44,7 @@ namespace {
 }  // namespace
 
 Tensor checked_index(Ctx& ctx, const char* op, const Tensor& index, int64_t low, int64_t high, int64_t dim) {
-  const Tensor dense = ctx.dense(index, Layout::contiguous, DType::i64);
+  const Tensor dense = ctx.dense(index, MemoryFormat::contiguous, DType::i64);
   const int64_t* values = dense.data<int64_t>();
   // Either difference is negative for a value outside; in this form the loop vectorises.
   std::atomic<bool> bad{false};

@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the CPU kernels of the index ops share. All of them walk a tensor seen as [outer, slots, inner]: `slots` is the
 // indexed dimension (or several, flattened), and entry j of the index says which slot entry j of the other side belongs
 // to. The dimensions around may have any strides.
 #pragma once
 
 #include <farro/core/op/ctx.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/core/tensor/tensor.h>
-#include <farro/core/util/parallel.h>
 
 #include <algorithm>
 #include <vector>

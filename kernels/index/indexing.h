@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PyTorch's indexing: what stands between the brackets of t[...], for Tensor::index and Tensor::index_put_.
 //
 //     t.index({Slice(0, 10, 2), 3, None, Ellipsis, Slice()})      // t[0:10:2, 3, None, ..., :], a view

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU kernels of indexing.op.h.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/index/indexing.op.h>
 #include <farro/kernels/index/rows.h>
-#include <farro/kernels/pointwise/copy.op.h>
+#include <farro/kernels/memory/copy.op.h>
 
 #include <numeric>
 
@@ -35,7 +36,7 @@ Surroundings surroundings(const Tensor& tensor, const Dims& dims) {
 RowMap map_rows(Ctx& ctx, const char* op, const Tensor& tensor, TensorList indices, const Dims& dims) {
   Shape places = indices[0].sizes();
   for (const Tensor& index : indices) places = broadcast_shapes(op, places, index.sizes());
-  RowMap rows{surroundings(tensor, dims), ctx.scratch_tensor(places, Layout::contiguous, DType::i64), 1, 1};
+  RowMap rows{surroundings(tensor, dims), ctx.scratch_tensor(places, MemoryFormat::contiguous, DType::i64), 1, 1};
   int64_t* slots = rows.slots.data<int64_t>();
   const int64_t entries = rows.slots.numel();
   for (size_t k = 0; k < indices.size(); ++k) {
@@ -60,7 +61,7 @@ void index_put_kernel(Ctx& ctx, const IndexPut::Args& args, Outputs<IndexPut>& o
   Tensor values =
       ctx.spread(args.values, indexed_shape(op, args.target.sizes(), args.indices, args.dims), args.values.dtype());
   if (values.storage() == out[0].storage()) {  // whole in the target, they would change while they are read
-    const Tensor apart = ctx.scratch_tensor(values.sizes(), Layout::contiguous, values.dtype());
+    const Tensor apart = ctx.scratch_tensor(values.sizes(), MemoryFormat::contiguous, values.dtype());
     copy_elements(apart, values);
     values = apart;
   }
@@ -88,7 +89,7 @@ int64_t collect(const bool* mask, int64_t first, int64_t last, int64_t* places) 
 // Two passes over chunks of fixed size: count, then write each chunk's places behind those of the chunks before it.
 void nonzero_kernel(Ctx& ctx, const Nonzero::Args& args, Outputs<Nonzero>& out) {
   constexpr int64_t kChunk = 4096;
-  const Tensor mask = ctx.dense(args.mask, Layout::contiguous, DType::boolean);
+  const Tensor mask = ctx.dense(args.mask, MemoryFormat::contiguous, DType::boolean);
   const bool* data = mask.data<bool>();
   const Shape& sizes = mask.sizes();
   const int64_t numel = mask.numel(), chunks = (numel + kChunk - 1) / kChunk, rank = sizes.size();

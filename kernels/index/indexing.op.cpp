@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // The ops behind index expressions; taking an expression apart is in expression.cpp.
 #include <farro/kernels/index/indexing.op.h>
 
 #include <farro/autograd/call/inplace.h>
-#include <farro/kernels/pointwise/factories.h>
-#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/memory/factories.h>
+#include <farro/kernels/pointwise/choose.h>
 
 namespace farro {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of indexing.h, for their kernels: what is left of an index expression once views have dealt with
 // numbers, slices and None, and masks have become index tensors.
 #pragma once

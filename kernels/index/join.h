@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Putting tensors together along a dimension they have; kernels/index/stack.fn.h makes a new one.
 #pragma once
 

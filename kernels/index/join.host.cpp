@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // cat on every device: copies into the parts of the result.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/index/join.op.h>

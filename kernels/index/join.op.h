@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op struct of join.h.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU kernel of one_hot.h.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/index/index_map.h>

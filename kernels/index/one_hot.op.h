@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op struct of one_hot.h.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The same elements elsewhere: triangles of matrices, and dimensions walked backwards or from another start. All copy.
 #pragma once
 

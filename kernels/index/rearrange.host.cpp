@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU kernels of rearrange.h.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/index/rearrange.op.h>
 
 #include <farro/core/dtype/visit.h>
-#include <farro/core/util/parallel.h>
-#include <farro/kernels/pointwise/strided_copy.h>
+#include <farro/core/parallel/parallel.h>
+#include <farro/kernels/memory/strided_copy.h>
 
 #include <algorithm>
 
@@ -15,7 +16,7 @@ namespace {
 // Keeps columns [first(i), last(i)) of row i of every matrix.
 template <class Range>
 void keep_columns(Ctx& ctx, const Tensor& out, const Tensor& input, Range&& range) {
-  const Tensor dense = ctx.dense(input, Layout::contiguous, input.dtype());
+  const Tensor dense = ctx.dense(input, MemoryFormat::contiguous, input.dtype());
   const int64_t columns = dense.size(-1), rows = dense.size(-2);
   if (dense.numel() == 0) return;
   visit_item_size(item_size(dense.dtype()), [&](auto tag) {

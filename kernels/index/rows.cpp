@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/index/rows.h>
 
-#include <farro/kernels/pointwise/copy.op.h>
-#include <farro/kernels/pointwise/driver.h>
+#include <farro/kernels/memory/copy.op.h>
+#include <farro/kernels/pointwise/host_driver.h>
 
 #include <cstring>
 #include <type_traits>
@@ -150,7 +151,7 @@ void put_rows(const Tensor& target, const Tensor& values, const RowMap& rows) {
 
 Accumulator::Accumulator(Ctx& ctx, const Tensor& out, const Tensor& input, bool many_terms) : sum_(out) {
   const DType dtype = many_terms && is_floating(out.dtype()) ? DType::f64 : compute_type(out.dtype());
-  if (dtype != out.dtype()) sum_ = ctx.result(out, Layout::contiguous, dtype);
+  if (dtype != out.dtype()) sum_ = ctx.result(out, MemoryFormat::contiguous, dtype);
   if (!sum_.is_same(input)) copy_elements(sum_, input);
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Moving and adding whole rows: the loops behind index_select, index_add, index() and index_put_. Entry j of an index
 // names a place in the indexed dimensions; its row is everything around it.
 #pragma once
@@ -47,7 +48,9 @@ class Accumulator {
   Accumulator(Ctx& ctx, const Tensor& out, const Tensor& input, bool many_terms = false);
   const Tensor& tensor() const noexcept { return sum_; }
   // Dense, in the dtype of the sum.
-  Tensor as_addend(Ctx& ctx, const Tensor& values) const { return ctx.dense(values, Layout::contiguous, sum_.dtype()); }
+  Tensor as_addend(Ctx& ctx, const Tensor& values) const {
+    return ctx.dense(values, MemoryFormat::contiguous, sum_.dtype());
+  }
 
   // fn(TypeTag<T>) for the type of the sum.
   template <class Fn>

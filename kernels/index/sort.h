@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sorting along a dimension, and the greatest or least few. NaN counts as greater than everything, -0 equals 0, and
 // equal elements keep their order, so that the result is one and the same on every device. Indices are i64; the
 // gradient of the values goes back to the elements they came from.

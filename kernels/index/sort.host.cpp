@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU kernel of sort.h. Elements become unsigned keys whose order is that of the values, so one sort serves every
 // dtype and both directions.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/index/sort.op.h>
 
 #include <farro/core/dtype/visit.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/index/index_map.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op struct of sort.h: the first `count` of the sorted elements along a dimension.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/index/stack.fn.h>
 
 #include <farro/core/tensor/number.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Putting tensors together along a new dimension.
 #pragma once
 

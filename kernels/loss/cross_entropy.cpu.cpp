@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/op_table.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/loss/cross_entropy.op.h>
 #include <farro/kernels/loss/targets.h>
 #include <farro/kernels/softmax/exp_rows.h>

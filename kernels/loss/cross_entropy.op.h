@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs behind cross_entropy, for its kernels. Logits are [N, C] here; the public function brings other ranks
 // to that. With target distribution t_nc = w_y (1 - smoothing) [c = y_n] + smoothing / C w_c (0 for an ignored row):
 //     loss_n = sum_c t_nc (lse_n - x_nc),  grad_nc = r_n (sum_c t_nc softmax(x)_nc - t_nc)
@@ -5,7 +6,7 @@
 #pragma once
 
 #include <farro/core/op/op.h>
-#include <farro/kernels/loss/loss.h>
+#include <farro/kernels/loss/reduction.h>
 
 namespace farro {
 

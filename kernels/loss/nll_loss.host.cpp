@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU kernels of nll_loss. They touch one element a row, so there is nothing to vectorise.
 #include <farro/core/op/op_table.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/loss/nll_loss.op.h>
 #include <farro/kernels/loss/targets.h>
 

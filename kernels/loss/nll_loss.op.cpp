@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <farro/kernels/loss/nll_loss.h>
 #include <farro/kernels/loss/nll_loss.op.h>
 
 #include <farro/autograd/call/call.h>

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs behind nll_loss, for its kernels. Scores are [N, C] here. Both directions only pick single elements.
 #pragma once
 
 #include <farro/core/op/op.h>
-#include <farro/kernels/loss/loss.h>
+#include <farro/kernels/loss/reduction.h>
 
 namespace farro {
 

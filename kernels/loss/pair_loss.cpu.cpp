@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/op_table.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/lanes.h>
 #include <farro/kernels/cpu/vector_math.h>
 #include <farro/kernels/loss/pair_loss.op.h>

@@ -1,10 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <farro/kernels/loss/pair_loss.h>
 #include <farro/kernels/loss/pair_loss.op.h>
 
 #include <farro/autograd/call/call.h>
 #include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/pointwise/compare.h>
-#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/widen.h>
 
 namespace farro {

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of the elementwise losses in loss.h, for their kernels: one loop over both tensors that never stores
 // the elementwise loss unless it is asked for.
 #pragma once
 
 #include <farro/core/op/op.h>
-#include <farro/kernels/loss/loss.h>
+#include <farro/kernels/loss/reduction.h>
 
 namespace farro {
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the losses over class indices share.
 #pragma once
 
 #include <farro/core/op/tensor_spec.h>
-#include <farro/kernels/loss/loss.h>
+#include <farro/kernels/loss/reduction.h>
 
 namespace farro {
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // Splits products over threads, and widens half types.
 #include <farro/kernels/matmul/gemm.h>
 
 #include <farro/core/dtype/visit.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/convert.h>
 #include <farro/kernels/matmul/gemm_loops.h>
 
@@ -12,8 +13,6 @@
 
 namespace farro {
 
-GemmLoops gemm_loops = {};
-
 namespace {
 
 // Multiply-adds below which one thread does the work: waking a second costs a few microseconds.
@@ -21,13 +20,13 @@ constexpr double kThreadWork = 1 << 18;
 
 void run_block(Ctx& ctx, DType dtype, const Gemm& g) {
   const bool f64 = dtype == DType::f64;
-  const size_t bytes = f64 ? gemm_loops.scratch_f64(g) : gemm_loops.scratch_f32(g);
+  const size_t bytes = f64 ? loops<GemmLoops>->scratch_f64(g) : loops<GemmLoops>->scratch_f32(g);
   std::optional<Ctx> work;  // returns the memory after each product: a kernel may make thousands
   void* memory = bytes ? work.emplace(ctx.parts()).scratch<char>(static_cast<int64_t>(bytes)) : nullptr;
   if (f64)
-    gemm_loops.run_f64(g, memory);
+    loops<GemmLoops>->run_f64(g, memory);
   else
-    gemm_loops.run_f32(g, memory);
+    loops<GemmLoops>->run_f32(g, memory);
 }
 
 const void* moved(const void* data, int64_t elements, size_t item) {
@@ -52,8 +51,8 @@ struct Grid {
   int64_t rows = 1, columns = 1;
 };
 Grid choose_grid(const Gemm& g, int64_t threads) {
-  const int64_t most_rows = std::max<int64_t>(g.m / gemm_loops.tile_rows, 1);
-  const int64_t most_columns = std::max<int64_t>(g.n / gemm_loops.tile_columns, 1);
+  const int64_t most_rows = std::max<int64_t>(g.m / loops<GemmLoops>->tile_rows, 1);
+  const int64_t most_columns = std::max<int64_t>(g.n / loops<GemmLoops>->tile_columns, 1);
   Grid best;
   double least = INFINITY;
   for (int64_t rows = 1; rows <= threads; ++rows) {
@@ -87,10 +86,10 @@ void run_floating(Ctx& ctx, DType dtype, const Gemm& g) {
     Ctx work_memory(contexts);
     for (int64_t i = begin; i < end; ++i) {
       const int64_t r = i / grid.columns, c = i % grid.columns;
-      const Gemm part =
-          part_of(g, cut(g.m, grid.rows, r, gemm_loops.tile_rows), cut(g.m, grid.rows, r + 1, gemm_loops.tile_rows),
-                  cut(g.n, grid.columns, c, gemm_loops.tile_columns),
-                  cut(g.n, grid.columns, c + 1, gemm_loops.tile_columns), item_size(dtype));
+      const Gemm part = part_of(g, cut(g.m, grid.rows, r, loops<GemmLoops>->tile_rows),
+                                cut(g.m, grid.rows, r + 1, loops<GemmLoops>->tile_rows),
+                                cut(g.n, grid.columns, c, loops<GemmLoops>->tile_columns),
+                                cut(g.n, grid.columns, c + 1, loops<GemmLoops>->tile_columns), item_size(dtype));
       if (part.m > 0 && part.n > 0) run_block(work_memory, dtype, part);
     }
   });

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The loops under run_gemm(), after Goto and van de Geijn (2008): C is computed in tiles that live in registers, from
 // panels of A and B that were brought into the order in which the tile reads them. Every element of C is the same chain
 // of multiply-adds over k (in blocks of k that depend on k alone), whatever the tile, its place, the strides, and
@@ -315,7 +316,9 @@ void run(const Gemm& g, void* memory) {
 
 void register_gemm_cpu();
 void register_gemm_cpu() {
-  gemm_loops = {&scratch<float>, &scratch<double>, &run<float>, &run<double>, kTileRows, kTileColumns<float>};
+  static constexpr GemmLoops kLoops{&scratch<float>, &scratch<double>, &run<float>,
+                                    &run<double>,    kTileRows,        kTileColumns<float>};
+  loops<GemmLoops> = &kLoops;
 }
 
 }  // namespace farro::FARRO_ISA

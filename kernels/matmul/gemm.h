@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The matrix product under every CPU op that multiplies matrices: matmul and linear here, convolution and attention
 // elsewhere. Operands are given by strides, so that transposes and views need no copy.
 #pragma once

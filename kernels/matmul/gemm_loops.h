@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // The single-thread product of matrices, built per instruction set (gemm.cpu.cpp) and reached through this table.
 #pragma once
 
+#include <farro/kernels/cpu/loops.h>
 #include <farro/kernels/matmul/gemm.h>
 
 #include <cstddef>
@@ -15,6 +17,5 @@ struct GemmLoops {
   void (*run_f64)(const Gemm& gemm, void* scratch);
   int64_t tile_rows, tile_columns;  // of f32: where a product is best cut
 };
-extern GemmLoops gemm_loops;
 
 }  // namespace farro

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/matmul/gemm_onednn.h>
 
 #include <farro/core/op/plan_cache.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/onednn.h>
 
 #include <algorithm>

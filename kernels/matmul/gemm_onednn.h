@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of bf16 matrices through oneDNN, for processors with bf16 instructions.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of matrices. All throw ShapeError where inner sizes or batches do not fit and DTypeError where the dtypes
 // differ or are bool. Half types accumulate in f32; integers wrap around. Results do not depend on the number of
 // threads.

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU kernels of matmul and linear: turn tensors into products of matrices for run_gemm().
 #include <farro/core/op/op_table.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/matmul/matmul_products.h>
 
 #include <optional>
@@ -105,8 +106,9 @@ void linear_products(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& output
   const Tensor& out = outputs[0];
   if (out.numel() == 0) return;
   const auto stride = row_stride(*args.x.impl());
-  const Tensor x = stride ? args.x : ctx.dense(args.x, Layout::contiguous, args.x.dtype());
-  const Tensor bias = ctx.dense(args.bias, Layout::contiguous, args.bias.defined() ? args.bias.dtype() : DType::f32);
+  const Tensor x = stride ? args.x : ctx.dense(args.x, MemoryFormat::contiguous, args.x.dtype());
+  const Tensor bias =
+      ctx.dense(args.bias, MemoryFormat::contiguous, args.bias.defined() ? args.bias.dtype() : DType::f32);
   const TensorImpl &weight = *args.weight.impl(), &in = *x.impl();
   Gemm gemm{};
   gemm.m = row_count(in.sizes);

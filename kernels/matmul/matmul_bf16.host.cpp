@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bf16 variants of matmul and linear; there are none on processors without bf16 instructions.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/cpu/onednn.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // matmul and linear as products of matrices, which one function computes.
 #pragma once
 

@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loops of batch normalisation; see batch_norm_loops.h.
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/packs.h>
 #include <farro/kernels/norm/batch_norm_loops.h>
 
@@ -224,6 +225,6 @@ constexpr BatchNormLoops kLoops{
 }  // namespace
 
 void register_batch_norm_cpu();
-void register_batch_norm_cpu() { batch_norm_loops = &kLoops; }
+void register_batch_norm_cpu() { loops<BatchNormLoops> = &kLoops; }
 
 }  // namespace farro::FARRO_ISA

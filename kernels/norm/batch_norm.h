@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Normalisation of each channel over the batch and all positions (Ioffe and Szegedy 2015).
 #pragma once
 

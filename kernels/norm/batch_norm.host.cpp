@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU kernels of batch normalisation: layouts, per-channel coefficients in f64, and the calls of the loops.
 #include <farro/core/dtype/visit.h>
 #include <farro/core/op/op_table.h>
@@ -10,19 +11,17 @@
 
 namespace farro {
 
-const BatchNormLoops* batch_norm_loops = nullptr;
-
 namespace {
 
 // The memory of x and of everything shaped like it: channels-last where x is, or where there is only one position.
 struct ChannelLayout {
-  Layout layout = Layout::contiguous;
+  MemoryFormat layout = MemoryFormat::contiguous;
   ChannelCall call;
 
   explicit ChannelLayout(const Tensor& x) {
     const int64_t n = x.size(0), channels = x.size(1);
     const bool last = !x.is_contiguous() && x.is_contiguous(MemoryFormat::channels_last);
-    if (last) layout = Layout::channels_last;
+    if (last) layout = MemoryFormat::channels_last;
     const int64_t positions = x.numel() / (n * channels);
     call = {x.dtype() == DType::f64 ? DType::f64 : DType::f32, last ? n * positions : n, channels,
             last ? 1 : positions};
@@ -55,8 +54,8 @@ void normalize(Ctx& ctx, const ChannelLayout& layout, const Tensor& x, const Ten
   const Tensor middle = tensor_of(mean, dtype), scales = tensor_of(scale, dtype),
                shifts = tensor_of(values_of(bias, channels, 0), dtype);
   const Tensor result = layout.result(ctx, y);
-  batch_norm_loops->normalize(layout.call, x.raw_data(), middle.raw_data(), scales.raw_data(), shifts.raw_data(),
-                              result.raw_data());
+  loops<BatchNormLoops>->normalize(layout.call, x.raw_data(), middle.raw_data(), scales.raw_data(), shifts.raw_data(),
+                                   result.raw_data());
 }
 
 void batch_norm_cpu(Ctx& ctx, const BatchNorm::Args& args, Outputs<BatchNorm>& out) {
@@ -70,8 +69,8 @@ void batch_norm_cpu(Ctx& ctx, const BatchNorm::Args& args, Outputs<BatchNorm>& o
     for (size_t c = 0; c < channels; ++c)
       centre[c] = static_cast<double>(x.data<T>()[static_cast<int64_t>(c) * layout.call.inner]);
   });
-  Values partial(static_cast<size_t>(batch_norm_loops->parts(layout.call)) * 2 * channels), mean = centre;
-  batch_norm_loops->moments(layout.call, x.raw_data(), centre.data(), partial.data(), sums.data());
+  Values partial(static_cast<size_t>(loops<BatchNormLoops>->parts(layout.call)) * 2 * channels), mean = centre;
+  loops<BatchNormLoops>->moments(layout.call, x.raw_data(), centre.data(), partial.data(), sums.data());
   const double count = static_cast<double>(x.numel()) / static_cast<double>(channels);
   for (size_t c = 0; c < channels; ++c) {
     const double off = sums[c] / count;
@@ -102,10 +101,10 @@ void batch_norm_backward_cpu(Ctx& ctx, const BatchNormBackward::Args& args, Outp
   const size_t channels = static_cast<size_t>(layout.call.channels);
   const double count = static_cast<double>(args.x.numel()) / static_cast<double>(channels);
   const Tensor x = layout.dense(ctx, args.x), grad = layout.dense(ctx, args.grad),
-               mean = ctx.dense(args.mean, Layout::contiguous, dtype);
-  Values partial(static_cast<size_t>(batch_norm_loops->parts(layout.call)) * 2 * channels), sums(2 * channels);
-  batch_norm_loops->gradient_sums(layout.call, grad.raw_data(), x.raw_data(), mean.to_vector<double>().data(),
-                                  partial.data(), sums.data());
+               mean = ctx.dense(args.mean, MemoryFormat::contiguous, dtype);
+  Values partial(static_cast<size_t>(loops<BatchNormLoops>->parts(layout.call)) * 2 * channels), sums(2 * channels);
+  loops<BatchNormLoops>->gradient_sums(layout.call, grad.raw_data(), x.raw_data(), mean.to_vector<double>().data(),
+                                       partial.data(), sums.data());
   const Values var = args.var.to_vector<double>();
   Values scale = values_of(args.weight, channels, 1), slope(channels), shift(channels), grad_weight(channels);
   for (size_t c = 0; c < channels; ++c) {
@@ -121,8 +120,8 @@ void batch_norm_backward_cpu(Ctx& ctx, const BatchNormBackward::Args& args, Outp
   if (!args.need_x) return;
   const Tensor scales = tensor_of(scale, dtype), slopes = tensor_of(slope, dtype), shifts = tensor_of(shift, dtype);
   const Tensor result = layout.result(ctx, out[0]);
-  batch_norm_loops->gradient(layout.call, grad.raw_data(), x.raw_data(), mean.raw_data(), scales.raw_data(),
-                             slopes.raw_data(), shifts.raw_data(), result.raw_data());
+  loops<BatchNormLoops>->gradient(layout.call, grad.raw_data(), x.raw_data(), mean.raw_data(), scales.raw_data(),
+                                  slopes.raw_data(), shifts.raw_data(), result.raw_data());
 }
 
 }  // namespace

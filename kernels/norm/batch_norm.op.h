@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of batch_norm.h, for their kernels. Statistics are [C] in f32 (f64 for f64).
 #pragma once
 

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // What batch_norm.cpp calls in the instruction-set builds (batch_norm.cpu.cpp). Memory is [outer, C, inner] in
 // row-major order; channels-last has inner == 1. Sums are accumulated in f64, in parts that depend on the shape alone
 // and are added in order: the number of threads does not show, and of f32 values neither does the layout.
 #pragma once
 
 #include <farro/core/dtype/dtype.h>
+#include <farro/kernels/cpu/loops.h>
 
 #include <cstdint>
 
@@ -29,6 +31,5 @@ struct BatchNormLoops {
   void (*gradient)(const ChannelCall& call, const void* grad, const void* x, const void* mean, const void* scale,
                    const void* slope, const void* shift, void* grad_x);
 };
-extern const BatchNormLoops* batch_norm_loops;
 
 }  // namespace farro

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // layer_norm and rms_norm on the device: one block per row, sums in f32 (f64 for f64). rms_norm is layer_norm around
 // zero, so both share their kernels. Parameter gradients are summed in a fixed order, so results are deterministic.
 #include <farro/autograd/node/grad_mode.h>
@@ -269,7 +270,7 @@ void run_backward(Ctx& ctx, const BackwardInputs& in, const Tensor& grad_x, cons
 
 // The kernels read every dtype.
 Tensor dense(Ctx& ctx, const Tensor& tensor) {
-  return tensor.defined() ? ctx.dense(tensor, Layout::contiguous, tensor.dtype()) : tensor;
+  return tensor.defined() ? ctx.dense(tensor, MemoryFormat::contiguous, tensor.dtype()) : tensor;
 }
 Tensor wanted(bool need, const Tensor& out) { return need ? out : Tensor(); }
 

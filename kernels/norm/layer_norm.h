@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Normalisation of each sample over its trailing dimensions (Ba et al. 2016; Zhang and Sennrich 2019).
 #pragma once
 

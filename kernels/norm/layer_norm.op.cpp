@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/norm/layer_norm.op.h>
 
 #include <farro/autograd/call/call.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of layer_norm.h, for its kernels. The statistics are outputs, so that backward need not repeat them:
 // one value per row, shaped like x with ones in the normalised dimensions, f32 (f64 for f64). A row is the `dims`
 // trailing dimensions of x taken as one.

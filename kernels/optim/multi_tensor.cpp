@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/optim/multi_tensor.h>
 
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/core/util/small_vector.h>
 #include <farro/kernels/cpu/convert.h>
-#include <farro/kernels/pointwise/driver.h>
+#include <farro/kernels/pointwise/host_driver.h>
 
 #include <algorithm>
 

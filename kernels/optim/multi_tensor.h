@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Walks lists of tensors as if each list were one long vector: the loop nest of fused optimizer steps and norms on the
 // CPU. Work is cut into chunks that depend on the sizes alone, so results are the same bits for any number of threads.
 #pragma once

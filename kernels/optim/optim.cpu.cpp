@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/optim/multi_tensor.h>
 #include <farro/kernels/optim/optim.op.h>

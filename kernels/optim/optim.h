@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Optimizer steps over lists of parameters, fused: one call changes all parameters of a group. Tensor i of every list
 // has the shape and strides of params[i]; states may be wider than the parameters (f32 beside f16). The classes in
 // farro/optim keep the states; call these to write an optimizer of your own. All throw ValueError where the lists

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/optim/optim.op.h>
 
 #include <farro/autograd/call/mutate.h>

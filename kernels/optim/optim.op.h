@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of optim.h, for its kernels.
 #pragma once
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/cpu/vector_normal.h>
 #include <farro/kernels/pointwise/activation.op.h>
-#include <farro/kernels/pointwise/loops.h>
+#include <farro/kernels/pointwise/host_loops.h>
 
 namespace farro::FARRO_ISA {
 

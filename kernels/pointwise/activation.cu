@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/activation.op.h>
 #include <farro/kernels/pointwise/device_loops.h>

@@ -1,5 +1,5 @@
-// Activation functions, elementwise. Integers and bool give the default dtype but for relu, which keeps the dtype. The
-// backwards are ops of their own: one pass over memory instead of several.
+// SPDX-License-Identifier: Apache-2.0
+// Activation functions, elementwise. Integers and bool give the default dtype but for relu, which keeps the dtype.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>
@@ -16,13 +16,5 @@ Tensor silu(const Tensor& a);  // a * sigmoid(a)
 // a/2 (1 + tanh(sqrt(2/pi) (a + 0.044715 a^3))) (arXiv:1606.08415).
 enum class GeluApproximation : uint8_t { none, tanh };
 Tensor gelu(const Tensor& a, GeluApproximation approximation = GeluApproximation::none);
-
-// The gradient of a from the gradient of the result and what the name says: the result (out) or the input (a).
-Tensor relu_backward(const Tensor& grad, const Tensor& out);
-Tensor leaky_relu_backward(const Tensor& grad, const Tensor& a, double slope);
-Tensor tanh_backward(const Tensor& grad, const Tensor& out);
-Tensor sigmoid_backward(const Tensor& grad, const Tensor& out);
-Tensor silu_backward(const Tensor& grad, const Tensor& a);
-Tensor gelu_backward(const Tensor& grad, const Tensor& a, GeluApproximation approximation);
 
 }  // namespace farro

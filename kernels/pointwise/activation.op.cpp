@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/pointwise/activation.op.h>
 
 #include <farro/autograd/call/call.h>
 #include <farro/core/tensor/number.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/pointwise/unary.h>
 #include <farro/kernels/pointwise/widen.h>
 

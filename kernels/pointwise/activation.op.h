@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of activation.h, for its kernels.
 #pragma once
 
@@ -134,5 +135,13 @@ struct GeluBackward {
   static Grads backward(const Back<GeluBackward>& b);
   static Cost cost(const Args& args);
 };
+
+// The gradient of a from the gradient of the result and what the name says: the result (out) or the input (a).
+Tensor relu_backward(const Tensor& grad, const Tensor& out);
+Tensor leaky_relu_backward(const Tensor& grad, const Tensor& a, double slope);
+Tensor tanh_backward(const Tensor& grad, const Tensor& out);
+Tensor sigmoid_backward(const Tensor& grad, const Tensor& out);
+Tensor silu_backward(const Tensor& grad, const Tensor& a);
+Tensor gelu_backward(const Tensor& grad, const Tensor& a, GeluApproximation approximation);
 
 }  // namespace farro

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/cpu/wrapping.h>
 #include <farro/kernels/pointwise/arithmetic.op.h>
-#include <farro/kernels/pointwise/loops.h>
+#include <farro/kernels/pointwise/host_loops.h>
 
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementwise arithmetic. Shapes broadcast, dtypes promote (core/op/promotion.h). All throw ShapeError where the shapes
 // do not broadcast and DeviceError where the devices differ. Tensor's operators + - * / are these.
 #pragma once

@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/pointwise/compare.op.h>
-#include <farro/kernels/pointwise/loops.h>
+#include <farro/kernels/pointwise/host_loops.h>
 
 #include <limits>
 

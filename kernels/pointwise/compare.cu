@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/pointwise/compare.op.h>
 #include <farro/kernels/pointwise/device_loops.h>
 

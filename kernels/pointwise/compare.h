@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementwise comparisons and logic. The result is bool; shapes broadcast (ShapeError), dtypes promote, NaN compares as
 // in IEEE 754. Tensor's operators == != < <= > >= are these. None has a gradient.
 // A C++ number need not be a value of the tensor's dtype: beside integers its exact value counts (no u8 equals 300

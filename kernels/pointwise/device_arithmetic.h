@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Arithmetic on the compute types for .cu files, as kernels/cpu/wrapping.h is for the CPU: integers wrap around as in
 // PyTorch (signed overflow has no meaning in C++), floating values are left alone.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For .cu files of elementwise ops: turns a function object into kernels. A file says
 //
 //     struct MulFn { template <class C> __device__ C operator()(C a, C b) const { return a * b; } };

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // The geometry of an elementwise operation: output and inputs broadcast to one shape, with dimensions ordered and
 // merged so that the innermost run is as long and as dense as it can be. Shared by the CPU driver and the device loops.
 #pragma once
 
 #include <farro/core/tensor/tensor.h>
-#include <farro/kernels/pointwise/driver.h>
+#include <farro/kernels/pointwise/host_driver.h>
 
 namespace farro {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The parts that elementwise ops of one arity share: an op struct derives from UnaryOp<Op> or BinaryOp<Op> and adds its
 // info, its kKind and what it has of a backward.
 #pragma once

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all elementwise ops share: shape and dtype of the result, and its cost.
 #pragma once
 
 #include <farro/core/op/op.h>
 #include <farro/core/op/promotion.h>
-#include <farro/kernels/pointwise/driver.h>
+#include <farro/kernels/pointwise/host_driver.h>
 
 namespace farro {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/pointwise/device_arithmetic.h>
 #include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/pointwise/power.op.h>

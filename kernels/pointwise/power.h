@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Powers, elementwise. Dtypes promote; integers stay integers and wrap around.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/pointwise/softplus.op.h>
 #include <farro/kernels/simt/math.h>

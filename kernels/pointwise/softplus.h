@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Softplus, a smooth relu: log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold (PyTorch's
 // definition).
 #pragma once
@@ -9,9 +10,5 @@ namespace farro {
 // Any shape; integers and bool give the default dtype. A threshold that is large does not overflow. At the threshold
 // the result jumps by log(1 + exp(-threshold)) / beta.
 Tensor softplus(const Tensor& x, double beta = 1, double threshold = 20);
-
-// The gradient of x from the gradient of the result: grad where beta * x > threshold, elsewhere grad * sigmoid(beta *
-// x).
-Tensor softplus_backward(const Tensor& grad, const Tensor& x, double beta, double threshold);
 
 }  // namespace farro

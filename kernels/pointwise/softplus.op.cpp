@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/pointwise/softplus.op.h>
 
 #include <farro/autograd/call/call.h>
 #include <farro/kernels/pointwise/activation.h>
-#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/pointwise/softplus.h>
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of softplus.h, for its kernels.
 #pragma once
 
@@ -40,5 +41,9 @@ struct SoftplusBackward {
   static Grads backward(const Back<SoftplusBackward>& b);
   static Cost cost(const Args& args);
 };
+
+// The gradient of x from the gradient of the result: grad where beta * x > threshold, elsewhere grad * sigmoid(beta *
+// x).
+Tensor softplus_backward(const Tensor& grad, const Tensor& x, double beta, double threshold);
 
 }  // namespace farro

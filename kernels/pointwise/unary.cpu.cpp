@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/cpu/vector_math.h>
 #include <farro/kernels/cpu/vector_normal.h>
 #include <farro/kernels/cpu/wrapping.h>
-#include <farro/kernels/pointwise/loops.h>
+#include <farro/kernels/pointwise/host_loops.h>
 #include <farro/kernels/pointwise/unary.op.h>
 
 #include <cmath>

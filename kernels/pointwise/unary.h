@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementwise functions of one tensor. The transcendental ones and sqrt, rsqrt and reciprocal give the default dtype
 // for integers and bool; the others keep the dtype. In f32 all are within 2 units in the last place.
 #pragma once

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/pointwise/unary.op.h>
 
 #include <farro/autograd/call/call.h>
+#include <farro/kernels/memory/factories.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/pointwise/compare.h>
-#include <farro/kernels/pointwise/factories.h>
-#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
 #include <farro/kernels/pointwise/widen.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For what is made of public ops: half types in f32, so that only the result is rounded. A gradient may be returned in
 // f32: the engine sums it and then converts it.
 #pragma once

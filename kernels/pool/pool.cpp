@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The public pooling functions: options, their errors, and the sizes of the result.
 #include <farro/kernels/pool/pool.h>
 

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loops of the pooling ops over the window tables of pool_windows.h. Channels-last runs over blocks of channels, which
 // the compiler vectorises; row-major is the same code with blocks of one. Every result element is computed by one
 // thread in a fixed order: gradients are gathered by input position, so overlapping windows need no zeroing and no
 // atomics.
 #include <farro/core/dtype/visit.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/packs.h>
 #include <farro/kernels/pool/pool_windows.h>
 
@@ -354,6 +355,6 @@ constexpr PoolLoops kLoops{
 }  // namespace
 
 void register_pool_cpu();
-void register_pool_cpu() { pool_loops = &kLoops; }
+void register_pool_cpu() { loops<PoolLoops> = &kLoops; }
 
 }  // namespace farro::FARRO_ISA

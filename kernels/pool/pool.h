@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pooling over windows of the last one, two or three dimensions. x is [N, C, spatial...] of a floating dtype and may
 // lack N; results keep x's memory format. Throws ShapeError where the rank is wrong or a window exceeds the padded
 // input, ValueError for options out of range and DTypeError for integers.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The CPU kernels of the pooling ops: brings the tensors into one layout and hands pointers to the loops
 // (pool.cpu.cpp).
 #include <farro/core/op/op_table.h>
@@ -9,7 +10,8 @@ namespace {
 
 // In the layout that the loops were chosen for.
 Tensor dense(Ctx& ctx, const Tensor& tensor, const PoolParams& params) {
-  return ctx.dense(tensor, params.channels_last ? Layout::channels_last : Layout::contiguous, tensor.dtype());
+  return ctx.dense(tensor, params.channels_last ? MemoryFormat::channels_last : MemoryFormat::contiguous,
+                   tensor.dtype());
 }
 
 PoolCall pool_call(const PoolWindows& windows, const PoolParams& params, const Tensor& out,
@@ -28,38 +30,38 @@ void max_pool_cpu(Ctx& ctx, const MaxPool::Args& args, Outputs<MaxPool>& out) {
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x.sizes(), args.params);
   const Tensor x = dense(ctx, args.x, args.params);
-  pool_loops->max_forward(pool_call(windows, args.params, out[0], out[1].dtype()), x.raw_data(), out[0].raw_data(),
-                          out[1].raw_data());
+  loops<PoolLoops>->max_forward(pool_call(windows, args.params, out[0], out[1].dtype()), x.raw_data(),
+                                out[0].raw_data(), out[1].raw_data());
 }
 
 void max_pool_backward_cpu(Ctx& ctx, const MaxPoolBackward::Args& args, Outputs<MaxPoolBackward>& out) {
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x_sizes, args.params);
   const Tensor grad = dense(ctx, args.grad, args.params), indices = dense(ctx, args.indices, args.params);
-  pool_loops->max_backward(pool_call(windows, args.params, out[0], indices.dtype()), grad.raw_data(),
-                           indices.raw_data(), out[0].raw_data());
+  loops<PoolLoops>->max_backward(pool_call(windows, args.params, out[0], indices.dtype()), grad.raw_data(),
+                                 indices.raw_data(), out[0].raw_data());
 }
 
 void max_pool_gather_cpu(Ctx& ctx, const MaxPoolGather::Args& args, Outputs<MaxPoolGather>& out) {
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x.sizes(), args.params);
   const Tensor x = dense(ctx, args.x, args.params), indices = dense(ctx, args.indices, args.params);
-  pool_loops->max_gather(pool_call(windows, args.params, out[0], indices.dtype()), x.raw_data(), indices.raw_data(),
-                         out[0].raw_data());
+  loops<PoolLoops>->max_gather(pool_call(windows, args.params, out[0], indices.dtype()), x.raw_data(),
+                               indices.raw_data(), out[0].raw_data());
 }
 
 void avg_pool_cpu(Ctx& ctx, const AvgPool::Args& args, Outputs<AvgPool>& out) {
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x.sizes(), args.params);
   const Tensor x = dense(ctx, args.x, args.params);
-  pool_loops->avg_forward(pool_call(windows, args.params, out[0]), x.raw_data(), out[0].raw_data());
+  loops<PoolLoops>->avg_forward(pool_call(windows, args.params, out[0]), x.raw_data(), out[0].raw_data());
 }
 
 void avg_pool_backward_cpu(Ctx& ctx, const AvgPoolBackward::Args& args, Outputs<AvgPoolBackward>& out) {
   if (out[0].numel() == 0) return;
   const PoolWindows windows(args.x_sizes, args.params);
   const Tensor grad = dense(ctx, args.grad, args.params);
-  pool_loops->avg_backward(pool_call(windows, args.params, out[0]), grad.raw_data(), out[0].raw_data());
+  loops<PoolLoops>->avg_backward(pool_call(windows, args.params, out[0]), grad.raw_data(), out[0].raw_data());
 }
 
 }  // namespace

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs behind pool.h, for their kernels. Fixed and adaptive windows, one to three dimensions, are one op: the
 // kernels see a table of windows per axis (pool_windows.h).
 #pragma once

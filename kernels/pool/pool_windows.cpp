@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/pool/pool_windows.h>
 
 #include <farro/core/util/checked.h>
@@ -6,8 +7,6 @@
 #include <numeric>
 
 namespace farro {
-
-const PoolLoops* pool_loops = nullptr;
 
 namespace {
 

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which input positions each pooling window covers, as tables per axis: the kernels (pool.cpu.cpp) are loops over them
 // and know nothing of strides, padding or adaptive windows. The invariant: begin[o] <= tap < end[o] lies inside the
 // input.
 #pragma once
 
 #include <farro/core/dtype/dtype.h>
+#include <farro/kernels/cpu/loops.h>
 #include <farro/kernels/pool/pool.op.h>
 
 namespace farro {
@@ -52,6 +54,5 @@ struct PoolLoops {
   void (*avg_forward)(const PoolCall& call, const void* x, void* out);
   void (*avg_backward)(const PoolCall& call, const void* grad, void* grad_x);
 };
-extern const PoolLoops* pool_loops;  // set by the instruction-set build that runs
 
 }  // namespace farro

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From uniform words to uniform and normal numbers, for CPU loops and CUDA kernels alike. Only + - * /, sqrt and
 // integer operations, each rounded on its own, so that every instruction set and device gives the same bits: sources
 // that include this are compiled with -ffp-contract=off (device code: -fmad=false). constexpr, so that nvcc takes them

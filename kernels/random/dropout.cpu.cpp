@@ -1,12 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/random/dropout.op.h>
 #include <farro/kernels/random/random.op.h>
 #include <farro/kernels/random/words.h>
 
 #include <farro/core/dtype/visit.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/convert.h>
-#include <farro/kernels/pointwise/driver.h>
+#include <farro/kernels/pointwise/host_driver.h>
 
 #include <algorithm>
 
@@ -58,7 +59,7 @@ void dropout_kernel(Ctx& ctx, const Dropout::Args& args, Outputs<Dropout>& out) 
     out[0].zero_();
     return;
   }
-  const Tensor x = ctx.dense(args.x, Layout::contiguous, args.x.dtype());
+  const Tensor x = ctx.dense(args.x, MemoryFormat::contiguous, args.x.dtype());
   if (x.dtype() == DType::f64) return drop_all<double>(out[0], x, args.p, args.random);
   drop_all<float>(out[0], x, args.p, args.random);
 }

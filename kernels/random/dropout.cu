@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/device_loops.h>
@@ -29,7 +30,7 @@ void dropout_kernel(Ctx& ctx, const Dropout::Args& args, Outputs<Dropout>& out) 
     cuda_backend().fill_bytes(out[0].raw_data(), 0, out[0].nbytes(), ctx.stream());
     return;
   }
-  const Tensor x = ctx.dense(args.x, Layout::contiguous, args.x.dtype());
+  const Tensor x = ctx.dense(args.x, MemoryFormat::contiguous, args.x.dtype());
   const auto run = [&]<class C>(C scale) {
     simt::launch(drop<C>,
                  {.name = "dropout", .grid = simt::blocks_for((x.numel() + 3) / 4, kThreads), .block = kThreads},

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compiled with -ffp-contract=off (cmake/FarroLibrary.cmake), so that all instruction sets give the same bits.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/random/distributions.h>
 #include <farro/kernels/random/random.op.h>
 #include <farro/kernels/random/words.h>
 
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/convert.h>
 
 #include <algorithm>
@@ -153,7 +154,7 @@ int64_t first_invalid(const double* p, int64_t n) noexcept {
 
 void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
   constexpr int64_t kValues = kDrawBatch * 4;
-  const Tensor source = ctx.dense(args.p, Layout::contiguous, args.p.dtype());
+  const Tensor source = ctx.dense(args.p, MemoryFormat::contiguous, args.p.dtype());
   const DType dtype = source.dtype();
   const LoadFn load = load_fn(dtype, DType::f64);
   const StoreFn store = store_fn(DType::f64, dtype);

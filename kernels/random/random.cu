@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random fills on the device: one thread per Philox block. Element i comes from the same block and the same formula as
 // on the CPU (random.cpu.cpp), built without fused multiply-add, so the bits are the same.
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/memory/copy.op.h>
 #include <farro/kernels/pointwise/compare.h>
-#include <farro/kernels/pointwise/copy.op.h>
 #include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/random/distributions.h>
 #include <farro/kernels/random/random.h>
@@ -133,7 +134,7 @@ constexpr int kThreads = 256;
 
 template <class Draw>
 void run_draw(Ctx& ctx, const Tensor& out, const PhiloxState& random, const Draw& draw) {
-  const Tensor dense = ctx.result(out, Layout::contiguous, out.dtype());
+  const Tensor dense = ctx.result(out, MemoryFormat::contiguous, out.dtype());
   const int64_t blocks = (out.numel() + Draw::kValues - 1) / Draw::kValues;
   simt::launch(fill_random<Draw>, {.name = ctx.op(), .grid = simt::blocks_for(blocks, kThreads), .block = kThreads},
                ctx.stream(), dense.raw_data(), out.dtype(), out.numel(), random, draw);
@@ -172,7 +173,7 @@ void randint_kernel(Ctx& ctx, const RandInt::Args& args, Outputs<RandInt>& out) 
 }
 
 void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
-  const Tensor p = ctx.dense(args.p, Layout::contiguous, args.p.dtype());
+  const Tensor p = ctx.dense(args.p, MemoryFormat::contiguous, args.p.dtype());
   if (p.numel() == 0) return;
   // Waits for the device. The CPU's function then says which probability is wrong.
   if (!logical_and(p >= 0, p <= 1).all().item<bool>()) bernoulli(p.to(Device::cpu()));

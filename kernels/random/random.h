@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random tensors. Element i (row-major) of a draw depends on the generator's state and on i alone: not on the number of
 // threads, the processor, the device or the memory layout. A draw takes ceil(n / 4) Philox blocks of the generator,
 // twice that for f64 and for integers of a range above 2^16. Where no generator is given, the device's default one is

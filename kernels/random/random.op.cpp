@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/random/random.op.h>
 
 #include <farro/autograd/call/inplace.h>
 #include <farro/core/tensor/number.h>
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/random/random.h>
 
 #include <cmath>

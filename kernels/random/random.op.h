@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of random.h, for its kernels. They take a reserved range of random blocks as an argument, so that a
 // call is a pure function of its arguments. All but Bernoulli work in place only.
 #pragma once

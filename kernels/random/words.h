@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // For the random *.cpu.cpp files: the words of a batch of Philox blocks, several blocks at once in vector registers.
 #pragma once
 
 #include <farro/core/random/philox.h>
-#include <farro/kernels/random/driver.h>
+#include <farro/kernels/random/host_driver.h>
 
 #ifdef __x86_64__
 #include <immintrin.h>

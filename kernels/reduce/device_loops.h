@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For .cu files of reductions: turns a function object into kernels. It says how values are combined:
 //
 //     struct SumFn {

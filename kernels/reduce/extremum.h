@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Largest and smallest values over dimensions, and where they stand. NaN counts as larger, respectively smaller, than
 // any number; of equal values the first stands for all. Reducing nothing throws ShapeError; also IndexError for a
 // dimension out of range and ValueError for one given twice.

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/cpu/vector_math.h>
-#include <farro/kernels/reduce/loops.h>
+#include <farro/kernels/reduce/host_loops.h>
 #include <farro/kernels/reduce/moments.op.h>
 
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Variance, norms and log-sum-exp over dimensions. Empty `dims` means all. Results are floating; all throw DTypeError
 // for integers and bool, IndexError for a dimension out of range and ValueError for one given twice.
 #pragma once

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/reduce/moments.op.h>
 
 #include <farro/autograd/call/call.h>
 #include <farro/core/tensor/number.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/pointwise/power.h>
-#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
 #include <farro/kernels/pointwise/widen.h>
 #include <farro/kernels/reduce/extremum.h>

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/cpu/wrapping.h>
-#include <farro/kernels/reduce/loops.h>
+#include <farro/kernels/reduce/host_loops.h>
 #include <farro/kernels/reduce/scan.op.h>
 
 namespace farro::FARRO_ISA {

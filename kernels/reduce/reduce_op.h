@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all reductions share: which dimensions, the shape of the result, and the way of a gradient back.
 #pragma once
 

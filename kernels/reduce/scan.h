@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products, and sums that keep their intermediate results. Integers and bool give i64 and wrap around. All throw
 // IndexError for a dimension out of range.
 #pragma once
@@ -11,10 +12,5 @@ Tensor prod(const Tensor& input, const Dims& dims = {}, bool keepdim = false);
 
 // out[i] = input[0] + ... + input[i] along `dim`.
 Tensor cumsum(const Tensor& input, int64_t dim);
-
-// out[i] = product of all input[j] with j != i along `dim`, and its gradient: what the gradient of prod is made of.
-// Where the gradient's gradient is recorded it takes memory for n^2 values.
-Tensor prod_others(const Tensor& input, int64_t dim);
-Tensor prod_others_backward(const Tensor& grad, const Tensor& input, int64_t dim);
 
 }  // namespace farro

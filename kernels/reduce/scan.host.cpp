@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // CPU kernels of cumsum and of the gradients of prod: recurrences along one dimension, in double (f64, f32, halves) or
 // int64_t. Threads take whole lines.
 #include <farro/core/op/op_table.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/convert.h>
 #include <farro/kernels/reduce/scan.op.h>
 
@@ -86,7 +87,7 @@ void cumsum_line(const Lines& in, const Lines& out, int64_t line, bool reverse) 
 void cumsum_kernel(Ctx& ctx, const CumSum::Args& args, Outputs<CumSum>& out) {
   const int dim = normalize_dim("cumsum", args.dim, args.input.dim());
   const Tensor input =
-      is_floating(args.input.dtype()) ? args.input : ctx.dense(args.input, Layout::contiguous, DType::i64);
+      is_floating(args.input.dtype()) ? args.input : ctx.dense(args.input, MemoryFormat::contiguous, DType::i64);
   const Lines from(input, dim), to(out[0], dim);
   parallel_for(from.count(), line_grain(from.length()), [&](int64_t begin, int64_t end) {
     for (int64_t line = begin; line < end; ++line)

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/reduce/scan.op.h>
 
 #include <farro/autograd/call/call.h>
-#include <farro/kernels/pointwise/factories.h>
-#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/memory/factories.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/reduce/scan.h>
 #include <farro/kernels/reduce/sum.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of scan.h, for its kernels.
 #pragma once
 
@@ -53,5 +54,10 @@ struct ProdOthersBackward {
   static TensorSpec infer(const Args& args);
   static Cost cost(const Args& args);
 };
+
+// out[i] = product of all input[j] with j != i along `dim`, and its gradient: what the gradient of prod is made of.
+// Where the gradient's gradient is recorded it takes memory for n^2 values.
+Tensor prod_others(const Tensor& input, int64_t dim);
+Tensor prod_others_backward(const Tensor& grad, const Tensor& input, int64_t dim);
 
 }  // namespace farro

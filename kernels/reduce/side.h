@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The kept or the reduced dimensions of a reduction, ordered and merged. Shared by the CPU driver and the device loops.
 #pragma once
 

@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/op/op_table.h>
-#include <farro/kernels/reduce/loops.h>
+#include <farro/kernels/reduce/host_loops.h>
 #include <farro/kernels/reduce/sum.op.h>
 
 namespace farro::FARRO_ISA {

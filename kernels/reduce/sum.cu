@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/kernels/reduce/device_loops.h>
 #include <farro/kernels/reduce/sum.op.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sums over dimensions. Empty `dims` means all. An empty reduction gives the neutral element: 0, 1, false, true; the
 // mean of nothing is NaN. All throw IndexError for a dimension out of range and ValueError for one given twice.
 #pragma once

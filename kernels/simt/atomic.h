@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Atomic updates of global and shared memory. A floating-point sum by atomics depends on the order of arrival: use one
 // only in variants that are declared non-deterministic.
 #pragma once

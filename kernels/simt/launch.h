@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // launch(): the only way to start a kernel. Under nvcc it is <<<>>>; otherwise the host runtime runs the kernel on the
 // CPU, when the stream's turn comes. Every .cu file includes this.
 #pragma once

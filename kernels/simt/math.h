@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementary functions with one name for float and double, on host and device. float stays float: std:: overloads and
 // CUDA's agree on that, but unqualified C names would compute in double.
 #pragma once

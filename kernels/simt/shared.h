@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shared memory. SMEM(T, name, n) declares an array of n elements of the block; DYN_SMEM(T, name) names the dynamic
 // shared memory the launch asked for, as T*. The contents are undefined at block start (NaN in the host runtime).
 // Macros, because a __shared__ variable must be declared where it is used.

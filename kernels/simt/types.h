@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Element types of kernels and the type each one is computed in: half and bfloat16 in float, the others in themselves.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loads and stores of 16 bytes at once, the widest a thread can do. On a GPU a misaligned one is a fault; the host
 // runtime reports it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reductions over a warp and a block. Every lane and thread gets the same result, and the order of the operations is
 // fixed, so results do not depend on scheduling. Shuffles take 4- and 8-byte arithmetic types; reduce half in float.
 #pragma once

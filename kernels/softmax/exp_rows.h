@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exponentials of rows, shared by softmax and cross_entropy. Included by *.cpu.cpp files only. Rows are taken in blocks
 // whose values are exponentiated as one run: a row of 10 classes alone would leave most of a vector empty.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Normalised exponentials. Computed from the difference to the maximum, so that no exponential overflows; a slice that
 // holds NaN, +inf or only -inf gives NaN throughout, as in PyTorch.
 #pragma once

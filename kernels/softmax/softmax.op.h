@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The op structs of softmax.h, for its kernels. `dim` is not negative.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Initial values of weights, in place and without recording; each gives the tensor back. Random ones take a generator,
 // by default that of the tensor's device. On meta tensors they do nothing.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // orthogonal_: the orthogonal factor of a random normal matrix, by Householder reflections in double.
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/kernels/random/random.h>

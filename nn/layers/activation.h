@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Activation functions as modules, for Sequential. Formulas: farro/kernels/pointwise/activation.h.
 #pragma once
 

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/nn/layers/attention.h>
 
 #include <farro/kernels/attention/attention.h>
 #include <farro/kernels/matmul/matmul.h>
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/nn/init/init.h>
 
 namespace farro::nn {

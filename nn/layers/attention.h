@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Multi-head attention (Vaswani et al. 2017) with PyTorch's parameter names.
 #pragma once
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/nn/layers/batch_norm.h>
 
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/norm/batch_norm.h>
-#include <farro/kernels/pointwise/factories.h>
 
 namespace farro::nn {
 

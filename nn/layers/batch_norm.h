@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Batch normalisation: farro/kernels/norm/batch_norm.h with weights and running statistics.
 #pragma once
 

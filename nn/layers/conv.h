@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolution layers: farro/kernels/conv with weights.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dropout: zeros a part of the elements while training, and nothing afterwards.
 #pragma once
 

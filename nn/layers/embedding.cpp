@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/nn/layers/embedding.h>
 
 #include <farro/kernels/embedding/embedding.h>

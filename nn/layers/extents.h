@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sizes of a layer's window: one number for all spatial dimensions, or one for each.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/nn/layers/linear.h>
 
 #include <farro/kernels/matmul/matmul.h>

@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/nn/layers/lstm.h>
 
 #include <farro/kernels/index/join.h>
 #include <farro/kernels/index/stack.fn.h>
 #include <farro/kernels/matmul/matmul.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/dropout.h>
 #include <farro/nn/init/init.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Long short-term memory (Hochreiter & Schmidhuber 1997, with a forget gate: Gers et al. 2000) in PyTorch's form.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Normalisation of each sample: farro/kernels/norm/layer_norm.h with weights.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pooling layers: farro/kernels/pool as modules, and Flatten.
 #pragma once
 

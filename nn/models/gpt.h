@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A small GPT (Radford et al. 2019): token and position embeddings, pre-norm blocks of causal self-attention and a GELU
 // MLP, and an output layer that shares the token embedding.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Modules that own other modules: Sequential runs them one after another, ModuleList only holds them.
 #pragma once
 

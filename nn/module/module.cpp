@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // ModuleBase: the tree, names, calls and hooks.
 #include <farro/nn/module/module.h>
 
-#include <farro/core/util/utf8.h>
+#include <farro/core/io/detail/utf8.h>
 #include <farro/nn/module/detail/module_impl.h>
 
 #include <cxxabi.h>

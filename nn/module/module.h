@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Module: a part of a network with parameters, buffers and child modules. Members register themselves:
 //
 //     struct Net : nn::Module {
@@ -26,8 +27,8 @@
 #pragma once
 
 #include <farro/core/scope/scope.h>
+#include <farro/core/state/state_dict.h>
 #include <farro/core/tensor/tensor.h>
-#include <farro/nn/module/state_dict.h>
 #include <farro/nn/module/tensors_of.h>
 
 #include <atomic>

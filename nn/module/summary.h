@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a model is made of and what one forward pass costs, without computing anything: the model runs on meta tensors,
 // and the shapes come from the ops' infer(), operations and bytes from their cost formulas.
 //

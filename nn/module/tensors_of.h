@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The tensors in the arguments and results of modules, found by type: a Tensor; std::optional, vector, array, pair and
 // tuple of what holds some; aggregates of up to 8 members, looked into member by member:
 //

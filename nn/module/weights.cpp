@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Module: moving and exchanging weights.
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/core/op/promotion.h>

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/optim/clip/clip.h>
 
 #include <farro/autograd/node/grad_mode.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/optim/optim.h>
-#include <farro/kernels/pointwise/factories.h>
 
 #include <cmath>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Adagrad (Duchi et al. 2011, in PyTorch's form): s += g^2; p -= lr / (1 + (step - 1) lr_decay) * g / (sqrt(s) + eps).
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/optim/optimizers/adam.h>
 
 #include <farro/kernels/optim/optim.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Adam and AdamW. Formulas and papers: farro/kernels/optim/optim.h.
 #pragma once
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/optim/optimizers/optimizer.h>
 
 #include <farro/autograd/node/grad_mode.h>
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
 
 #include <algorithm>
 #include <unordered_set>
@@ -278,7 +279,7 @@ void Optimizer::check_names(const StateDict& state) const {
   for (const auto& [name, tensor] : state)
     FARRO_CHECK(names.contains(name), ValueError, "load_state_dict: state must be that of ", name_, " with ",
                 groups_.size(), " groups and ", number, " parameters, got '", name,
-                "' (nearest: ", nn::nearest_name(name, known), ")");
+                "' (nearest: ", nearest_name(name, known), ")");
   for (size_t g = 0; g < groups_.size(); ++g) {
     const auto params = static_cast<int64_t>(groups_[g].params.size());
     const int64_t found = state.integer(str("param_groups.", g, ".num_params"));

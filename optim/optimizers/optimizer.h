@@ -1,18 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all optimizers share: groups of parameters with options of their own, states that appear with a parameter's
 // first gradient, and state dicts. How to write one: optimizer_of.h. It brings update(), which is called once for all
 // parameters of a group (for parameters that missed steps, once for each step count), so that a step can cost one
 // kernel whatever the number of parameters. Invariant: states[k][i] belongs to params[i].
 #pragma once
 
-#include <farro/nn/module/state_dict.h>
+#include <farro/core/state/state_dict.h>
 #include <farro/optim/optimizers/settings.h>
 
 #include <functional>
 #include <vector>
 
 namespace farro::optim {
-
-using nn::StateDict;
 
 template <class Options>
 struct ParamGroup {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an optimizer is written with: its options as a struct, listed once, and its states.
 //
 //     struct RMSpropOptions { double lr = 1e-2; double alpha = 0.99; ... };

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RMSprop (Hinton 2012, in PyTorch's form): v = alpha v + (1 - alpha) g^2; p -= lr g / (sqrt(v) + eps).
 #pragma once
 

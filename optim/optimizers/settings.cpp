@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/optim/optimizers/settings.h>
 
 #include <cmath>

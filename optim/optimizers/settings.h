@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The options of an optimizer as one list: names, values and ranges. Constructors, set() and load_state_dict() check by
 // it, state dicts are written by it, and lr and momentum are found in it by name.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stochastic gradient descent, with momentum, Nesterov's momentum and weight decay. Formulas:
 // farro/kernels/optim/optim.h.
 #pragma once

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/optim/schedule/schedule.h>
 
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
 
 #include <algorithm>
 #include <cmath>

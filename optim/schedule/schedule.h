@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Learning-rate schedules. A Schedule is a pure function of the step, so a resumed run continues exactly and schedules
 // compose freely; a Scheduler applies one to an optimizer and counts the steps. Formulas are PyTorch's closed forms.
 //

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // DataLoader: order, resuming, workers, errors; datasets and transforms.
 #include <farro/data/dataset/fashion_mnist.h>
 #include <farro/data/dataset/text.h>
 #include <farro/data/loader/loader.h>
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
 
 #include <gmock/gmock.h>
 
@@ -54,7 +55,7 @@ TEST(DataLoader, RefusesEpochsThatCannotBeCounted) {
   const TensorDataset dataset = numbers(5);
   for (int workers : {0, 1}) {
     DataLoader loader(dataset, {.batch_size = 2, .shuffle = true, .workers = workers});
-    nn::StateDict state = loader.state_dict().clone();
+    StateDict state = loader.state_dict().clone();
     for (int64_t epoch : {int64_t{-1}, INT64_MIN, int64_t{1} << 62, INT64_MAX, INT64_MAX / 3}) {
       state.set_number("epoch", epoch);
       EXPECT_THROW(loader.load_state_dict(state), ValueError) << epoch;
@@ -110,7 +111,7 @@ TEST(DataLoader, ResumesWithTheNextBatch) {
   rest_of_epoch(part);
   Batch batch;
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(part.next(batch));
-  const nn::StateDict state = part.state_dict();
+  const StateDict state = part.state_dict();
   DataLoader resumed(dataset, options);
   Batch unused;
   resumed.next(unused);

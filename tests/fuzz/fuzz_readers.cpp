@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Feeds every target with mutants of good input. A reader must accept a file or refuse it with a FileError (other
 // targets: a UserError); anything else (another exception, a crash, a hang, memory beyond the file's size) fails. Seeds
 // are the files in corpus/<target>/, which must be accepted but for those named bad-*: what once did harm and must be

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Deterministic mutants of files: a seed and a number give the same bytes on every machine, so that a failure is
 // repeated by its number alone. Used by the fuzz programs.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the fuzz program feeds with mutants: readers of files, and whatever else takes bytes or text from outside.
 #pragma once
 

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "target.h"
 
 #include <farro/core/device/device.h>
 #include <farro/core/io/atomic_file.h>
 #include <farro/core/io/checkpoint.h>
+#include <farro/core/io/detail/utf8.h>
 #include <farro/core/io/gzip.h>
 #include <farro/core/io/json.h>
 #include <farro/core/io/line_chart.h>
@@ -10,12 +12,11 @@
 #include <farro/core/io/npy.h>
 #include <farro/core/io/safetensors.h>
 #include <farro/core/util/digest.h>
-#include <farro/core/util/utf8.h>
 #include <farro/data/dataset/idx.h>
 #include <farro/data/dataset/text.h>
 #include <farro/data/loader/loader.h>
 #include <farro/kernels/index/indexing.h>
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/nn/layers/batch_norm.h>
 #include <farro/nn/layers/linear.h>
 #include <farro/optim/optimizers/adam.h>
@@ -84,7 +85,7 @@ struct Training {
 
   uint64_t digest() const {
     Digest digest;
-    for (const nn::StateDict& part : {net.state_dict(), adam.state_dict(), schedule.state_dict(), loader.state_dict()})
+    for (const StateDict& part : {net.state_dict(), adam.state_dict(), schedule.state_dict(), loader.state_dict()})
       for (const auto& [name, tensor] : part) digest.add(tensor);
     return digest.value();
   }
@@ -93,7 +94,7 @@ struct Training {
 void read_state_dict(const std::string& path) {
   const io::LoadedTensors loaded = io::load_safetensors(path);
   Training training;
-  const nn::StateDict state(loaded.tensors);
+  const StateDict state(loaded.tensors);
   const auto load = [&](const char* prefix, const auto& into) {
     const uint64_t before = training.digest();
     try {
@@ -102,10 +103,10 @@ void read_state_dict(const std::string& path) {
       require(training.digest() == before, "what was refused changed nothing");
     }
   };
-  load("model", [&](const nn::StateDict& part) { training.net.load_state_dict(part); });
-  load("optimizer", [&](const nn::StateDict& part) { training.adam.load_state_dict(part); });
-  load("schedule", [&](const nn::StateDict& part) { training.schedule.load_state_dict(part); });
-  load("loader", [&](const nn::StateDict& part) { training.loader.load_state_dict(part); });
+  load("model", [&](const StateDict& part) { training.net.load_state_dict(part); });
+  load("optimizer", [&](const StateDict& part) { training.adam.load_state_dict(part); });
+  load("schedule", [&](const StateDict& part) { training.schedule.load_state_dict(part); });
+  load("loader", [&](const StateDict& part) { training.loader.load_state_dict(part); });
   data::Batch batch;
   training.loader.next(batch);
   training.adam.zero_grad();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random arguments of every type that a public function takes. Most calls are made of values that fit each other, with
 // one here and there that does not: a function is only reached behind its first check where the rest is in order.
 #pragma once

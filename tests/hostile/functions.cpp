@@ -1,4 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "functions.h"
+
+#include <farro/kernels/conv/conv.op.h>
+#include <farro/kernels/pointwise/activation.op.h>
+#include <farro/kernels/pointwise/softplus.op.h>
+#include <farro/kernels/reduce/scan.op.h>
 
 namespace farro::hostile {
 

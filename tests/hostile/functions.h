@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The public functions, each as something that can be called with arguments drawn at random.
 #pragma once
 

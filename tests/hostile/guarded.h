@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Memory between pages that nobody may touch, for tensors whose neighbourhood must not be read.
 #pragma once
 

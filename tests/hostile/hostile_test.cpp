@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every public function, called with hostile arguments: each call must succeed or throw a farro::Error, soon and within
 // little memory. The seed of a call follows from the function and its number, so that
 // `--gtest_filter='*/<function>' FARRO_HOSTILE_FIRST=<number> FARRO_HOSTILE_CALLS=1` repeats one; a signal says which

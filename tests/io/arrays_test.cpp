@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // safetensors, npy and IDX: round trips, bit for bit, and every kind of file that must be refused.
 #include <farro/core/dtype/visit.h>
 #include <farro/core/io/npy.h>

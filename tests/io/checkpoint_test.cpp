@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checkpoints under kills, damage and truncation (reliability.md C1, C4, C5, C7).
 #include <farro/core/io/checkpoint.h>
 

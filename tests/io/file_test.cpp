@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // AtomicFile, InputFile and read_file: what is replaced, what is kept, what is refused.
 #include <farro/core/io/atomic_file.h>
 

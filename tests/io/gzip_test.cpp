@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // read_maybe_gzip and gunzip: whole files, several members, and every kind of damage.
 #include <farro/core/io/gzip.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tests of core/io share: a folder of their own, and errors checked with their reason and text.
 #pragma once
 

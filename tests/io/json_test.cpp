@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // parse_json: the bounds that a plain parser lacks.
 #include <farro/core/io/json.h>
 

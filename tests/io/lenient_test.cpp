@@ -1,14 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 // A part that cannot be read is an error of that part; a writer refuses what its reader would; one run in a folder.
 #include <farro/core/io/atomic_file.h>
 #include <farro/core/io/checkpoint.h>
+#include <farro/core/io/detail/utf8.h>
 #include <farro/core/io/event_file.h>
 #include <farro/core/io/folder_lock.h>
 #include <farro/core/io/line_chart.h>
 #include <farro/core/io/metrics_log.h>
 #include <farro/core/io/npy.h>
 #include <farro/core/io/safetensors.h>
-#include <farro/core/util/utf8.h>
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
 
 #include "io_test.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Profile ranges: totals, the trace's validity (also midway), bounds, threads.
 #include <farro/core/profile/profile.h>
 #include <farro/core/scope/scope.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // io_python_files write|read FOLDER: the C++ side of python_readers.py. Element i of every tensor is i (i odd for
 // bool).
 #include <farro/core/dtype/visit.h>

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a run leaves behind: metrics.jsonl, event files, charts, and the progress on the terminal.
+#include <farro/core/io/detail/crc32c.h>
 #include <farro/core/io/event_file.h>
 #include <farro/core/io/line_chart.h>
 #include <farro/core/io/metrics_log.h>
 #include <farro/core/io/progress.h>
-#include <farro/core/util/crc32c.h>
 
 #include "io_test.h"
 

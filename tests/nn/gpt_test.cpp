@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 // Attention, embeddings and the small GPT made of them.
 #include <farro/autograd/node/grad_mode.h>
-#include <farro/kernels/loss/loss.h>
+#include <farro/kernels/loss/cross_entropy.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 #include <farro/nn/models/gpt.h>
 #include <farro/nn/module/summary.h>

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Initial values: moments, ranges, orthogonality.
 #include <farro/kernels/matmul/matmul.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/nn/init/init.h>
 
 #include <gtest/gtest.h>

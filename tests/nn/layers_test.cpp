@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layers: names and shapes of their parameters, and that they hand everything on to their ops.
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 #include <farro/nn/layers/activation.h>
 #include <farro/nn/layers/attention.h>

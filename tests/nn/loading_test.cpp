@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // States that are loaded into modules and loaders: whole or not at all; callbacks and counts that cannot work.
 #include <farro/data/loader/loader.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/nn/layers/batch_norm.h>
 #include <farro/nn/layers/linear.h>
 

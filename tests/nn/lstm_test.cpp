@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // LSTM beside its formula in double, one number at a time.
 #include <farro/autograd/check/gradcheck.h>
 #include <farro/autograd/engine/engine.h>
 #include <farro/core/random/generator.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 #include <farro/nn/layers/lstm.h>
 #include <farro/nn/module/summary.h>

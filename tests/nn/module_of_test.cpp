@@ -1,11 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 // Modules of any signature: small real networks with several tensors in and out, seen by hooks, scopes, summaries and
 // state dicts as modules of one tensor are.
 #include <farro/autograd/engine/engine.h>
 #include <farro/core/random/generator.h>
 #include <farro/kernels/index/rearrange.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/unary.h>
 #include <farro/kernels/random/random.h>
 #include <farro/nn/layers/attention.h>

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Modules: registration, names, scopes, hooks, moving and exchanging weights.
 #include <farro/autograd/node/grad_mode.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/nn/module/containers.h>
 
 #include <gmock/gmock.h>

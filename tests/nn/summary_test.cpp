@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Model summaries: shapes and costs without computing, and nothing changed afterwards.
 #include <farro/core/op/call_listener.h>
 #include <farro/core/random/generator.h>
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/nn/layers/batch_norm.h>
 #include <farro/nn/layers/conv.h>
 #include <farro/nn/layers/dropout.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an op promises around its values: error texts, infer() on meta tensors, cost formulas, and that all of it is
 // tested.
 #include <farro/autograd/node/grad_mode.h>
@@ -92,7 +93,8 @@ TEST(Completeness, EveryOpHasSamples) {
   for (const OpSamples& samples : all_samples())
     if (!samples.samples.empty()) sampled.insert(samples.op);
   for (const OpEntry& op : all_ops())
-    EXPECT_TRUE(sampled.count(op.info().name)) << op.info().name << " has no samples: add tests/ops/<file>.samples.cpp";
+    EXPECT_TRUE(sampled.count(op.info().name))
+        << op.info().name << " has no samples: add tests/ops/<family>/<file>.samples.cpp";
 }
 
 TEST(Completeness, EveryAbsentGradientHasAReason) {

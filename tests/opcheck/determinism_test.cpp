@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // The same bits in every run and with any number of threads, forwards and backwards.
 #include <farro/autograd/engine/engine.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/tests/opcheck/op_test.h>
 
 namespace farro::opcheck {

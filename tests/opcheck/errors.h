@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // The errors that all ops of a family have, for the samples files. Each op names itself and its own arguments in them.
 #pragma once
 
-#include <farro/kernels/pointwise/factories.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/tests/opcheck/sample.h>
 
 namespace farro::opcheck {

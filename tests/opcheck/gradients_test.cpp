@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gradients: first and second order against difference quotients, every mask of wanted gradients, every floating dtype.
 #include <farro/autograd/check/gradcheck.h>
 #include <farro/autograd/engine/engine.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Results do not depend on how inputs lie in memory: strided, at an offset, expanded, channels-last; and nothing is
 // written there.
 #include <farro/autograd/node/grad_mode.h>

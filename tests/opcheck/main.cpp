@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Starts the suites. OpenMP's idle threads must sleep, not spin: the thread tests use more threads than there are
 // processors, which takes 0.5 s with sleeping threads and 40 s with spinning ones. OpenMP looks at the variable before
 // main() runs.

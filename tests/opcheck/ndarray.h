@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The array that reference formulas read and write: row-major, owning, nothing clever. References are instantiated for
 // double (the oracle) and for float (which tells how much error the plain formula makes, and so how much is tolerated).
 #pragma once

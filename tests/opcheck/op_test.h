@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fixture of the suites: one test per op that has samples.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/tests/opcheck/sample.h>
 
 namespace farro::opcheck {

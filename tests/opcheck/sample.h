@@ -1,4 +1,5 @@
-// How an op describes its tests. tests/ops/<name>.samples.cpp defines
+// SPDX-License-Identifier: Apache-2.0
+// How an op describes its tests. tests/ops/<family>/<name>.samples.cpp defines
 //
 //     void samples_<name>(SampleSink& sink);          // namespace farro::opcheck; found by CMake from the file's name
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/tests/opcheck/tolerance.h>
 
 #include <farro/core/dtype/visit.h>

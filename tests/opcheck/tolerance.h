@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Judges outputs against the double reference. What is tolerated is measured, not chosen: kSlack times the error that
 // the plain formula makes in f32 (f64: scaled by the ratio of their roundings), plus the rounding of the result itself.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/tests/opcheck/values.h>
 
 #include <farro/autograd/node/grad_mode.h>

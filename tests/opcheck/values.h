@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes the inputs of a sample: fixed pseudo-random values, in any dtype, memory layout and device; and reads outputs
 // back. It does not use the library's own copies and conversions, for those are under test too.
 #pragma once

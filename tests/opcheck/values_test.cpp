@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Outputs against the double reference: every dtype, device and kernel variant; inputs are left alone.
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/tests/opcheck/op_test.h>

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // Optimizers of any states and options: those written with tensor operations beside their formulas, one that asks for
 // the loss several times, and what the list of options answers for.
 #include <farro/autograd/engine/engine.h>
 #include <farro/autograd/node/grad_mode.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/optim/clip/clip.h>
 #include <farro/optim/optimizers/adagrad.h>
 #include <farro/optim/optimizers/adam.h>

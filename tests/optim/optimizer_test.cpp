@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Optimizers against their formulas in double, state dicts, clipping, schedules.
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 #include <farro/optim/clip/clip.h>
 #include <farro/optim/optimizers/adam.h>

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // What fails changes nothing: steps, schedules, states that are loaded.
 #include <farro/core/storage/cpu_allocator.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/optim/clip/clip.h>
 #include <farro/optim/optimizers/adam.h>
 #include <farro/optim/optimizers/sgd.h>

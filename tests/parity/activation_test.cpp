@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // Activations as modules, softmax, dropout in evaluation, and the functions behind them.
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/activation.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 #include <farro/kernels/softmax/softmax.h>
 #include <farro/nn/layers/activation.h>

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // scaled_dot_product_attention beside its formula in LibTorch's operators; 1.13 lacks the function.
 #include <farro/kernels/attention/attention.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/compare.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 #include <farro/tests/parity/compare.h>
 

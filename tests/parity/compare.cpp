@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/tests/parity/compare.h>
 
 #include <farro/core/random/generator.h>
@@ -99,7 +100,7 @@ struct Inputs {
 
 std::vector<Sides::Leaf> parameters(const nn::ModuleBase& ours, const PeerModule& theirs) {
   std::vector<Sides::Leaf> out;
-  const nn::NamedTensors mine = ours.named_parameters();
+  const NamedTensors mine = ours.named_parameters();
   const NamedPeers others = theirs.parameters();
   for (size_t i = 0; i < mine.size(); ++i) out.push_back({mine[i].first, mine[i].second, others.at(i).second});
   return out;
@@ -150,13 +151,13 @@ PeerTensors Aten::operator()(const PeerTensors& inputs) const {
 void copy_state(const nn::ModuleBase& ours, PeerModule& theirs) {
   ASSERT_EQ(names(ours.named_parameters()), names(theirs.parameters()));
   ASSERT_EQ(names(ours.named_buffers()), names(theirs.buffers()));
-  const nn::StateDict state = ours.state_dict();
+  const StateDict state = ours.state_dict();
   for (const auto& [name, peer] : theirs.parameters()) peer.assign(state.at(name));
   for (const auto& [name, peer] : theirs.buffers()) peer.assign(state.at(name));
 }
 
 void expect_same_state(const std::string& what, const nn::ModuleBase& ours, const PeerModule& theirs, double relative) {
-  const nn::StateDict state = ours.state_dict();
+  const StateDict state = ours.state_dict();
   const auto expect_all = [&](const NamedPeers& peers) {
     for (const auto& [name, peer] : peers)
       expect_close(str(what, ", ", name), state.at(name), peer.to_farro(), relative);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compares what Farro and LibTorch make of the same inputs: outputs, and the gradients of everything that has one. Used
 // by all *_test.cpp here. A test runs in f64 and in f32 (Parity), where both sides get bit-identical inputs.
 //

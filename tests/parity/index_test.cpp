@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Indexing, views, and what moves elements: where each one goes, and where its gradient comes back to.
 #include <farro/kernels/index/gather.h>
 #include <farro/kernels/index/indexing.h>
@@ -7,9 +8,9 @@
 #include <farro/kernels/index/repeat.fn.h>
 #include <farro/kernels/index/sort.h>
 #include <farro/kernels/index/stack.fn.h>
+#include <farro/kernels/memory/factories.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/pointwise/compare.h>
-#include <farro/kernels/pointwise/factories.h>
-#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/random/random.h>
 #include <farro/tests/parity/compare.h>
 

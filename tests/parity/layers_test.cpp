@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Modules with parameters or state: outputs, gradients, running statistics, names in state dicts.
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
-#include <farro/kernels/pointwise/select.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/random/random.h>
 #include <farro/nn/init/init.h>
 #include <farro/tests/parity/compare.h>

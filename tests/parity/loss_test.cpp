@@ -1,7 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // Losses: every option and reduction, and targets that count for nothing.
-#include <farro/kernels/loss/loss.h>
+#include <farro/kernels/loss/cross_entropy.h>
+#include <farro/kernels/loss/nll_loss.h>
+#include <farro/kernels/loss/pair_loss.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 #include <farro/kernels/softmax/softmax.h>
 #include <farro/tests/parity/compare.h>

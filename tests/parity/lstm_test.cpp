@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LSTM beside LibTorch's operator: outputs, last states, gradients of inputs, states and parameters.
 #include <farro/kernels/random/random.h>
 #include <farro/nn/layers/lstm.h>

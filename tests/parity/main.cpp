@@ -1,5 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs the parity tests and says how much was compared.
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/tests/parity/compare.h>
 
 #include <cstdio>

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // Optimizers over ten steps on a small network, clipping, and the schedule that LibTorch's C++ API has. Parameters are
 // f64. A step is about ten roundings and the gradients are far from Adam's eps, so ten steps of each side differ by
 // some hundred eps at most: kSteps asks for less than 5000 of them.
-#include <farro/kernels/loss/loss.h>
+#include <farro/kernels/loss/pair_loss.h>
 #include <farro/kernels/matmul/matmul.h>
 #include <farro/kernels/pointwise/arithmetic.h>
 #include <farro/kernels/random/random.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // LibTorch as the peer that Farro's values are compared with: its tensors, its operators by name, its modules and
 // optimizers. The tests reach LibTorch through this header alone, which includes nothing of it: a file that does
 // takes up to a minute to compile, so only peer/*.cpp do. Errors of LibTorch come out as exceptions.

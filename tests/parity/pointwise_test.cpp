@@ -1,13 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementwise functions and matrix products: values and gradients, broadcasting, and the points where a gradient is a
 // convention.
 #include <farro/kernels/conv/conv.h>
 #include <farro/kernels/matmul/matmul.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/pointwise/compare.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/power.h>
-#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
 #include <farro/kernels/random/random.h>
 #include <farro/tests/parity/compare.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pooling in one to three dimensions, as modules.
 #include <farro/kernels/pointwise/compare.h>
 #include <farro/kernels/random/random.h>

@@ -1,13 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which dtype an operation gives: every pair of dtypes, with dimensions and without, and every dtype with every kind of
 // number. Values are small integers, exact in all dtypes but for quotients.
 #include <farro/core/op/promotion.h>
 #include <farro/core/random/generator.h>
 #include <farro/kernels/index/join.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/pointwise/compare.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/pointwise/power.h>
-#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/pointwise/unary.h>
 #include <farro/kernels/random/random.h>
 #include <farro/kernels/reduce/scan.h>

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reductions over all dimensions and some, with and without kept ones, and at the points where gradients need a rule.
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 #include <farro/kernels/random/random.h>
 #include <farro/kernels/reduce/extremum.h>
 #include <farro/kernels/reduce/moments.h>

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole networks from one state dict, trained side by side for five steps: every loss, every parameter, every buffer.
 //
 // Adam divides a gradient by its own magnitude plus eps, so where a gradient is 0 but for rounding (that of a bias
 // before a batch norm, that of attention's key bias) its default eps would turn roundings into steps. With eps equal to
 // the learning rate a parameter changes by no more than its gradient does, and the roundings of the steps only add up.
-#include <farro/kernels/loss/loss.h>
+#include <farro/kernels/loss/cross_entropy.h>
 #include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/pool/pool.h>
 #include <farro/kernels/random/random.h>

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // One small operation, many times: what check_budgets.py counts the instructions of. `perf_loop add|add_grad|chain N`.
 #include <farro/core/error/error.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 
 #include <cstdio>
 #include <cstdlib>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What README.md says is there is there with <farro/farro.h> alone: no other header of the library may be included
 // here.
 #include <farro/farro.h>

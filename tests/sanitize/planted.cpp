@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Faults on purpose, one for each sanitizer, which must see them: `planted out_of_bounds CASE | overflow | race`.
 #include <farro/core/tensor/tensor.h>
 

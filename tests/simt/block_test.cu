@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The block runner: barriers, warp operations, shared memory. Most kernels here are wrong on purpose.
 #include "simt_test.h"
 

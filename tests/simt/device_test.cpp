@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The loader of backends, Device and the device's properties.
 #include "simt_test.h"
 

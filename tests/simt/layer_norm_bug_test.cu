@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The forward kernel of layer_norm (kernels/norm/layer_norm.cu, f32, row cached) with the second barrier of its block
 // reduction as a parameter: without it a fast warp overwrites the sum that a slow one still reads. The adversarial
 // schedule must see that.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Device memory, streams and events of the host runtime, and the caching allocator above them.
 #include "simt_test.h"
 

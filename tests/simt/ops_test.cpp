@@ -1,12 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 // Elementwise ops, reductions, copies and fills on the device against the same call on the CPU, under several
 // schedules.
 #include "simt_test.h"
 
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/pointwise/arithmetic.h>
+#include <farro/kernels/pointwise/choose.h>
 #include <farro/kernels/pointwise/compare.h>
-#include <farro/kernels/pointwise/factories.h>
-#include <farro/kernels/pointwise/select.h>
 #include <farro/kernels/random/dropout.h>
 #include <farro/kernels/random/random.h>
 #include <farro/kernels/reduce/sum.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A block reduction with and without its barriers: what each schedule can and cannot see.
 #include "simt_test.h"
 

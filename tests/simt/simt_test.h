@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the tests of the host runtime share: device arrays by RAII, and running a piece of work under several schedules.
 #pragma once
 

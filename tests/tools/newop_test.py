@@ -33,7 +33,7 @@ def main():
     check_refused("layer_norm", "NAME must be new, got one with a file")
     with tempfile.TemporaryDirectory() as temporary:
         root = pathlib.Path(temporary)
-        for folder in ("tools", "kernels/pointwise", "tests/ops", "include"):
+        for folder in ("tools", "kernels/pointwise", "tests/ops/pointwise", "include"):
             (root / folder).mkdir(parents=True)
         (root / "include" / "farro").symlink_to(root)
         shutil.copy(SOURCE / "tools" / "newop", root / "tools")
@@ -45,16 +45,16 @@ def main():
         compile_only(stem.with_suffix(".cpu.cpp"), root, "-DFARRO_ISA=generic")
         compile_only(stem.with_suffix(".cu"), root, "-x", "c++", "-DFARRO_DEVICE_SIMT", "-I",
                      SOURCE / "core" / "simt_host")
-        compile_only(root / "tests" / "ops" / "soft_cap.samples.cpp", root)
+        compile_only(root / "tests" / "ops" / "pointwise" / "soft_cap.samples.cpp", root)
         made = newop(root, "soft_sum", "--kind", "composite")
         assert made.returncode == 0 and len(list(root.rglob("soft_sum*"))) == 3, made
         compile_only(root / "kernels" / "pointwise" / "soft_sum.fn.cpp", root)
-        compile_only(root / "tests" / "ops" / "soft_sum.samples.cpp", root)
+        compile_only(root / "tests" / "ops" / "pointwise" / "soft_sum.samples.cpp", root)
         made = newop(root, "soft_rows", "--kind", "op")
         assert made.returncode == 0 and len(list(root.rglob("soft_rows*"))) == 5, made
         for tail in (".op.cpp", ".host.cpp"):
             compile_only(root / "kernels" / "pointwise" / f"soft_rows{tail}", root)
-        compile_only(root / "tests" / "ops" / "soft_rows.samples.cpp", root)
+        compile_only(root / "tests" / "ops" / "pointwise" / "soft_rows.samples.cpp", root)
         again = newop(root, "soft_cap")
         assert again.returncode != 0 and "got one with a file" in again.stderr, again
     print("newop: passed")

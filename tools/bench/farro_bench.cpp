@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Farro's side of the comparison with LibTorch (peer/libtorch_bench.cpp has the same loops). Prints one JSON object per
 // round: {"case": ..., "threads": ..., "seconds": seconds of one iteration}. Run by tools/bench/compare.
 #include <farro/farro.h>

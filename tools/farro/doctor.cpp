@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/device/backend.h>
 #include <farro/core/op/op_table.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/isa.h>
 #include <farro/kernels/cpu/libraries.h>
 #include <farro/tools/farro/commands.h>

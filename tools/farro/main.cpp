@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The `farro` command. Errors are one line on stderr and exit code 1; a wrong command line gives exit code 2.
 #include <farro/core/error/error.h>
 #include <farro/tools/farro/commands.h>

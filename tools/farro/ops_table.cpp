@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // docs/ops.md: the table of all operations, as `farro doctor --ops --markdown` prints it.
 #include <farro/core/device/backend.h>
 #include <farro/core/op/op_table.h>

@@ -11,6 +11,7 @@ LAYERS = {"core": 0, "autograd": 1, "kernels": 2, "nn": 3, "optim": 4, "data": 4
           "tools": 6, "examples": 6, "tests": 7}
 LIBRARY = ("core", "autograd", "kernels", "nn", "optim", "data", "distributed")
 CODE = {".h", ".cpp", ".cu"}
+LICENSE_LINE = "// SPDX-License-Identifier: Apache-2.0"
 MAX_LINES = 800
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]farro/([a-z_]+)/')
 FORBIDDEN = [
@@ -43,8 +44,10 @@ def check_file(path, problems):
         report(MAX_LINES, f"{len(lines)} lines; the limit is {MAX_LINES}: split it")
     if path.suffix == ".h" and not any(line.startswith("#pragma once") for line in lines):
         report(1, "a header must say #pragma once")
-    if path.suffix == ".h" and lines and not lines[0].startswith("//"):
-        report(1, "a header starts with a comment that says what it is")
+    if lines[:1] != [LICENSE_LINE]:
+        report(1, f"the first line must be {LICENSE_LINE}")
+    if path.suffix == ".h" and not "".join(lines[1:2]).startswith("//"):
+        report(2, "a header starts with a comment that says what it is")
     for number, line in enumerate(lines, 1):
         code = without_comments(line)
         match = INCLUDE.match(line)

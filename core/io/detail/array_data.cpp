@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/io/detail/array_data.h>
 
 #include <farro/core/io/file_error.h>

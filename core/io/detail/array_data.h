@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the readers and writers of array files (safetensors, npy, IDX) share: sizes and values out of a file are checked
 // in one place, and tensors are brought into the form that files have.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/io/detail/chart_axis.h>
 
 #include <algorithm>

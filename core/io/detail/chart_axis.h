@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The scale of one axis of a chart: its ends, its ticks and their texts. Used by line_chart.cpp alone.
 #pragma once
 

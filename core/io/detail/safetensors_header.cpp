@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/io/detail/safetensors_header.h>
 
 #include <farro/core/io/detail/array_data.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The JSON header of a safetensors file: parsing with every rule checked, and writing. Used by safetensors.cpp alone.
 #pragma once
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/core/profile/detail/trace_writer.h>
 
+#include <farro/core/io/detail/utf8.h>
 #include <farro/core/io/file_error.h>
-#include <farro/core/util/utf8.h>
 
 #include <fcntl.h>
 #include <sys/mman.h>

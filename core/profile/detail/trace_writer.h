@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes a Chrome trace piece by piece such that the file is one complete JSON array at every moment, also when the
 // process is killed inside a write. Used by profile.cpp, under its lock.
 //

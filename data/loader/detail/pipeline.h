@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // OrderedWorkers: threads that make the items number start, start + 1, ... ahead of the consumer, who gets them in
 // order. Used by the DataLoader. At most `ahead` items are made but not yet taken.
 #pragma once
 
 #include <farro/core/error/error.h>
-#include <farro/core/util/parallel.h>
+#include <farro/core/parallel/parallel.h>
 
 #include <condition_variable>
 #include <cstdint>

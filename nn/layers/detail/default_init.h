@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PyTorch's initial values of linear and convolution layers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What module.cpp and weights.cpp share of ModuleBase's private parts.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include <farro/nn/module/detail/replace_data.h>
 
 #include <farro/autograd/node/accumulate_grad.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exchanges what a tensor record holds, so that every handle to it sees the new data: how a module moves to another
 // device while optimizers keep their handles. Used by Module::to and the model summary.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // For optimizers written with tensor operations: collects new values and puts them in when all are there, so that a
 // step that throws has changed nothing.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The smallest program: a gradient through the installed library.
 #include <farro/farro.h>
 

@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 // What kernels get from their call: operands as they want them, work memory, results that land only on success.
 #include <farro/autograd/call/inplace.h>
+#include <farro/core/parallel/parallel.h>
 #include <farro/core/storage/cpu_allocator.h>
-#include <farro/core/util/parallel.h>
 
 #include "op_test.h"
 
@@ -27,22 +28,23 @@ TEST(Ctx, DenseOperandsAreTheTensorItselfOrACountedCopy) {
   EXPECT_EQ(ctx.counts().copied, 96);
   EXPECT_EQ(ctx.counts().scratch, 96);
 
-  const Tensor wide = ctx.dense(x, Layout::contiguous, DType::f64);
+  const Tensor wide = ctx.dense(x, MemoryFormat::contiguous, DType::f64);
   EXPECT_EQ(wide.dtype(), DType::f64);
   EXPECT_EQ(values(wide), values(x));
   EXPECT_EQ(ctx.counts().copied, 96 + 192);
 
   const Tensor half = x.to(DType::f16);
   EXPECT_EQ(ctx.dense(half).dtype(), DType::f32);  // half types are summed in f32
-  EXPECT_TRUE(ctx.dense(half, Layout::contiguous, DType::f16).is_same(half));
+  EXPECT_TRUE(ctx.dense(half, MemoryFormat::contiguous, DType::f16).is_same(half));
 
-  const Tensor last = ctx.dense(x, Layout::channels_last, DType::f32);
+  const Tensor last = ctx.dense(x, MemoryFormat::channels_last, DType::f32);
   EXPECT_EQ(last.strides(), (Strides{12, 1, 3}));
   EXPECT_EQ(values(last), values(x));
-  EXPECT_TRUE(ctx.dense(last, Layout::channels_last, DType::f32).is_same(last));
+  EXPECT_TRUE(ctx.dense(last, MemoryFormat::channels_last, DType::f32).is_same(last));
   const Tensor image = zeros({2, 3, 4, 5}).contiguous(MemoryFormat::channels_last);
-  EXPECT_TRUE(ctx.dense(image, Layout::channels_last, DType::f32).is_same(image));
-  EXPECT_TRUE(ctx.dense(zeros({2, 1, 4, 5}), Layout::channels_last, DType::f32).is_contiguous());  // either layout
+  EXPECT_TRUE(ctx.dense(image, MemoryFormat::channels_last, DType::f32).is_same(image));
+  EXPECT_TRUE(
+      ctx.dense(zeros({2, 1, 4, 5}), MemoryFormat::channels_last, DType::f32).is_contiguous());  // either layout
 
   const Tensor row = tensor({1, 2}), spread = ctx.spread(row, {3, 2}, DType::f32);
   EXPECT_TRUE(spread.is_contiguous());
@@ -54,7 +56,7 @@ TEST(Ctx, CopiesHaveNoHistoryAndTellNobody) {
   const Tensor x = ones({4, 4}).set_requires_grad();
   const Ear ear;
   Ctx ctx("test", Device::cpu());
-  EXPECT_FALSE(ctx.dense(x.t(), Layout::contiguous, DType::f64).requires_grad());
+  EXPECT_FALSE(ctx.dense(x.t(), MemoryFormat::contiguous, DType::f64).requires_grad());
   EXPECT_THAT(ear.names(), testing::ElementsAre("permute"));
 }
 
@@ -65,8 +67,9 @@ TEST(Ctx, ScratchIsAlignedAndGoesBackWhenTheCallEnds) {
     EXPECT_EQ(ctx.scratch<float>(0), nullptr);
     for (int i = 0; i < 8; ++i) {
       EXPECT_EQ(reinterpret_cast<uintptr_t>(ctx.scratch<char>(96)) % 64, 0u);
-      EXPECT_EQ(reinterpret_cast<uintptr_t>(ctx.scratch_tensor({5}, Layout::contiguous, DType::f64).raw_data()) % 64,
-                0u);
+      EXPECT_EQ(
+          reinterpret_cast<uintptr_t>(ctx.scratch_tensor({5}, MemoryFormat::contiguous, DType::f64).raw_data()) % 64,
+          0u);
     }
     for (int64_t count : {1, 3, 100, 1 << 20})
       EXPECT_EQ(reinterpret_cast<uintptr_t>(ctx.scratch<float>(count)) % 64, 0u) << count;
@@ -123,7 +126,7 @@ TEST(Ctx, PlansComeFromTheDevicesCache) {
 // Writes 5 to the result that it asked for, in f64, and throws where x begins with a negative number.
 template <class Op>
 void fives(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out) {
-  const Tensor work = ctx.result(out[0], Layout::contiguous, DType::f64);
+  const Tensor work = ctx.result(out[0], MemoryFormat::contiguous, DType::f64);
   std::fill_n(work.data<double>(), work.numel(), 5.0);
   if (args.x.numel() && args.x.select(0, 0).template item<double>() < 0) fail<ValueError>("a kernel's error");
 }

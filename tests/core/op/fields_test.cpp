@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reflection over Args: schema, text, visitor, inputs, copies that outlive the call; and what a node keeps.
 #include <farro/autograd/node/node.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Who listens hears every call: all forms, views, calls within calls, errors; several at once, and never after removal.
 #include <farro/autograd/call/inplace.h>
 #include <farro/autograd/call/mutate.h>

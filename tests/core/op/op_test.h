@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Ops of the tests' own, and ears for calls.
 #pragma once
 
@@ -5,8 +6,8 @@
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/core/op/call_listener.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/memory/factories.h>
 #include <farro/kernels/pointwise/arithmetic.h>
-#include <farro/kernels/pointwise/factories.h>
 
 #include <gmock/gmock.h>
 

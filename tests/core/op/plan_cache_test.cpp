@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Plans: keys that miss nothing, the cache's order, answers that there is no plan, counters, threads.
 #include <farro/core/op/plan_cache.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Recorded training steps run again to the bit, on new data and from a state that was put back.
 #include <farro/autograd/call/autocast.h>
 #include <farro/autograd/engine/engine.h>
@@ -6,7 +7,7 @@
 #include <farro/core/storage/allocation_fault.h>
 #include <farro/kernels/conv/conv.h>
 #include <farro/kernels/index/indexing.h>
-#include <farro/kernels/loss/loss.h>
+#include <farro/kernels/loss/cross_entropy.h>
 #include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/pointwise/unary.h>
 #include <farro/kernels/random/random.h>

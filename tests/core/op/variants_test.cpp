@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Which variant runs: rank, supports(), compute capability, and what process, thread and environment force.
 #include <farro/kernels/conv/conv.h>
 

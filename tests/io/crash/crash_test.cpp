@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a power failure or a failing disk leaves of a checkpoint folder.
 #include <farro/core/io/checkpoint.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stands between Farro and the system: the program defines write, fsync, rename and their like itself, so that a test
 // can count and record them, or let one fail. Only while `recording` or `failing` is set; otherwise calls pass through.
 #pragma once

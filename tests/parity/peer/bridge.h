@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Between PeerTensor and LibTorch's own handles; for peer/*.cpp alone.
 #pragma once
 

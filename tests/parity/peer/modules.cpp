@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Modules of the peer, made from the options of ours, and the networks of training_test.cpp.
 #include <farro/tests/parity/peer/bridge.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tensors and operators of the peer. Operators are called as LibTorch's own interpreter calls them: found by name, with
 // arguments in boxes, so that a test that needs another one changes nothing here.
 #include <farro/tests/parity/peer/bridge.h>

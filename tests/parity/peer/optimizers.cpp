@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Optimizers, a schedule and clipping of the peer.
 #include <farro/tests/parity/peer/bridge.h>
 

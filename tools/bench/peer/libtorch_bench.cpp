@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The peer's side of the comparison: the same loops as farro_bench, written with LibTorch. Prints one JSON object per
 // case: {"case": ..., "threads": ..., "seconds": seconds of one iteration}. Run by tools/bench/compare.
 #include <torch/torch.h>
