@@ -30,7 +30,7 @@ def main():
     check_refused("double", "NAME must not be a word of C++")
     check_refused("HardSwish", "NAME must be snake_case")
     check_refused("relu", "NAME must be new, got a name that")
-    check_refused("layer_norm", "NAME must be new, got one with a file")
+    check_refused("softplus", "NAME must be new, got one with a file")
     with tempfile.TemporaryDirectory() as temporary:
         root = pathlib.Path(temporary)
         for folder in ("tools", "kernels/pointwise", "tests/ops/pointwise", "include"):
