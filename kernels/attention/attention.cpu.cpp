@@ -18,6 +18,8 @@ namespace farro::FARRO_ISA {
 
 namespace {
 
+// A block of scores is 64 x 256 f32 = 64 KiB. With the second one that backward needs (u) and the
+// flags it takes 144 KiB, which fits a second-level cache of 256 KiB or more.
 constexpr int64_t kQueries = 64;
 constexpr int64_t kKeys = 256;
 
@@ -33,6 +35,8 @@ struct Matrices {
     const int lead = 4 - t.dim();
     for (int i = lead; i < 4; ++i) strides[i] = t.sizes()[i - lead] == 1 ? 0 : t.strides()[i - lead];
   }
+  // Distances between rows and between columns, in the words of run_gemm: a transposed operand is
+  // the same memory with the two exchanged, so no operand is ever copied to be transposed.
   int64_t row() const { return strides[2]; }
   int64_t col() const { return strides[3]; }
   T* at(int64_t b, int64_t h, int64_t i, int64_t j = 0) const {
@@ -75,6 +79,8 @@ struct Problem {
   }
 
   // Keys that queries below `end` may see.
+  // Causal attention is cut off by whole blocks here; only blocks on the diagonal are masked by
+  // element.
   int64_t visible(int64_t end) const { return causal ? std::min(keys, end) : keys; }
 
   // Whether such a block may hold keys that a query may not see.
@@ -84,6 +90,7 @@ struct Problem {
 
   // s[rows, columns] = scores of queries from i0 and keys from j0; -inf where there is no attention.
   void scores(Ctx& ctx, int64_t b, int64_t h, int64_t i0, int64_t rows, int64_t j0, int64_t columns, T* s) const {
+    // A bias of -infinity hides the pair whatever the score is: NaN + -infinity would be NaN.
     run_gemm(ctx, kDType<T>,
              {rows, columns, width, q.at(b, h, i0), q.row(), q.col(), k.at(b, h, j0), k.col(), k.row(), s, columns});
     for (int64_t i = 0; i < rows; ++i, s += columns) {
@@ -193,6 +200,9 @@ void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_
     for (int64_t i = 0; i < rows; ++i) {
       T* row = s + i * columns;
       const T top = max_lanes(row, columns);
+      // With m the old maximum and n the new one, what has been summed so far is off by exp(m - n):
+      // both the sum and the row of products shrink by that factor, and new terms are exp(s - n) <=
+      // 1.
       const T next = top <= max[i] ? max[i] : top;  // NaN is kept
       if (next == kNone<T>) {
         // Nothing to attend to yet, which weighs 0, or NaN, which compares with nothing and must stay.
@@ -217,6 +227,7 @@ void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_
     add_to(total, part, rows * width);
   }
   for (int64_t i = 0; i < rows; ++i) {
+    // A query that saw no key has the output 0, not 0 / 0.
     const double scale = sum[i] == 0 ? 0 : 1 / sum[i];
     for (int64_t j = 0; j < width; ++j) out[i * width + j] = static_cast<T>(total[i * width + j] * scale);
     lse[i] = sum[i] == 0 ? kNone<T> : static_cast<T>(static_cast<double>(max[i]) + std::log(sum[i]));
@@ -254,6 +265,7 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
   for (int64_t i0 = 0; i0 < p.queries; i0 += kQueries) {
     const int64_t rows = std::min(kQueries, p.queries - i0), keys = p.visible(i0 + rows);
     const T* g = d.g + i0 * value_width;
+    // rowsum(g * out) equals rowsum(p * u), since out = p v: it needs no pass over the keys.
     T dots[kQueries];
     std::fill_n(dq, rows * width, 0.0);
     for (int64_t i = 0; i < rows; ++i) {
@@ -267,6 +279,7 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
       for (int64_t i = 0; i < rows; ++i) {
         const T lse = d.lse[i0 + i];
         T* row = s + i * columns;
+        // The forward saw no key here: exp(-inf - -inf) would be NaN.
         if (lse == kNone<T>)
           std::fill_n(row, columns, T{0});
         else
@@ -278,6 +291,7 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
       product_of_seen(work.ctx, {columns, value_width, rows, s, 1, columns, g, value_width, 1, nullptr, value_width},
                       hidden.t(), part);
       add_to(dv + j0 * value_width, part, columns * value_width);
+      // u = g v^T. A hidden pair may be NaN in u and in s; it is set to 0 after the product, below.
       run_gemm(work.ctx, kDType<T>,
                {rows, columns, value_width, g, value_width, 1, p.v.at(b, h, j0), p.v.col(), p.v.row(), u, columns});
       for (int64_t i = 0; i < rows; ++i)
@@ -301,6 +315,8 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
 
 template <class T>
 void backward(Ctx& ctx, const Problem<T>& p, int64_t batches, const Gradients<T>& d) {
+  // Split by heads only: dk and dv of a head are sums over all its queries, and one thread adds
+  // them in order. A split by queries as well would need copies of them that are then added up.
   const int64_t widest = std::max(p.width, p.value_width);
   const Ctx::Parts contexts = ctx.parts();
   parallel_for(batches * p.heads, 1, [&](int64_t begin, int64_t end) {

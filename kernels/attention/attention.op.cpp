@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The ops of scaled_dot_product_attention. Forward and backward are fused kernels that never store
+// the scores; the second derivative, the gradient of a floating mask and dropout on the weights
+// need the scores as a tensor and go through a composition of public ops (Composed).
 #include <farro/kernels/attention/attention.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -69,6 +72,9 @@ class Composed {
     const Tensor p = probabilities(), g = widened(grad);
     const Tensor into_scores = seen(call<SoftmaxBackward>({seen(dots(g, v_)), p, 3}));
     Grads out(4);
+    // With P = softmax(S), S = scale * q k^T + bias and O = P v: dP = g v^T, dS = P * (dP -
+    // rowsum(P * dP)) (the softmax's backward), dq = scale * dS k, dk = scale * dS^T q, dv = P^T g,
+    // dbias = dS.
     if (need[0]) out[0] = weighted(into_scores, k_) * scale_;
     if (need[1]) out[1] = weighted(into_scores, q_, /*by_key=*/true) * scale_;
     if (need[2]) out[2] = weighted(p, g, /*by_key=*/true);
@@ -78,6 +84,7 @@ class Composed {
 
  private:
   Tensor seen(const Tensor& t) const { return hidden_.defined() ? masked_fill(t, hidden_, 0) : t; }
+  // Reads the values, so it waits for a device; it is asked only where a mask could hide something.
   bool plain(const Tensor& t) const {
     return !hidden_.defined() || t.is_meta() || isfinite(t.detach()).all().item<bool>();
   }
@@ -129,6 +136,7 @@ std::array<TensorSpec, 2> Attention::infer(const Args& args) {
 
 Grads Attention::backward(const Back<Attention>& b) {
   const Tensor q = b.args.q, k = b.args.k, v = b.args.v, mask = b.args.mask;
+  // Grad mode is on here only for a double backward: AttentionBackward has no gradient of its own.
   if (grad_enabled()) return Composed(q, k, v, mask, b.args.causal, b.args.scale).gradients(b.grad[0], b.need);
   Grads wanted(4);
   if (b.need[3]) {  // the scores' gradient, which the kernel never stores
@@ -142,6 +150,7 @@ Grads Attention::backward(const Back<Attention>& b) {
     if (b.need[i]) wanted[static_cast<size_t>(i)] = std::move(out[static_cast<size_t>(i)]);
   return wanted;
 }
+// Two products, q k^T and P v, of 2 operations per pair of query and key and element of a row.
 Cost Attention::cost(const Args& args) { return cost_of(args.q, args.k, args.v, 2, 1, 1); }
 
 std::array<TensorSpec, 3> AttentionBackward::infer(const Args& args) {
@@ -149,6 +158,7 @@ std::array<TensorSpec, 3> AttentionBackward::infer(const Args& args) {
 }
 // Reads what the forward read and wrote, and the gradient of out; writes three gradients.
 Cost AttentionBackward::cost(const Args& args) {
+  // Five products: the scores again, g v^T, and one for each of dq, dk and dv.
   Cost cost = cost_of(args.q, args.k, args.v, 5, 2, 1);
   cost.bytes += static_cast<double>(args.grad.nbytes());
   return cost;
@@ -168,6 +178,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     return scaled_dot_product_attention(q.unsqueeze(1), k.unsqueeze(1), v.unsqueeze(1), with_heads).squeeze(1);
   }
   const int64_t width = q.dim() ? q.sizes().back() : 1;
+  // 1 / sqrt(width): Vaswani et al. 2017, section 3.2.1; it keeps the scores' variance at that of
+  // the elements of q and k.
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(width)));
   // A width of 0 has no scores to scale: its default is infinite.
   FARRO_CHECK(!options.scale || std::isfinite(scale), ValueError, Attention::info.name, ": scale must be finite, got ",

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The convolution and its two gradients as ops. They are closed under differentiation: the
+// derivative of each is made of the other two, so gradients of any order need no further kernels.
+// Transposed convolution is ConvBackwardData under its own name.
 #include <farro/kernels/conv/conv.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -38,6 +41,7 @@ TensorSpec activation_spec(const Shape& sizes, const Tensor& input) {
   return spec;
 }
 
+// All three ops multiply the same pairs and touch the same three tensors, one of which they write.
 Cost conv_cost(const ConvShape& shape, DType dtype) {
   const double elements =
       static_cast<double>(shape.groups) *
@@ -100,6 +104,8 @@ TensorSpec ConvBackwardData::infer(const Args& args) {
   return activation_spec(args.x_sizes, args.grad);
 }
 Grads ConvBackwardData::backward(const Back<ConvBackwardData>& b) {
+  // backward_data(grad, w) is linear in both: in grad its transpose is the forward convolution, in
+  // w it is backward_filter with the roles of x and the incoming gradient exchanged.
   const Tensor& x = b.grad[0];
   return {b.need[0] ? call<Conv>({x, b.args.weight, Tensor(), b.args.params}) : Tensor(),
           b.need[1] ? call<ConvBackwardFilter>({b.args.grad, x, b.args.weight.sizes(), false, b.args.params})[0]
@@ -149,6 +155,9 @@ ConvParams resolve(const char* op, int rank, const Shape& weight, const ConvOpti
               options.padding);
   for (int i = 0; i < rank; ++i) {
     FARRO_CHECK(params.stride[i] == 1, ValueError, op, ": stride must be 1 with same_padding, got ", params.stride);
+    // The window spans dilation * (kernel - 1) + 1 elements; padding the input by one less than
+    // that in total keeps its size. An odd total puts the extra element at the end, as PyTorch
+    // does.
     const Checked total = Checked(params.dilation[i]) * (Checked(weight[i + 2]) - 1);
     FARRO_CHECK(total.ok(), ValueError, op, ": dilation must keep the kernel's extent below 2^63, got ",
                 params.dilation, " (weight: ", weight, ")");
@@ -215,6 +224,7 @@ Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Ten
                 x);
     FARRO_CHECK(extra[i] < std::max(params.stride[i], params.dilation[i]), ValueError, op,
                 ": output_padding must be below stride or dilation, got ", extra);
+    // (in - 1) * stride - pad - pad_end + dilation * (kernel - 1) + 1 + output_padding.
     const Checked size = WindowAxis{x.size(i + 2),     weight.size(i + 2),    params.stride[i],
                                     params.padding[i], params.padding_end[i], params.dilation[i]}
                              .transposed(extra[i]);

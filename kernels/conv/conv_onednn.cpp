@@ -21,6 +21,7 @@ using dnnl::memory;
 
 enum class Kind : int64_t { forward, backward_data, backward_filter };
 
+// To a cache line, which is also the widest vector.
 size_t padded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // The convolution's tensors as oneDNN describes them. Leading spatial dimensions that do nothing are dropped.
@@ -30,6 +31,7 @@ struct Descs {
   memory::dims strides, dilations, pad_begin, pad_end;
 
   Descs(Kind kind, const ConvShape& s, bool with_bias, DType dtype) {
+    // Without depth it is described as a 2-D convolution; those of one dimension have H = 1.
     const bool flat = s.in[0] == 1 && s.kernel[0] == 1 && s.out[0] == 1 && s.pad[0] == 0;
     memory::dims xs{s.batch, s.groups * s.in_channels}, os{s.batch, s.groups * s.out_channels};
     memory::dims ws{s.out_channels, s.in_channels};
@@ -39,8 +41,11 @@ struct Descs {
       ws.push_back(s.kernel[d]);
       os.push_back(s.out[d]);
       strides.push_back(s.stride[d]);
+      // oneDNN counts the elements that are left out: 0 is no dilation.
       dilations.push_back(s.dilation[d] - 1);
       pad_begin.push_back(s.pad[d]);
+      // Padding at the end is derived, not taken from the call: oneDNN wants the windows to fill
+      // the padded input exactly. It is negative where the last window ends before the input does.
       pad_end.push_back((s.out[d] - 1) * s.stride[d] + (s.kernel[d] - 1) * s.dilation[d] + 1 - s.in[d] - s.pad[d]);
     }
     using Tag = memory::format_tag;
@@ -68,6 +73,7 @@ class Plan {
     const OneThread guard;
     const Descs& d = descs_;
     dnnl::primitive_attr attributes;
+    // Scratch memory comes with each call, or threads that share the primitive would share it.
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     constexpr auto direct = dnnl::algorithm::convolution_direct;
     const dnnl::convolution_forward::primitive_desc forward(
@@ -163,6 +169,8 @@ void run_parts(Ctx& ctx, Kind kind, const ConvShape& shape, DType dtype, const v
                const float* bias, const void* out) {
   with_onednn_errors("conv", [&] {
     const OneThread guard;
+    // The weights are brought into the primitive's format once, not by each part. A part of another
+    // size may prefer another format (the last one, mostly) and then makes a copy of its own.
     const ConvParts parts(shape, kind == Kind::backward_data);
     const auto first = find_plan(ctx, kind, parts[0].shape, bias != nullptr, dtype);
     char* const reordered = ctx.scratch<char>(static_cast<int64_t>(first->weight_bytes()));

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which instruction set the CPU kernels run with: the best of those built that the processor has,
+// or the one that FARRO_CPU_ISA names. Decided once per process, as results may differ between
+// sets.
 #include <farro/kernels/cpu/isa.h>
 
 #include <farro/core/error/error.h>
@@ -25,6 +28,8 @@ void register_cpu_kernels();
 
 namespace {
 
+// What the compiler is told for these sets (cmake/FarroLibrary.cmake) must be asked for here in
+// full: an instruction that the processor lacks ends the process.
 CpuIsa detect() {
 #ifdef FARRO_HAVE_AVX512
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -44,6 +49,7 @@ CpuIsa choose() {
   if (!wish) return best;
   for (CpuIsa isa : {CpuIsa::generic, CpuIsa::avx2, CpuIsa::avx512}) {
     if (std::string_view(wish) != name(isa)) continue;
+    // Lower sets are allowed, for tests and for comparing results between machines.
     FARRO_CHECK(isa <= best, ValueError, "FARRO_CPU_ISA: must be at most ", name(best),
                 " on this processor and build, got ", wish);
     return isa;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// embedding and its gradient as ops. The gradient is dense, of the table's size: a row is the sum
+// of the gradients of all places that looked it up.
 #include <farro/kernels/embedding/embedding.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -22,6 +24,7 @@ Grads Embedding::backward(const Back<Embedding>& b) {
 Cost Embedding::cost(const Args& args) {
   const double moved = static_cast<double>(args.indices.numel()) * static_cast<double>(args.weight.sizes()[1]) *
                        static_cast<double>(item_size(args.weight.dtype()));
+  // A row is read and written once for each index; a table is seldom read whole.
   return {0, 2 * moved + static_cast<double>(args.indices.nbytes())};
 }
 
@@ -36,6 +39,8 @@ TensorSpec EmbeddingBackward::infer(const Args& args) {
   return TensorSpec({args.rows, args.grad.sizes().back()}, args.grad);
 }
 Grads EmbeddingBackward::backward(const Back<EmbeddingBackward>& b) {
+  // backward's backward looks rows up in the gradient of the gradient; the padding row took no
+  // part, so it contributes nothing.
   Tensor table = b.grad[0];
   if (b.args.padding_idx >= 0) {
     table = table.clone();

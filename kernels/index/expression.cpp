@@ -33,6 +33,7 @@ class Expression {
   int count_mentioned(std::span<const TensorIndex> indices) const {
     int mentioned = 0, ellipses = 0;
     for (const TensorIndex& index : indices) {
+      // A mask covers as many dimensions as it has, an index tensor covers one.
       if (const Tensor* tensor = std::get_if<Tensor>(&index.value)) {
         check_defined(op_, "index", *tensor);
         mentioned += tensor->dtype() == DType::boolean ? tensor->dim() : 1;
@@ -65,6 +66,8 @@ class Expression {
     FARRO_CHECK(!is_floating(index.dtype()) && index.dtype() != DType::u8, DTypeError, op_,
                 ": index must be i64, i32 or a bool mask, got ", index.dtype(), " (index: ", index, ")");
     if (index.dtype() == DType::boolean) return apply_mask(index);
+    // A tensor without dimensions is a number. Reading it needs its value, which a meta tensor has
+    // not.
     if (index.dim() == 0 && !index.is_meta()) return apply(index.item<int64_t>(), 0);
     add(index);
   }
@@ -118,6 +121,9 @@ namespace {
 
 // t[mask] = number, without a list of places; false where it is anything else.
 bool fill_masked(const Tensor& target, std::span<const TensorIndex> indices, const Tensor& value) {
+  // An element count would have to be read from the mask (a wait, on a device) and a list of places
+  // written and read: masked_fill needs neither. A value that wants a gradient takes the general
+  // way.
   if (indices.size() != 1 || value.numel() != 1 || !value.is_cpu() || value.requires_grad()) return false;
   const Tensor* mask = std::get_if<Tensor>(&indices[0].value);
   if (!mask || mask->dtype() != DType::boolean || mask->dim() == 0 || mask->device() != target.device()) return false;

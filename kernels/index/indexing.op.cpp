@@ -37,6 +37,8 @@ Tensor overwritten(const Tensor& target, TensorList indices, const Dims& dims) {
 bool are_neighbours(const Dims& dims) noexcept { return dims.back() - dims[0] == dims.size() - 1; }
 
 Shape indexed_shape(const char* op, const Shape& sizes, TensorList indices, const Dims& dims) {
+  // NumPy's rule: index tensors broadcast to one shape, which takes the place of the indexed
+  // dimensions if these are neighbours and comes first otherwise.
   Shape places = indices[0].sizes();
   for (const Tensor& index : indices) {
     FARRO_CHECK(index.dtype() == DType::i64 || index.dtype() == DType::i32, DTypeError, op,
@@ -65,6 +67,7 @@ TensorSpec Index::infer(const Args& args) {
 }
 Grads Index::backward(const Back<Index>& b) {
   const TensorList indices = b.args.indices;
+  // A place that was read several times gets the sum of its gradients.
   Tensor sum = zeros(b.args.input.sizes(), {.dtype = b.grad[0].dtype(), .device = b.grad[0].device()});
   Grads result(1 + indices.size());
   result[0] = call_inplace<IndexPut>({sum, b.grad[0], indices, b.args.dims, true}, sum);
@@ -86,6 +89,8 @@ Grads IndexPut::backward(const Back<IndexPut>& b) {
   const TensorList indices = b.args.indices;
   Grads result(2 + indices.size());
   if (b.need[0]) {
+    // Where values were put, the target's old elements are gone: their gradient is 0. Where they
+    // were added, it passes unchanged.
     result[0] = b.grad[0];
     if (!b.args.accumulate) {
       Tensor rest = b.grad[0].clone();
@@ -95,6 +100,7 @@ Grads IndexPut::backward(const Back<IndexPut>& b) {
   }
   if (b.need[1]) {
     result[1] = call<Index>({b.grad[0], indices, b.args.dims});
+    // Of several values for one place the last one stays; the others had no effect.
     if (!b.args.accumulate) result[1] = masked_fill(result[1], overwritten(b.grad[0], indices, b.args.dims), 0);
   }
   return result;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// cat as an op. Its gradient is made of views of the incoming one: no bytes are moved.
 #include <farro/kernels/index/join.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -10,6 +11,7 @@
 
 namespace farro {
 
+// An empty one-dimensional tensor fits any shape, as in PyTorch, where lists are built up from one.
 bool Cat::passed_over(const Tensor& tensor) { return tensor.dim() == 1 && tensor.sizes()[0] == 0; }
 
 namespace {

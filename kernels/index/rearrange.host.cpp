@@ -35,6 +35,7 @@ void keep_columns(Ctx& ctx, const Tensor& out, const Tensor& input, Range&& rang
 }
 
 void tril_kernel(Ctx& ctx, const Tril::Args& args, Outputs<Tril>& out) {
+  // Further out the diagonal changes nothing, but row + diagonal + 1 could overflow.
   const int64_t diagonal = std::clamp<int64_t>(args.diagonal, -args.input.size(-2), args.input.size(-1));
   keep_columns(ctx, out[0], args.input, [=](int64_t row) { return std::pair(int64_t{0}, row + diagonal + 1); });
 }
@@ -48,6 +49,8 @@ void triu_kernel(Ctx& ctx, const Triu::Args& args, Outputs<Triu>& out) {
 void flip_kernel(Ctx&, const Flip::Args& args, Outputs<Flip>& out) {
   const Tensor& input = args.input;
   if (input.numel() == 0) return;
+  // A flipped dimension is read from its last element on, with the negative stride. Tensors
+  // themselves have no negative strides, so flip copies.
   Strides strides = input.strides();
   int64_t start = 0;
   for (int64_t dim : args.dims) {

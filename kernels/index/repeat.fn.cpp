@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// repeat, made of expand and reshape: its gradient, a sum over the copies, is theirs.
 #include <farro/kernels/index/repeat.fn.h>
 
 #include <farro/core/tensor/number.h>

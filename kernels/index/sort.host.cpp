@@ -23,11 +23,14 @@ template <class Key, class T>
 Key key_of(T value) noexcept {
   constexpr Key kTop = Key{1} << (sizeof(Key) * 8 - 1);
   if constexpr (std::is_integral_v<T>) {
+    // Two's complement with the sign bit flipped orders as unsigned.
     return static_cast<Key>(static_cast<std::conditional_t<sizeof(Key) == 8, int64_t, int32_t>>(value)) ^ kTop;
   } else {
     using Float = std::conditional_t<sizeof(Key) == 8, double, float>;
     const Float x = static_cast<Float>(value);
     if (std::isnan(x)) return ~Key{0};
+    // IEEE numbers order as their bits do where they are positive, and backwards where they are
+    // negative.
     const Key bits = std::bit_cast<Key>(x + Float{0});  // -0 + 0 = 0
     return bits & kTop ? ~bits : bits | kTop;
   }
@@ -65,6 +68,8 @@ void radix_sort(std::vector<Entry<Key>>& entries, std::vector<Entry<Key>>& spare
 // seen so far is dropped at once, which most are.
 template <class Key, class KeyAt>
 void select_front(std::vector<Entry<Key>>& entries, size_t size, size_t count, KeyAt&& key_at) {
+  // Room for twice `count` makes a selection, which is linear in the room, come at most once in
+  // `count` pushes: constant work for each.
   const size_t room = std::max<size_t>(2 * count, 64);
   const auto middle = static_cast<std::ptrdiff_t>(count) - 1;
   constexpr size_t kBlock = 128;  // keys made at a time, by a loop that vectorises
@@ -116,6 +121,7 @@ void sort_all(Ctx&, const Sort::Args& args, Outputs<Sort>& out) {
   const T* from = static_cast<const T*>(args.input.raw_data());
   T* values = static_cast<T*>(out[0].raw_data());
   int64_t* indices = out[1].data<int64_t>();
+  // Descending order is ascending order of the complement; equal elements still keep their order.
   const Key flip = args.descending ? ~Key{0} : Key{0};
   parallel_for(around.outer.count() * inner, std::max<int64_t>(4096 / std::max<int64_t>(size, 1), 1),
                [&](int64_t begin, int64_t end) {

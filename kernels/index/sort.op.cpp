@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// sort, argsort and topk as one op: the first `count` entries of the sorted order with their
+// places, through which the gradient goes back.
 #include <farro/kernels/index/sort.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -18,6 +20,7 @@ std::array<TensorSpec, 2> Sort::infer(const Args& args) {
   return {TensorSpec(sizes, args.input), TensorSpec(sizes, DType::i64, args.input.device())};
 }
 Grads Sort::backward(const Back<Sort>& b) {
+  // Places within a line are distinct, so nothing is added up: scatter_add into zeros is a scatter.
   const Tensor& g = b.grad[0];
   return {
       scatter_add(zeros(b.args.input.sizes(), {.dtype = g.dtype(), .device = g.device()}), b.args.dim, b.out[1], g)};

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// stack, made of unsqueeze and cat.
 #include <farro/kernels/index/stack.fn.h>
 
 #include <farro/core/tensor/number.h>

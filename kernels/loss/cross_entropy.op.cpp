@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// cross_entropy as a fused op of class indices, and as a composition for class probabilities. The
+// ops' second derivative treats the kept statistics as functions of the logits, though they come as
+// inputs.
 #include <farro/kernels/loss/cross_entropy.h>
 #include <farro/kernels/loss/cross_entropy.op.h>
 
@@ -51,6 +54,7 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& target
   const int64_t classes = logits.sizes()[dim];
   check_class_weight("cross_entropy", options.weight, classes, logits.dtype());
   const double smoothing = options.label_smoothing;
+  // target * (1 - s) + s / classes: Szegedy et al. 2016, section 7.
   Tensor wanted = widened(target);
   if (smoothing > 0) wanted = wanted * (1 - smoothing) + smoothing / static_cast<double>(classes);
   if (options.weight.defined()) {

@@ -40,6 +40,7 @@ void backward(const Tensor& grad, const Tensor& target, const T* weight, const N
   const T* g = data_of<T>(grad);
   const int64_t* y = data_of<int64_t>(target);
   const bool each = args.reduction == Reduction::none;
+  // A mean divides by the sum of the weights that counted, not by the number of rows.
   const double factor = args.reduction == Reduction::mean ? 1 / static_cast<double>(*data_of<T>(args.total)) : 1;
   parallel_for(target.numel(), std::max<int64_t>(kGrain / args.classes, 1), [&](int64_t begin, int64_t end) {
     std::fill_n(out + begin * args.classes, (end - begin) * args.classes, T{0});

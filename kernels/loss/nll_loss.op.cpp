@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// nll_loss and its gradient as ops. Each is linear and the transpose of the other.
 #include <farro/kernels/loss/nll_loss.h>
 #include <farro/kernels/loss/nll_loss.op.h>
 

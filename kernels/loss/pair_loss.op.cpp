@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// mse_loss, l1_loss and binary_cross_entropy_with_logits as one op template. Gradients are
+// elementwise compositions, so they can be differentiated again.
 #include <farro/kernels/loss/pair_loss.h>
 #include <farro/kernels/loss/pair_loss.op.h>
 
@@ -40,6 +42,7 @@ Grads PairLoss<kKind>::backward(const Back<PairLoss<kKind>>& b) {
       element_gradient(widened(b.grad[0]), b.args.reduction, x.numel(), kKind == PairLossKind::squared ? 2 : 1);
   Grads out(2);
   if constexpr (kKind == PairLossKind::logistic) {
+    // loss = max(x, 0) - x t + log1p(exp(-|x|)); d/dx = sigmoid(x) - t, d/dt = -x.
     if (b.need[0]) out[0] = (x.sigmoid() - t) * g;
     if (b.need[1]) out[1] = -(x * g);
     return out;

@@ -63,6 +63,8 @@ Grid choose_grid(const Gemm& g, int64_t threads) {
                          std::ceil(static_cast<double>(g.n) / static_cast<double>(columns));
     const double read =
         static_cast<double>(g.m) / static_cast<double>(rows) + static_cast<double>(g.n) / static_cast<double>(columns);
+    // A strip's row or column weighs as much as 16 steps of k of one element: what is read decides
+    // only between grids whose shares are nearly equal.
     if (share * static_cast<double>(g.k) + read * 16 < least) {
       least = share * static_cast<double>(g.k) + read * 16;
       best = {rows, columns};
@@ -78,8 +80,11 @@ int64_t cut(int64_t length, int64_t count, int64_t i, int64_t tile) {
 
 void run_floating(Ctx& ctx, DType dtype, const Gemm& g) {
   const double work = static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k);
+  // Less than two threads' worth.
   if (work < 2 * kThreadWork) return run_block(ctx, dtype, g);
   const auto threads = static_cast<int64_t>(std::min<double>(num_threads(), work / kThreadWork));
+  // The grid may depend on the number of threads because the bits of an element do not depend on
+  // where the product is cut (gemm.cpu.cpp).
   const Grid grid = choose_grid(g, threads);
   const Ctx::Parts contexts = ctx.parts();
   parallel_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end) {
@@ -100,6 +105,7 @@ void run_column(Ctx& ctx, DType dtype, const Gemm& g) {
   Gemm row = g;
   row.m = 1;
   row.n = g.m;
+  // c = A b, with c a column, is the row c^T = b^T A^T.
   row.a = g.b;
   row.a_row = 0;
   row.a_col = g.b_row;
@@ -111,6 +117,7 @@ void run_column(Ctx& ctx, DType dtype, const Gemm& g) {
   run_floating(ctx, dtype, row);
   if (!g.bias) return;
   visit_f32_f64("matmul", dtype, [&]<class T>(TypeTag<T>) {
+    // One column has one bias.
     const T bias = *static_cast<const T*>(g.bias);
     for (int64_t i = 0; i < g.m; ++i) static_cast<T*>(g.c)[i] += bias;
   });
@@ -132,6 +139,7 @@ void run_half(Ctx& ctx, DType dtype, const Gemm& g) {
   const float* a = widened(work, dtype, g.a, g.m, g.k, g.a_row, g.a_col);
   const float* b = widened(work, dtype, g.b, g.k, g.n, g.b_row, g.b_col);
   const float* bias = widened(work, dtype, g.bias, 1, g.n, 0, 1);
+  // Halves are widened once, multiplied and summed in f32, and rounded once.
   float* const c = work.scratch<float>(g.m * g.n);
   run_gemm(work, DType::f32, {g.m, g.n, g.k, a, g.k, 1, b, g.n, 1, c, g.n, bias});
   const StoreFn store = store_fn(DType::f32, dtype);

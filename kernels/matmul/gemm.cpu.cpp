@@ -28,6 +28,7 @@ namespace farro::FARRO_ISA {
 namespace {
 
 #if defined(__AVX512F__)
+// A tile of 8 x 2 vectors holds 16 accumulators; AVX-512 has 32 registers, AVX2 and SSE have 16.
 constexpr int kVectorBytes = 64, kTileRows = 8;
 #elif defined(__AVX__)
 constexpr int kVectorBytes = 32, kTileRows = 4;  // 8 accumulators are enough to hide the latency of 2 units
@@ -49,6 +50,7 @@ template <class T>
 struct Vector {
   static constexpr int64_t kWidth = kVectorBytes / sizeof(T);
   typedef T type __attribute__((vector_size(kVectorBytes)));
+  // Vectors in memory need no more alignment than an element, and may alias anything.
   typedef T memory __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias));
   typedef std::conditional_t<sizeof(T) == 4, int32_t, int64_t> index __attribute__((vector_size(kVectorBytes)));
 };
@@ -79,6 +81,8 @@ struct Strided {
 template <class T, int kRows, int kVectors>
 void tile(int64_t k, const Strided<T>& a, const T* b, int64_t b_row, T* c, int64_t c_row, const T* bias, bool add) {
   constexpr int64_t kWidth = Vector<T>::kWidth;
+  // Outer products: each step reads one column of A, kRows numbers, and one row of B, kVectors
+  // vectors, for kRows * kVectors vector multiply-adds.
   V<T> sum[kRows][kVectors];
   const T* rows[kRows];
 #pragma GCC unroll 8
@@ -105,6 +109,7 @@ void tile(int64_t k, const Strided<T>& a, const T* b, int64_t b_row, T* c, int64
     for (int j = 0; j < kVectors; ++j) {
       T* target = c + i * c_row + j * kWidth;
       V<T> value = sum[i][j];
+      // Later blocks of k add to what the earlier ones stored; the bias comes with the first.
       if (add)
         value = load(target) + value;
       else if (bias)
@@ -118,6 +123,8 @@ template <class T, int kRows, int kVectors>
 void ragged_tile(int64_t k, const Strided<T>& a, const T* b, int64_t b_row, T* c, int64_t c_row, const T* bias,
                  bool add, int64_t columns) {
   constexpr int64_t kWidth = kVectors * Vector<T>::kWidth;
+  // The tile is computed whole, on zeros behind the last column of a packed panel, and the part
+  // that exists is copied: element by element the same chain of operations as in a full tile.
   alignas(64) T whole[kRows * kWidth];
   tile<T, kRows, kVectors>(k, a, b, b_row, whole, kWidth, nullptr, false);
   for (int64_t i = 0; i < kRows; ++i)
@@ -157,6 +164,7 @@ void panel_rows(int64_t k, const Strided<T>& a, const Panel<T>& p, int64_t row) 
 // `rows` (at most kTileRows) rows of one panel's columns; `a` begins at the first of them.
 template <class T>
 void tile_rows(int64_t k, const Strided<T>& a, const Panel<T>& panel, int64_t row, int64_t rows) {
+  // The rest of the rows in tiles of 4, 2 and 1, so there are few instances and no padding of A.
   if (rows == kTileRows) return panel_rows<T, kTileRows>(k, a, panel, row);
   int64_t done = 0;
   if constexpr (kTileRows > 4)
@@ -196,6 +204,8 @@ inline void interleave(V<T> (&r)[kRows]) {
 template <class T, int kLines>
 void pack_lines(const Strided<T>& lines, int64_t count, int64_t k, T* out, int64_t out_row) {
   constexpr int64_t kWidth = Vector<T>::kWidth;
+  // Lines that are dense along k are transposed in registers, lines that are dense across are
+  // copied, any others go element by element.
   int64_t p = 0;
   if (count == kLines && lines.col == 1) {
     for (; p + kWidth <= k; p += kWidth) {
@@ -263,9 +273,12 @@ struct Plan {
 
   explicit Plan(const Gemm& g) {
     const int64_t blocks = (g.k + kInnerBlock - 1) / kInnerBlock;
+    // Equal blocks: 500 is cut into 250 and 250, not into 400 and 100.
     inner = (g.k + blocks - 1) / blocks;
     rows = std::min(kRowBlock, g.m);
     columns = std::min(kPanels * kTileColumns<T>, g.n);
+    // A of one panel is read once, so that packing it would be a second reading; likewise B of one
+    // row of tiles.
     direct_a = g.n <= kTileColumns<T> || (g.m - 1) * g.a_row + (g.k - 1) * g.a_col <= kSmallSpan;
     // Read in place, b must not be read beyond its last column.
     direct_b = g.b_col == 1 && g.n % Vector<T>::kWidth == 0 && (g.m <= kTileRows || g.k * g.b_row <= kSmallSpan);
@@ -289,6 +302,8 @@ void run(const Gemm& g, void* memory) {
   const Strided<T> a{static_cast<const T*>(g.a), g.a_row, g.a_col}, b{static_cast<const T*>(g.b), g.b_row, g.b_col};
   T *c = static_cast<T*>(g.c), *a_block = static_cast<T*>(memory), *b_block = a_block + plan.packed_a();
   const T* bias = static_cast<const T*>(g.bias);
+  // The loops of Goto and van de Geijn, with k outermost: a packed block of A is used for all of
+  // B's panels.
   for (int64_t p = 0; p < g.k; p += plan.inner) {
     const int64_t k = std::min(plan.inner, g.k - p);
     for (int64_t i = 0; i < g.m; i += plan.rows) {

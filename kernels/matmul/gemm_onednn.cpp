@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// bf16 products by oneDNN, which uses the processor's bf16 instructions. A product is cut into
+// parts, each on one thread, by its sizes alone, so that no bit depends on the number of threads.
 #include <farro/kernels/matmul/gemm_onednn.h>
 
 #include <farro/core/op/plan_cache.h>
@@ -106,6 +108,7 @@ void onednn_gemm(Ctx& ctx, DType dtype, const Gemm& g) {
     auto* const c = static_cast<uint16_t*>(g.c);
     // The parts depend on the sizes alone.
     const double work = static_cast<double>(g.m) * static_cast<double>(g.n) * static_cast<double>(g.k) / kPartWork;
+    // As many strips of rows as there are tiles for, then strips of columns: rows are dense in C.
     const auto wanted = static_cast<int64_t>(std::clamp<double>(work, 1, kMostParts));
     const int64_t rows = std::clamp<int64_t>(g.m / kTileRows, 1, wanted);
     const int64_t columns = std::clamp<int64_t>(g.n / kTileColumns, 1, wanted / rows);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// matmul and linear as ops, and bmm and addmm, which are made of them. Leading dimensions broadcast
+// as batches; one-dimensional operands become a row or a column, which is dropped from the result.
 #include <farro/kernels/matmul/matmul.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -57,6 +59,7 @@ Tensor columns_product(const Tensor& a, const Tensor& b) {
   return matmul(as_rows(swap_last(a)).t(), as_rows(swap_last(b)));
 }
 
+// A multiplication and an addition for each of m n k terms.
 Cost product_cost(double m, double n, double k, const Tensor& a, const Tensor& b) {
   return {2 * m * n * k, static_cast<double>(a.nbytes()) + static_cast<double>(b.nbytes()) +
                              m * n * static_cast<double>(item_size(a.dtype()))};
@@ -82,6 +85,7 @@ TensorSpec Matmul::infer(const Args& args) {
 
 Grads Matmul::backward(const Back<Matmul>& b) {
   const Tensor &x = b.args.a, &y = b.args.b, &g = b.grad[0];
+  // C = A B: dA = G B^T, dB = A^T G.
   const bool shared_x = x.dim() == 2 && y.dim() > 2;  // one matrix for all batches of y
   const bool shared_y = y.dim() == 2 && x.dim() > 2;
   const bool broadcast =
@@ -133,6 +137,7 @@ TensorSpec Linear::infer(const Args& args) {
 Grads Linear::backward(const Back<Linear>& b) {
   const Tensor& g = b.grad[0];
   Grads out(3);
+  // y = x W^T + b: dx = G W, dW = G^T x, db = the sum of G's rows.
   if (b.need[0]) out[0] = matmul(g, b.args.weight);
   if (b.need[1]) out[1] = rows_product(g, b.args.x);
   if (b.need[2]) out[2] = g.dim() == 1 ? g : as_rows(g).sum({0});
@@ -190,6 +195,7 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
   const Shape sizes{a.sizes()[0], b.sizes()[1]};
   FARRO_CHECK(input.dim() <= 2 && broadcast_shapes("addmm", sizes, input.sizes()) == sizes, ShapeError,
               "addmm: input must broadcast to the product's shape ", sizes, ", got ", input);
+  // A half result is rounded once, behind the sum; a beta of 0 leaves input out, even NaN.
   const bool plain = beta == 0 && alpha == 1;
   const Tensor product = plain ? matmul(a, b) : matmul(widened(a), widened(b));
   // input broadcasts, the product does not.

@@ -22,6 +22,7 @@ void copy_on_device(const Tensor& target, const Tensor& source) {
     cuda_backend().copy_on_device(target.raw_data(), source.raw_data(), target.nbytes(), stream);
     return;
   }
+  // Everything else is an elementwise identity: its driver knows strides, broadcasting and dtypes.
   Ctx ctx("copy", target.device());
   run_pointwise_cuda<false, true, 1>(ctx, target, {&source}, compute_type(source.dtype()), IdentityFn());
 }

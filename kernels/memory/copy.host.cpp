@@ -113,6 +113,7 @@ void fill_cpu(Ctx&, const Fill::Args& args, Outputs<Fill>& out) {
   const Tensor value = fill_value(args);
   const DType compute = value.dtype();
   const double number = args.value.to_double();
+  // All bits of +0 are 0 in every dtype; -0 has a sign bit.
   if (number == 0 && !(std::signbit(number) && is_floating(compute)) && out[0].is_contiguous()) {
     char* data = static_cast<char*>(out[0].raw_data());
     parallel_for(static_cast<int64_t>(out[0].nbytes()), byte_grain(out[0]),

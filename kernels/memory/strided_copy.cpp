@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Copies between any strides, without conversion. Three cases after dimensions are merged: rows
+// that are dense on both sides, rows that are not, and transpositions, which go by tiles of
+// vectors.
 #include <farro/kernels/memory/strided_copy.h>
 
 #include <farro/core/dtype/visit.h>
@@ -59,6 +62,7 @@ struct Nest {
   // Calls fn(out offset, in offset) for the index tuples number [begin, end).
   template <class Fn>
   void walk(int64_t begin, int64_t end, Fn&& fn) const {
+    // Divisions for the first tuple only; from there on it counts like an odometer.
     int64_t index[kMaxDims] = {}, out = 0, in = 0, rest = begin;
     for (int i = rank - 1; i >= 0; --i) {
       index[i] = rest % dims[i].size;
@@ -175,6 +179,8 @@ void copy(T* out, const T* in, Nest nest) {
     *out = *in;
     return;
   }
+  // The dimension that is dense in the input; the last one, which is dense in the output, is left
+  // out.
   int across = -1;
   for (int i = 0; i + 1 < nest.rank; ++i)
     if (nest.dims[i].in == 1) across = i;

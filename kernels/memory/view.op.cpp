@@ -39,6 +39,7 @@ ViewSpec Slice1d::geometry(const Args& args) {
   const int dim = static_cast<int>(args.dim);
   spec.sizes[dim] = args.length;
   spec.strides[dim] *= args.step;
+  // An empty part may start behind the end, where no element is.
   if (args.length) spec.offset += args.start * in.strides[dim];
   return spec;
 }
@@ -174,6 +175,8 @@ Tensor Tensor::unsqueeze(int64_t dim) const {
               " dimensions, got ", *this);
   Shape target = sizes();
   Strides strides = this->strides();
+  // A stride that keeps a contiguous tensor contiguous; the dimension has one place, so nothing
+  // else depends on it.
   const int64_t stride = d < this->dim() ? strides[d] * std::max<int64_t>(target[d], 1) : 1;
   target.insert(d, 1);
   strides.insert(d, stride);
@@ -200,6 +203,7 @@ Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step) cons
   const int64_t size = sizes()[d];
   const auto clamp = [size](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
   const int64_t first = clamp(start), last = std::max(clamp(end), first);
+  // ceil((last - first) / step) without overflow.
   const int64_t length = last == first ? 0 : (last - first - 1) / step + 1;
   return call_view<Slice1d>({*this, d, first, length, std::min(step, std::max<int64_t>(size, 1))});
 }

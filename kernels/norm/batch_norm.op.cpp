@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Batch normalisation as three ops: with the batch's statistics, with given ones, and the gradient
+// of both. Running statistics are updated outside the ops, by the public function, since they have
+// no gradient.
 #include <farro/kernels/norm/batch_norm.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -98,6 +101,7 @@ Grads BatchNorm::backward(const Back<BatchNorm>& b) {
   if (!b.need[0]) return result;
   // The statistics are results too, though batch_norm() does not show them.
   const Channels channels(x);
+  // d mean / d x = 1 / count and d var / d x = 2 (x - mean) / count.
   if (b.grad[1].defined())
     result[0] = plus(result[0], channels.spread(b.grad[1] * (1 / channels.count())).to(x.dtype()).expand(x.sizes()));
   if (b.grad[2].defined())
@@ -209,6 +213,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
     const no_grad guard;
     const double count = static_cast<double>(x.numel() / x.size(1));
     move_towards(running_mean, mean, momentum, 1);
+    // The running variance is the unbiased estimate, the one of the batch is not: as in PyTorch.
     move_towards(running_var, var, momentum, count / (count - 1));
   }
   return std::move(y);

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// layer_norm and rms_norm, forward and backward, on the CPU: y = (x - mean) * rstd * weight + bias
+// for each row, and rms_norm is the same around zero (kCenter false). Rows are independent, so
+// threads share them out; the gradients of weight and bias are sums over rows, formed over fixed
+// chunks that are added in order.
 #include <farro/core/op/op_table.h>
 #include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/lanes.h>
@@ -15,7 +19,9 @@ constexpr int64_t kGrain = 16384;  // elements worth a thread
 
 // Gradients of weight and bias are summed over groups of rows in T, over the groups of a chunk and the chunks in
 // double.
+// At most 32 terms are added up in f32, so that such a sum keeps all but the last few bits.
 constexpr int64_t kGroup = 32;
+// Each chunk has sums of its own, 16 bytes for each column; 64 are enough parts for many threads.
 constexpr int64_t kMaxChunks = 64;
 
 int64_t row_length(const Tensor& x, int64_t dims) {
@@ -71,6 +77,8 @@ void backward_x(const Backward<T>& b, int64_t r) {
   const T mean = kCenter ? b.mean[r] : T{0}, rstd = b.rstd[r];
   const auto u = [=](int64_t i) { return w ? g[i] * w[i] : g[i]; };
   const double count = static_cast<double>(b.n);
+  // With u = g * weight and h = (x - mean) * rstd: grad_x = rstd * (u - mean(u) - h * mean(u h));
+  // the mean(u) falls away where nothing was centred.
   const T dot = static_cast<T>(sum_blocks<T>(b.n, [=](int64_t i) { return u(i) * ((x[i] - mean) * rstd); }) / count);
   const T average = kCenter ? static_cast<T>(sum_blocks<T>(b.n, u) / count) : T{0};
   T* out = b.gx + r * b.n;

@@ -22,9 +22,15 @@ using simt::Add;
 using simt::Vec;
 
 constexpr size_t kCacheLimit = 48 << 10;  // shared memory that needs no opt-in and leaves room for several blocks
-constexpr int kTile = 32;                 // columns of a block that sums over rows
+// A warp reads 32 neighbouring columns of a row, in whole sectors of 32 bytes. 8 rows of threads
+// make a block of 256, of which 8 fit an SM (2,048 threads); its two arrays take 2 KiB in f32.
+constexpr int kTile = 32;  // columns of a block that sums over rows
 constexpr int kTileRows = 8;
+// 8 rows for each thread of a column: enough work for what a block costs to start and to reduce.
 constexpr int64_t kRowsPerChunk = 64;
+// The partial sums are chunks * n numbers, which sum_chunks reads again: at most as much as 128
+// rows of x. With n / 32 blocks to a chunk, 128 chunks fill the 132 SMs of an H100 or H200 from n =
+// 64 on.
 constexpr int64_t kMaxChunks = 128;
 
 // Calls fn(first, count) for each run of up to Vec<T>::size elements of a row of n that falls to this thread.
@@ -54,6 +60,9 @@ __global__ void norm_forward(const T* x, const T* weight, const T* bias, T* y, a
       if (cached) cache[first + k] = element;
     }
   });
+  // Two passes over the row, as on the CPU: sums of squares around the mean lose no digits to a
+  // large mean. The second and third read the row from shared memory where it fits. A thread reads
+  // back only what it wrote itself, so no barrier is needed between them.
   const C m = centered ? simt::block_reduce(sum, C(0), Add(), scratch) / static_cast<C>(n) : C(0);
 
   C squares = 0;
@@ -146,6 +155,7 @@ __global__ void norm_backward_partial(const T* grad, const T* x, const acc_t<T>*
   weights[threadIdx.y * kTile + threadIdx.x] = weight;
   biases[threadIdx.y * kTile + threadIdx.x] = bias;
   __syncthreads();
+  // In a fixed order, by the first row of threads: no atomics, so the same bits in every run.
   if (threadIdx.y != 0 || column >= n) return;
   for (int i = 1; i < kTileRows; ++i) {
     weight += weights[i * kTile + threadIdx.x];
@@ -184,6 +194,8 @@ Rows rows_of(const Tensor& x, int64_t dims) {
 template <class T>
 dim3 row_block(int64_t n) {
   const int64_t runs = (n + Vec<T>::size - 1) / Vec<T>::size;
+  // A thread for each run of 16 bytes, in whole warps. At most 256 threads, as each barrier of the
+  // reductions waits for all of them; longer rows are walked in several steps.
   return dim3(static_cast<unsigned>(std::clamp<int64_t>((runs + 31) / 32 * 32, 32, 256)));
 }
 
@@ -200,6 +212,7 @@ void run_forward(Ctx& ctx, const Tensor& x, const Tensor& weight, const Tensor& 
     const bool vectors =
         simt::vectorizable(in, n) && simt::vectorizable(out, n) && simt::vectorizable(w, n) && simt::vectorizable(b, n);
     const size_t row_bytes = static_cast<size_t>(n) * sizeof(C);
+    // The scratch of the reductions, a number for each warp, shares the limit.
     const bool cached = row_bytes <= kCacheLimit - 32 * sizeof(C);
     simt::launch(norm_forward<T>,
                  {.name = ctx.op(),

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// layer_norm and rms_norm as ops, with their gradients as ops of their own and the second
+// derivative as a composition (double_backward). Statistics are outputs of the forward, kept for
+// the backward.
 #include <farro/kernels/norm/layer_norm.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -218,6 +221,7 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& w
 Tensor rms_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight, std::optional<double> eps) {
   check_defined("rms_norm", "x", x);
   const int64_t dims = covered_dims("rms_norm", x, normalized_shape);
+  // PyTorch's default: the epsilon of the type that the statistics are computed in.
   const double epsilon = x.dtype() == DType::f64 ? std::numeric_limits<double>::epsilon()
                                                  : static_cast<double>(std::numeric_limits<float>::epsilon());
   return std::move(call<RmsNorm>({x, weight, dims, eps.value_or(epsilon)})[0]);

@@ -174,6 +174,8 @@ void max_forward(const PoolCall& call, const T* x, T* out, I* indices) {
         Integer which[kCount];
 #pragma GCC unroll 4
         for (int j = 0; j < kCount; ++j) {
+          // -infinity is the least value, so `first`, the window's first element, stands where all
+          // are -infinity.
           best[j] = Value{} - std::numeric_limits<float>::infinity();
           which[j] = Integer{} + static_cast<typename P::Lane>(first);
         }
@@ -182,6 +184,7 @@ void max_forward(const PoolCall& call, const T* x, T* out, I* indices) {
 #pragma GCC unroll 4
           for (int j = 0; j < kCount; ++j) {
             const Value value = P::load(source + j * P::kWidth);
+            // NaN wins over everything, and among NaN the last.
             const auto take = (value > best[j]) | (value != value);
             best[j] = take ? value : best[j];
             which[j] = take ? Integer{} + static_cast<typename P::Lane>(tap) : which[j];
@@ -212,6 +215,8 @@ void max_backward(const PoolCall& call, const T* grad, const I* indices, T* grad
           cover.each(i2, [&](int64_t from, int32_t tap, int64_t, int64_t, int64_t) {
             const int64_t source = plane + from * inner + at;
             sums.add([&](int j) {
+              // The indices are numbers of taps within a window, not positions: an input knows the
+              // tap by which each of its windows would name it.
               const auto here =
                   P::load_integers(indices + source + j * P::kWidth) == static_cast<typename P::Lane>(tap);
               return here ? P::load(grad + source + j * P::kWidth) : typename P::Value{};
@@ -235,6 +240,7 @@ void max_gather(const PoolCall& call, const T* x, const I* indices, T* out) {
       for (int64_t c = 0; c < inner; ++c) out[to + c] = T(0);
       for_window(axis, o0, o1, o2, [&](int64_t from, int32_t tap) {
         for (int64_t c = 0; c < inner; ++c)
+          // The transpose of max_backward: reads the element that won.
           if (static_cast<int32_t>(indices[to + c]) == tap) out[to + c] = plane[from * inner + c];
       });
     }

@@ -17,6 +17,7 @@ Tensor dense(Ctx& ctx, const Tensor& tensor, const PoolParams& params) {
 PoolCall pool_call(const PoolWindows& windows, const PoolParams& params, const Tensor& out,
                    DType index_dtype = DType::u8) {
   const int64_t n = out.size(0), c = out.size(1);
+  // Row-major is [n * c, positions, 1], channels-last [n, positions, c].
   PoolCall call{.dtype = out.dtype(), .index_dtype = index_dtype, .outer = n * c, .inner = 1, .axis = {}};
   if (params.channels_last) {
     call.outer = n;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Tables of pooling windows: for each output which inputs it covers, and for each input which
+// outputs cover it, per dimension. They take the divisions and the cases of the border out of the
+// loops.
 #include <farro/kernels/pool/pool_windows.h>
 
 #include <farro/core/util/checked.h>
@@ -15,6 +18,8 @@ struct Window {
 };
 
 Window adaptive_window(int64_t o, int64_t in, int64_t out) {
+  // From floor(o * in / out) to ceil((o + 1) * in / out), as PyTorch's adaptive pooling: windows
+  // overlap where out does not divide in.
   const int64_t start = o * in / out, stop = ((o + 1) * in + out - 1) / out;
   return {start, 0, stop - start, stop - start};
 }
@@ -25,6 +30,7 @@ Window fixed_window(int64_t o, int64_t in, const PoolParams& params, int d) {
   const int64_t begin = origin < 0 ? (-origin + step - 1) / step : 0;
   const int64_t end = std::min(kernel, (in - origin + step - 1) / step);
   Window w{origin, begin, std::max(begin, end), 0};
+  // A window counts elements of the padding if asked to, but never what lies beyond it (ceil_mode).
   w.divisor = params.count_include_pad ? std::min(kernel, in + pad - origin) : w.end - w.begin;
   return w;
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// amax, amin, max, min, argmax and argmin on the CPU: folds for the reduction driver. NaN counts as
+// greater than any number for a maximum and less for a minimum, so it is always what comes out.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/reduce/extremum.op.h>
 #include <farro/kernels/reduce/host_loops.h>
@@ -31,6 +33,8 @@ struct MaxFold {
   }
   template <class A>
   static bool better(A x, A a) {
+    // Bitwise, not logical: without branches the loop vectorises. The first NaN stays, so that its
+    // index is the result.
     return (x > a) | ((x != x) & (a == a));
   }
 };
@@ -48,6 +52,7 @@ struct MinFold {
   }
   template <class A>
   static bool better(A x, A a) {
+    // As in MaxFold.
     return (x < a) | ((x != x) & (a == a));
   }
 };

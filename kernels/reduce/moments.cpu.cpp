@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// var, norm and logsumexp on the CPU: folds for the reduction driver, with sums in double.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/cpu/vector_math.h>
 #include <farro/kernels/reduce/host_loops.h>
@@ -24,6 +25,8 @@ struct RealSum {
   }
 };
 
+// The variance takes two passes: sum((x - mean)^2) keeps its digits where the mean is large beside
+// the deviation, unlike sum(x^2) - n mean^2.
 struct CenterFold : RealSum {
   static double finish(double a, double, int64_t count, const void*) { return a / static_cast<double>(count); }
 };
@@ -35,6 +38,7 @@ struct SpreadFold : RealSum {
     return distance * distance;
   }
   static double finish(double a, double, int64_t count, const void* params) {
+    // n - 1 for the unbiased estimate; of a single value that is 0 / 0, NaN.
     const int64_t divisor = count - *static_cast<const bool*>(params);
     return a / static_cast<double>(divisor > 0 ? divisor : 0);
   }
@@ -77,6 +81,8 @@ struct ShiftFold {
   }
   static double finish(double a, double, int64_t, const void*) { return std::isinf(a) ? 0 : a; }
 };
+// log(sum(exp(x - m))) + m, with m the maximum: every exponential is at most 1, so nothing
+// overflows.
 struct ExpSumFold : RealSum {
   template <class T>
   static T map(T x, double shift, const void*) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// prod on the CPU: a fold for the reduction driver.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/cpu/wrapping.h>
 #include <farro/kernels/reduce/host_loops.h>

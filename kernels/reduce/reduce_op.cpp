@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+// Which dimensions a reduction takes, as a mask of bits, and what shape is left: shared by the ops
+// of this folder.
 #include <farro/kernels/reduce/reduce_op.h>
 
 namespace farro {
 
 uint32_t reduced_dims(const char* op, const Tensor& input, const Dims& dims) {
   const int rank = input.dim();
+  // No dimensions named means all of them.
   if (dims.empty()) return (1u << rank) - 1;
   uint32_t mask = 0;
   for (const int64_t dim : dims) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// sum, mean, any and all on the device: what the reduction driver (kernels/simt) folds with.
 #include <farro/kernels/reduce/device_loops.h>
 #include <farro/kernels/reduce/sum.op.h>
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// sum, mean, any and all as ops. Integers are summed in i64, halves in wide accumulators and
+// rounded once.
 #include <farro/kernels/reduce/sum.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -12,6 +14,7 @@ TensorSpec Sum::infer(const Args& args) {
 }
 Grads Sum::backward(const Back<Sum>& b) {
   const ReducedFrom from(info.name, b.args.input, b.args.dims);
+  // A view with strides of 0: no bytes are written.
   return {from.keep(b.grad[0]).expand(from.sizes)};
 }
 

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// softmax, log_softmax and their gradients on the CPU. Slices along the last dimension are rows;
+// slices along another are walked 64 side by side, so that memory is read in order. The greatest
+// element is subtracted before exp.
 #include <farro/core/op/op_table.h>
 #include <farro/core/parallel/parallel.h>
 #include <farro/kernels/softmax/exp_rows.h>
@@ -18,6 +21,7 @@ int64_t grain(int64_t length) { return std::max<int64_t>(kGrain / std::max<int64
 template <class T>
 void softmax_rows(const T* x, T* out, int64_t rows, int64_t n) {
   const int64_t step = std::max<int64_t>(kExpBlock / n, 1);
+  // Short rows are taken together, so that exp runs over long stretches.
   for (int64_t begin = 0; begin < rows; begin += step) {
     const int64_t end = std::min(begin + step, rows);
     for (int64_t r = begin; r < end; ++r) {
@@ -75,6 +79,7 @@ void softmax_columns(const T* x, T* out, int64_t n, int64_t stride, int64_t widt
   for (int64_t i = 1; i < n; ++i)
     for (int64_t j = 0; j < width; ++j) max[j] = x[i * stride + j] > max[j] ? x[i * stride + j] : max[j];
   for (int64_t i = 0; i < n; ++i) {
+    // log_softmax does not need the exponentials themselves, only their sum.
     T* target = kLog ? block : out + i * stride;
     for (int64_t j = 0; j < width; ++j) target[j] = x[i * stride + j] - max[j];
     exp_run(target, width);
@@ -96,11 +101,13 @@ template <class T, bool kLog>
 void backward_rows(const T* g, const T* y, T* out, int64_t rows, int64_t n) {
   for (int64_t r = 0; r < rows; ++r, g += n, y += n, out += n) {
     if constexpr (kLog) {
+      // y = log_softmax(x): grad_x = g - exp(y) sum(g).
       const T sum = static_cast<T>(sum_blocks<T>(n, [g](int64_t i) { return g[i]; }));
       std::copy_n(y, n, out);
       exp_run(out, n);
       for (int64_t i = 0; i < n; ++i) out[i] = g[i] - out[i] * sum;
     } else {
+      // y = softmax(x): grad_x = y (g - sum(g y)).
       const T sum = static_cast<T>(sum_blocks<T>(n, [g, y](int64_t i) { return g[i] * y[i]; }));
       for (int64_t i = 0; i < n; ++i) out[i] = y[i] * (g[i] - sum);
     }
