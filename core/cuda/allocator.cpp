@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// Device memory by the scheme of PyTorch's caching allocator: segments from cudaMalloc are cut into
+// blocks, which are kept by stream and size when they are freed, and merged with free neighbours. A
+// block returns to the stream that it came from without waiting: whatever that stream does next is
+// ordered behind the last use.
 #include <farro/core/cuda/allocator.h>
 #include <farro/core/cuda/block_guard.h>
 #include <farro/core/cuda/status.h>
@@ -12,6 +16,9 @@
 namespace farro::cuda {
 
 namespace {
+// Sizes are multiples of 512 bytes. Blocks up to 1 MiB are cut from segments of 2 MiB, up to 10 MiB
+// from segments of 20 MiB; above that a segment has the size asked for, rounded up to 2 MiB. Small
+// blocks have segments of their own, or one that is kept for long would hold a large segment.
 constexpr size_t kRound = 512;
 constexpr size_t kSmall = size_t{1} << 20;
 constexpr size_t kSmallSegment = size_t{2} << 20;
@@ -30,6 +37,8 @@ constexpr size_t segment_size(size_t size) {
 
 bool CachingAllocator::BySize::operator()(const Block* a, const Block* b) const noexcept {
   const auto key = [](const Block* block) {
+    // Ordered so that lower_bound finds the smallest block of a stream and kind that is large
+    // enough.
     return std::tuple(reinterpret_cast<uintptr_t>(block->stream), block->small, block->size,
                       reinterpret_cast<uintptr_t>(block->data));
   };
@@ -39,12 +48,15 @@ bool CachingAllocator::BySize::operator()(const Block* a, const Block* b) const 
 void* CachingAllocator::allocate(size_t bytes, cudaStream_t stream) {
   if (bytes == 0) return nullptr;
   const std::lock_guard lock(mutex_);
+  // Or rounding up would overflow.
   if (bytes > std::numeric_limits<size_t>::max() / 2) fail_out_of_memory(bytes);
   const size_t size = round_up(bytes + kBlockSentinel, kRound);
   const bool small = size <= kSmall;
   Block* block = find_cached(size, small, stream);
   if (!block) block = new_segment(size, small, stream);
   if (!block) {
+    // What is cached may be all that stands between the request and the memory: give it back, then
+    // try once more.
     release_cached_segments();
     block = new_segment(size, small, stream);
   }
@@ -103,6 +115,8 @@ CachingAllocator::Block* CachingAllocator::new_segment(size_t size, bool small, 
 // Cuts what lies beyond `size` off into a free block, if it is worth keeping.
 void CachingAllocator::split(Block& block, size_t size) {
   const size_t rest = block.size - size;
+  // A large rest of up to 1 MiB stays with its block: as a free block of the large kind it would
+  // fit next to nothing.
   if (block.small ? rest < kRound : rest <= kSmall) return;
   auto owned = std::make_unique<Block>(Block{block.data + size, rest, block.stream, block.small});
   Block* tail = owned.get();
@@ -140,6 +154,7 @@ CachingAllocator::Block* CachingAllocator::merge(Block* block, Block* neighbour)
 void CachingAllocator::release_cached_segments() {
   for (auto it = free_.begin(); it != free_.end();) {
     Block* block = *it;
+    // Part of a segment of which another part is in use.
     if (block->previous || block->next) {
       ++it;
       continue;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Names of devices, and the calling thread's default device.
 #include <farro/core/device/backend.h>
 #include <farro/core/device/device.h>
 #include <farro/core/error/error.h>

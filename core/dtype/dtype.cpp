@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Names of element types, promotion, and the calling thread's default type.
 #include <farro/core/dtype/dtype.h>
 
 #include <farro/core/error/error.h>
@@ -23,9 +24,13 @@ DType parse_dtype(std::string_view text) {
 
 DType promote(DType a, DType b) noexcept {
   if (a == b) return a;
+  // The enumeration lists types from the widest down, floating types first and bool last: promotion
+  // is mostly the lesser of two numbers.
   if (a > b) std::swap(a, b);  // a is now the wider category, or the wider type within it
   if (b == DType::boolean) return a;
+  // f16 has the digits that bf16 lacks, bf16 the range that f16 lacks; only f32 holds both.
   if (is_floating(a)) return a == DType::f16 && b == DType::bf16 ? DType::f32 : a;
+  // Neither of the two holds the other's values.
   if (b == DType::u8 && a == DType::i8) return DType::i16;
   return a;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Names of faults, file names made safe to print, and errors from errno.
 #include <farro/core/io/file_error.h>
 
 #include <farro/core/io/detail/utf8.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Decompression of gzip data, with a limit for what comes out: a small file can announce or contain
+// any amount.
 #include <farro/core/io/gzip.h>
 
 #include <farro/core/io/file.h>
@@ -65,6 +67,7 @@ std::string gunzip(std::string_view compressed, const std::string& path, uint64_
       fail_file(FileFault::too_large, "could not decompress '", path, "': the content must have at most ", max_bytes,
                 " bytes, got more");
     if (status == Z_STREAM_END) {
+      // A gzip file may consist of several members one behind the other (RFC 1952, section 2.2).
       if (rest.empty()) break;
       if (!is_gzip(rest))
         fail_file(FileFault::trailing_bytes, "could not decompress '", path, "': the file must end after ", at,

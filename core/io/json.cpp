@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// JSON with limits: duplicate keys, deep nesting and zero bytes are errors, as a file from anywhere
+// may have them.
 #include <farro/core/io/json.h>
 
 #include <farro/core/io/file_error.h>

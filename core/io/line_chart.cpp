@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Line charts as SVG, made of text alone: no library, and the same bytes for the same numbers.
 #include <farro/core/io/line_chart.h>
 
 #include <farro/core/error/error.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Metrics of a run as lines of JSON, one for a step. Resuming drops the lines behind the step that
+// is resumed, and a line that was cut off.
 #include <farro/core/io/metrics_log.h>
 
 #include <farro/core/io/atomic_file.h>
@@ -18,6 +20,7 @@ namespace {
 
 template <class T>
 std::string json_number(T value) {
+  // JSON has no such numbers.
   if (std::isnan(value)) return "\"nan\"";
   if (std::isinf(value)) return value > 0 ? "\"inf\"" : "\"-inf\"";
   char buffer[64];

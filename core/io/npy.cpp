@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// NumPy's .npy files, versions 1.0 to 3.0 (numpy.lib.format), read with checks of everything and
+// written as 1.0.
 #include <farro/core/io/npy.h>
 
 #include <farro/core/io/atomic_file.h>
@@ -153,6 +155,7 @@ RawHeader read_header(const InputFile& file) {
   const int version = start[6];
   if (available < 8 || version < 1 || version > 3 || start[7] != 0)
     fail_magic("its version must be 1.0, 2.0 or 3.0", version, ".", static_cast<int>(start[7]));
+  // Version 1 has a header length of two bytes, the later ones of four.
   const size_t prefix = version == 1 ? 10 : 12;
   if (available < prefix)
     fail_read(FileFault::truncated, file.path(), "it must have at least ", prefix, " bytes, got ", available);

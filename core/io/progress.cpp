@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The progress line of a program: drawn over on a terminal, a plain line now and then elsewhere.
 #include <farro/core/io/progress.h>
 
 #include <farro/core/error/error.h>

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Tensors in safetensors files, with a checksum of the whole file in its metadata. The checksum is
+// made while writing, so its digits are zeros at first and are filled in at the end; they count as
+// zeros in the sum.
 #include <farro/core/io/safetensors.h>
 
 #include <farro/core/io/atomic_file.h>
@@ -29,6 +32,7 @@ std::string read_header(const InputFile& file) {
   file.read_exact(0, bytes, sizeof bytes);
   uint64_t length = 0;
   for (size_t i = 0; i < kLengthBytes; ++i) length |= uint64_t{bytes[i]} << (8 * i);
+  // Before anything of that size is allocated.
   if (length > kMaxSafetensorsHeader)
     fail_read(FileFault::bad_magic, file.path(), "a safetensors header must have at most ", kMaxSafetensorsHeader,
               " bytes, got ", length);

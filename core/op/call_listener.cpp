@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// The listeners of op calls. Calls without a listener cost one load; with one, a shared lock, so
+// calls of several threads are heard side by side and a listener may be removed at any time.
 #include <farro/core/op/call_listener.h>
 
 #include <mutex>
@@ -23,6 +25,7 @@ struct Listeners {
 };
 
 Listeners& listeners() {
+  // Never destroyed: threads may still call ops while the process ends.
   static Listeners& instance = *new Listeners;
   return instance;
 }
@@ -67,6 +70,7 @@ detail::ListenedCall::~ListenedCall() {
   Listeners& all = listeners();
   const std::shared_lock lock(all.mutex);
   for (const Listed& listed : all.list)
+    // A listener that was added within the call did not hear its beginning.
     if (listed.number <= last_) listed.listener->end(event_);
 }
 

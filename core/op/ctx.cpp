@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// What a kernel gets to work with: scratch memory, operands copied into a wanted layout, results
+// that are written back afterwards. Most calls need none of it, so it is allocated when first asked
+// for.
 #include <farro/core/op/ctx.h>
 
 #include <farro/core/util/small_vector.h>
@@ -22,6 +25,7 @@ namespace {
 
 Strides strides_of(const Shape& sizes, MemoryFormat layout) {
   if (layout == MemoryFormat::contiguous) return contiguous_strides(sizes);
+  // [N, C, L], for which tensors have no channels-last format of their own.
   if (sizes.size() == 3) return {sizes[1] * sizes[2], 1, sizes[1]};
   return channels_last_strides(sizes);
 }
@@ -57,6 +61,7 @@ Ctx::Extra& Ctx::extra() {
 }
 
 void Ctx::release() noexcept {
+  // A part of a loop adds what it used to the call's counts.
   if (extra_->scratch_sink) {
     const Counts mine = counts();
     *extra_->scratch_sink += mine.scratch;

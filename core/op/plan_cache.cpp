@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Plans of libraries, such as oneDNN primitives, kept by all the arguments of a call; the least
+// recently used are dropped. A null plan is kept, too: it says that the library refused.
 #include <farro/core/op/plan_cache.h>
 
 #include <farro/core/parallel/fork_gate.h>
@@ -16,6 +18,7 @@ struct InsidePlanCache;  // of the fork gate
 }  // namespace
 
 PlanKey& PlanKey::add(std::string_view text) {
+  // Lengths go first, so that no two lists of arguments give the same words.
   words_.push_back(static_cast<int64_t>(text.size()));
   for (size_t i = 0; i < text.size(); i += 8) {
     uint64_t word = 0;
@@ -36,6 +39,7 @@ PlanKey& PlanKey::add(const Tensor& tensor) {
   add(static_cast<int64_t>(tensor.dtype()));
   add(static_cast<int64_t>(tensor.device().type)).add(static_cast<int64_t>(tensor.device().index));
   const auto address = reinterpret_cast<uintptr_t>(tensor.is_meta() ? nullptr : tensor.raw_data());
+  // Alignment up to 64 bytes, as a power of 2: libraries choose code by it.
   add(address ? std::countr_zero(address | 64) : 6);
   return add(std::span<const int64_t>(tensor.sizes())).add(std::span<const int64_t>(tensor.strides()));
 }
@@ -50,6 +54,7 @@ PlanKey& PlanKey::add(const Scalar& value) {
 size_t PlanCache::Hash::operator()(const PlanKey* key) const noexcept {
   uint64_t hash = 0;
   for (int64_t word : key->words()) {
+    // 2^64 over the golden ratio, odd: Knuth's multiplicative hashing.
     hash = (hash ^ static_cast<uint64_t>(word)) * 0x9e3779b97f4a7c15u;
     hash ^= hash >> 29;
   }
@@ -74,6 +79,7 @@ std::shared_ptr<void> PlanCache::keep(const PlanKey& key, std::shared_ptr<void> 
   std::vector<std::shared_ptr<void>> dropped;  // destroyed without the lock
   const auto gate = hold_off_forks<InsidePlanCache>();
   const std::lock_guard lock(mutex_);
+  // Another thread made the same plan meanwhile; the first one stays.
   if (const auto found = index_.find(&key); found != index_.end()) return found->second->plan;
   if (capacity_ == 0) return plan;
   shrink(capacity_ - 1, dropped);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The dtype of a result from those of the inputs, by PyTorch's rules: tensors with dimensions
+// outweigh those without, which outweigh plain numbers, unless the lesser one is of a higher
+// category (bool, integer, floating).
 #include <farro/core/op/promotion.h>
 
 namespace farro {

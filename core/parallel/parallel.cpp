@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// How many threads loops run on, and parallel_for on top of the worker pool.
 #include <farro/core/parallel/parallel.h>
 
 #include <farro/core/error/error.h>
@@ -56,6 +57,7 @@ int startable(int count) noexcept {
 int num_threads() noexcept {
   if (serial || worker_pool::inside()) return 1;
   if (const int chosen = thread_count.load(std::memory_order_relaxed)) return chosen;
+  // OpenMP's number respects OMP_NUM_THREADS and the process's CPU mask.
   static const int at_start = std::clamp(omp_get_max_threads(), 1, kMostThreads);
   return at_start;
 }

@@ -1,4 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+// The threads behind parallel_for. The caller offers a loop to free workers, works itself, takes
+// back what nobody began and waits for the rest. Made for short loops on machines that are
+// shared: workers spin only while that pays, and one whose processor is busy elsewhere is left out
+// for a while.
 #include <farro/core/parallel/worker_pool.h>
 
 #include <farro/core/error/error.h>
@@ -66,6 +70,7 @@ template <class Done>
 Spin spin(int64_t budget, Done done) noexcept {
   const int64_t start = now();
   for (int64_t last = start;;) {
+    // Reading the clock costs more than a pause, so 16 of these go between.
     for (int i = 0; i < 16; ++i) {
       if (done()) return Spin::done;
       pause();
@@ -105,12 +110,14 @@ struct Job {
       while (at[size_t(lane)].next.load(std::memory_order_relaxed) < pieces) {
         const int64_t piece = at[size_t(lane)].next.fetch_add(1, std::memory_order_relaxed);
         if (piece >= pieces) break;
+        // Equal ranges, the first `rest` of them one longer.
         const int64_t range = lane * pieces + piece, size = count / ranges, rest = count % ranges;
         const int64_t begin = size * range + std::min(range, rest), end = begin + size + (range < rest);
         try {
           if (begin < end) fn(context, begin, end);
         } catch (...) {
           const std::lock_guard lock(error_mutex);
+          // The error of the first range that failed, so that it is the same one in every run.
           if (range < error_range) {
             error = std::current_exception();
             error_range = range;
@@ -266,6 +273,7 @@ bool inside() noexcept { return in_range; }
 void run(int threads, int64_t count, int64_t grain, RangeFn fn, void* context) {
   const int64_t wanted = (count + grain - 1) / grain;
   threads = static_cast<int>(std::min<int64_t>({threads, wanted, kMaxWorkers + 1}));
+  // A loop within a loop runs on its own thread: the workers are taken already.
   if (threads <= 1 || in_range) return fn(context, 0, count);
   Pool& from = pool_with(threads - 1);
   Taken taken[kMaxWorkers];

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Ranges of the profile for every op call, with its arguments, variant and cost as notes.
 #include <farro/core/profile/op_ranges.h>
 
 #include <farro/core/op/call_listener.h>

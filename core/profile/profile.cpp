@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Collects ranges of all threads: totals by name, and a trace file. A thread writes to its own
+// buffer under its own lock, which only stop_profile() ever contends for.
 #include <farro/core/profile/profile.h>
 
 #include <farro/core/profile/op_ranges.h>

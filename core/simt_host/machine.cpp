@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// The fake machine: devices, streams, events and the order in which queued work runs. One lock
+// guards it all; kernels run one at a time, on the thread that waits for them.
 #include <farro/core/simt_host/failure.h>
 #include <farro/core/simt_host/machine.h>
 
@@ -24,6 +26,7 @@ int64_t environment_number(const char* name, int64_t otherwise, int64_t low, int
 }  // namespace
 
 Machine& Machine::get() {
+  // Never destroyed: tensors of static lifetime free device memory while the process ends.
   static Machine& machine = *new Machine;
   return machine;
 }
@@ -94,6 +97,8 @@ void Machine::enqueue(Stream& stream, Work work) {
 bool Machine::ready(const Stream& stream) {
   if (stream.queue.empty()) return false;
   const Work& work = stream.queue.front();
+  // An event may be recorded again; a wait is for the record that was the latest when it was
+  // queued.
   return !work.waits_for || work.waits_for->done >= work.number;
 }
 
@@ -152,6 +157,8 @@ void Machine::drain_all() {
 }
 
 void Machine::launch(Stream& stream, KernelCall call) {
+  // Drawn when the kernel is launched, so that its order does not depend on what is waited for
+  // first.
   const uint64_t seed = random_.next();
   DeviceMemory& device_memory = memory(stream.device);
   enqueue(stream, {[this, seed, &device_memory, call = std::move(call)] {

@@ -212,6 +212,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
     check_device(machine, device);
     *properties = {};
     std::strcpy(properties->name, "host SIMT runtime");
+    // As compute capability 9.0, so that variants for it are chosen; those in *.sm90.cu files are
+    // not built here.
     properties->major = 9;
     properties->multiProcessorCount = 4;
     properties->totalGlobalMem = machine.memory(device).limit();
@@ -235,6 +237,7 @@ cudaError_t cudaFree(void* data) {
   return guarded([&](Machine& machine) {
     if (!data) return;
     const int device = device_of(machine, data);
+    // cudaFree waits for the device, on a GPU too.
     machine.drain_device(device);
     const Machine::Access access(machine);
     machine.memory(device).free(data);
@@ -265,6 +268,7 @@ cudaError_t cudaMemcpyAsync(void* dst, const void* src, size_t bytes, cudaMemcpy
       check_device_pointer(machine, dst, bytes, "cudaMemcpyAsync: dst");
       check_host_pointer(machine, src, "cudaMemcpyAsync: src");
       const char* bytes_of_host = static_cast<const char*>(src);
+      // Read now: the caller may change pageable memory as soon as the call returns, as with CUDA.
       work.run = [dst, staged = std::vector<char>(bytes_of_host, bytes_of_host + bytes)] {
         std::memcpy(dst, staged.data(), staged.size());
       };

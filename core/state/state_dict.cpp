@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Named tensors of modules and optimizers, and reports of what did not fit when they were loaded,
+// with the most similar name for every one that was not found.
 #include <farro/core/state/state_dict.h>
 
 #include <farro/core/io/detail/utf8.h>
@@ -12,6 +14,8 @@ namespace farro {
 namespace {
 
 size_t edit_distance(std::string_view a, std::string_view b) {
+  // Levenshtein's distance, by one row of the table: the fewest insertions, deletions and
+  // replacements.
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {
@@ -53,6 +57,7 @@ void StateDict::set(std::string_view name, const Tensor& tensor) {
     try {
       entries_.emplace_back(name, tensor);
     } catch (...) {
+      // Both or neither: the index must not name an entry that is not there.
       index_.erase(slot);
       throw;
     }
@@ -125,6 +130,7 @@ std::string to_string(const LoadReport& report) {
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& among) {
   const std::string* best = nullptr;
+  // A name of which more than half must change is no help.
   size_t least = name.size() / 2 + 1;
   for (const std::string& candidate : among) {
     const size_t distance = edit_distance(name, candidate);

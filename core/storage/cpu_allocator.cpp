@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Host memory. Blocks above 512 bytes come from a cache by size class, since fresh memory costs a
+// page fault for each 4 KiB; up to that size they come from small_pool.cpp.
 #include <farro/core/storage/cpu_allocator.h>
 
 #include <farro/core/error/error.h>
@@ -21,6 +23,7 @@ namespace farro {
 
 namespace {
 
+// A cache line, and the widest vector.
 constexpr size_t kAlign = 64;
 // Blocks that would raise the cache above this go back to the system.
 constexpr size_t kMaxCached = kBypassCaches ? 0 : size_t{2} << 30;
@@ -71,6 +74,7 @@ void release_all(Cache& c) noexcept {
 size_t cpu_memory_limit() noexcept {
   const long pages = ::sysconf(_SC_PHYS_PAGES), page = ::sysconf(_SC_PAGESIZE);
   size_t limit = pages > 0 && page > 0 ? static_cast<size_t>(pages) * static_cast<size_t>(page) : SIZE_MAX;
+  // Limits of the process count too: under ulimit -v memory ends before the machine's does.
   for (const auto kind : {RLIMIT_AS, RLIMIT_DATA}) {
     rlimit found;
     if (::getrlimit(kind, &found) == 0 && found.rlim_cur != RLIM_INFINITY)
@@ -111,6 +115,7 @@ void* cpu_allocate(size_t bytes) {
   } else {
     block = system_allocate(rounded);
     if (!block) {
+      // The cache holds sizes that nobody asked for again: give them back, then try once more.
       release_all(c);
       block = system_allocate(rounded);
     }

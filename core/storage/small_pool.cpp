@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The slow paths of the pool of small blocks: a thread's free list that is empty is filled from a
+// list shared between threads or from a new slab, one that is full gives half away. Slabs are never
+// returned to the system.
 #include <farro/core/storage/small_pool.h>
 
 #include <farro/core/storage/allocation_fault.h>
@@ -49,12 +52,14 @@ void give_back(size_t index, uint32_t count) noexcept {
   list.count -= moved;
   Central& shared = central();
   const std::lock_guard lock(shared.mutex);
+  // A chain is handed over as a whole; only finding its end takes time, and that needs no lock.
   last->next = shared.lists[index];
   shared.lists[index] = first;
 }
 
 struct ThreadEnd {
   ThreadEnd() {
+    // The lists began as if full (small_pool.h); from here on a count is what its list holds.
     for (FreeList& list : free_lists) list.count -= kMaxLocalBlocks;
   }
   ~ThreadEnd() {
@@ -79,6 +84,8 @@ thread_local ThreadEnd thread_end;
   {
     Central& shared = central();
     const std::lock_guard lock(shared.mutex);
+    // Half a list, so that a thread that allocates and one that frees do not come here with every
+    // block.
     for (uint32_t i = 0; i < kMaxLocalBlocks / 2 && shared.lists[index]; ++i) {
       FreeBlock* block = shared.lists[index];
       shared.lists[index] = block->next;

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Storages above 512 bytes, of devices, and of memory that belongs to somebody else. On the CPU the
+// record and its bytes are one block, so that a storage is one allocation.
 #include <farro/core/storage/storage.h>
 
 #include <farro/core/device/backend.h>
@@ -42,6 +44,7 @@ Ref<Storage> Storage::create_large(size_t bytes, Device device) {
     Backend& backend = cuda_backend();
     const Stream stream = backend.current_stream(device.index);
     auto* storage = new (record) Storage(backend.allocate(bytes, stream), bytes, device);
+    // The memory goes back to the stream that it was allocated for, whichever is current then.
     storage->context_ = stream.handle;
     return Ref<Storage>::adopt(storage);
   } catch (...) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// C++ numbers beside tensors: which dtype they take part as, and whether a dtype holds their value.
 #include <farro/core/tensor/number.h>
 
 #include <farro/core/dtype/visit.h>
@@ -13,6 +14,7 @@ namespace {
 // The least finite number that rounds to an infinity: half a step beyond the largest.
 double overflow_bound(DType floating) noexcept {
   switch (floating) {
+    // The largest f16 is 65504, and its step there 32.
     case DType::f16: return 65520;
     case DType::bf16: return 0x1.ffp127;
     case DType::f32: return 0x1.ffffffp127;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Tensors as text, in PyTorch's format, so that output can be compared and read by the same eyes.
 #include <farro/core/tensor/print.h>
 
 #include <algorithm>
@@ -37,6 +38,7 @@ struct NumberStyle {
       integers = integers && value == std::ceil(value);
     }
     if (most > 0) {
+      // PyTorch's rule (torch/_tensor_str.py).
       scientific = most / least > 1000 || most > 1e8 || (!integers && least < 1e-4);
       for (double value : values)
         if (value != 0 && std::isfinite(value)) width = std::max(width, text(value).size());

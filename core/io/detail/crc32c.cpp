@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// CRC-32C, the checksum of checkpoints and event files: by the processor's instruction where it has
+// one (SSE 4.2), else by tables, 8 bytes at a time. Both give the same number.
 #include <farro/core/io/detail/crc32c.h>
 
 #include <array>
@@ -48,6 +50,7 @@ uint64_t load_little_endian(const unsigned char* p) {
 
 uint32_t detail::crc32c_portable(const void* data, size_t bytes, uint32_t crc) noexcept {
   const auto* p = static_cast<const unsigned char*>(data);
+  // The register begins and ends inverted (RFC 3720, section 12.1), so that leading zeros count.
   crc = ~crc;
   for (; bytes >= 8; bytes -= 8, p += 8) {
     const uint64_t word = load_little_endian(p) ^ crc;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The header of a safetensors file, read and written. Whatever the bytes are, reading ends with a
+// header that can be trusted, whose ranges lie within the file, do not overlap and fit their
+// tensors, or with a typed error.
 #include <farro/core/io/detail/safetensors_header.h>
 
 #include <farro/core/io/detail/array_data.h>
@@ -250,6 +253,7 @@ std::string write_safetensors_header(const SafetensorsHeader& header) {
     text += str("],\"data_offsets\":[", entry.begin, ",", entry.end, "]}");
   }
   text += '}';
+  // The data begins at a multiple of 8 bytes, as the format's own writer has it.
   text.resize((text.size() + 7) / 8 * 8, ' ');
   return text;
 }
