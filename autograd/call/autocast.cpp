@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Mixed precision: what an op's class (half, full, promote) makes of its inputs' dtypes, and the
+// casts of parameters that a scope keeps so that a weight is converted once, not once per use.
 #include <farro/autograd/call/autocast.h>
 
 #include <memory>
@@ -72,6 +74,7 @@ void detail::CastPlan::decide() noexcept {
   switch (autocast_) {
     case Autocast::half:
       to_ = autocast_dtype();
+      // f64 is left alone: whoever computes in it wants the digits.
       casts_ = !any_f64_ && (any_f32_ || (any_half_ && half_ != to_) || mixed_half_);
       return;
     case Autocast::full:
@@ -97,6 +100,7 @@ Tensor detail::CastPlan::cast(const Tensor& tensor) const {
   if (!state || !impl.requires_grad || impl.dtype != DType::f32) return tensor.to(to_);
   // A parameter: the weight of every layer is used again for each step of a recurrent network, and by both of its
   // products.
+  // Apart, as a cast without history would cut the parameter off from its gradient.
   auto& casts = grad_enabled() ? state->recorded : state->unrecorded;
   const auto found = casts.find(&impl);
   if (found != casts.end() && found->second.version == tensor.version() && found->second.value.dtype() == to_)

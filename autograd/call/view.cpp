@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Histories of views. A view knows its base; where an in-place op changed the storage, the view's
+// history is derived from the base's anew when it is next used (docs/architecture.md).
 #include <farro/autograd/call/view.h>
 
 #include <farro/autograd/node/retain_grad.h>
@@ -42,6 +44,7 @@ Tensor ViewGeometry::of(const Tensor& base_like) const {
 
 Tensor ViewGeometry::empty_base() const {
   Tensor base = empty_strided(base_meta.sizes, base_strides, {.dtype = base_meta.dtype, .device = base_meta.device});
+  // Elements between those of the base belong to nobody, but a view by as_strided might read them.
   if (!is_dense(base_meta.sizes, base_strides)) {
     const no_grad guard;
     base.as_strided({reach(base_meta.sizes, base_strides)}, {1}, 0).zero_();

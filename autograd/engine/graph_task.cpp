@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// One walk over a graph. A node runs once every edge into it has delivered, the latest recorded
+// first, so that gradients are used up and freed early. What the walk knows of a node lies in its
+// own map, not in the node, so that several threads may walk one graph.
 #include <farro/autograd/engine/graph_task.h>
 
 #include <farro/autograd/call/autocast.h>
@@ -39,6 +42,7 @@ void GraphTask::run(std::span<const Edge> roots, std::span<const Tensor> gradien
 
 // Finds every node behind the roots and counts the edges into it.
 void GraphTask::discover(std::span<const Edge> roots) {
+  // A stack of its own, not recursion: graphs may be a million nodes deep.
   std::vector<Node*> stack;
   for (const Edge& root : roots)
     if (states_.insert(root.node.get()).second) {
@@ -96,6 +100,7 @@ void GraphTask::deliver(NodeState& state, uint32_t output, Tensor grad) {
   Tensor& slot = state.gradient(output);
   if (!slot.defined()) {
     slot = std::move(grad);
+    // A sum that is part of a graph must not be changed afterwards.
   } else if (create_graph_) {
     slot = slot + grad;
   } else if (is_sole_owner(slot)) {
@@ -148,6 +153,8 @@ void GraphTask::run_node(Node& node) {
   const bool reached = std::any_of(grads.begin(), grads.end(), [](const Tensor& g) { return g.defined(); });
   if (reached && node.hooks()) run_pre_hooks(node, grads);
   if (state.captured) capture(node, grads);
+  // A node that no gradient reached does not run, but its edges still count down, or nodes behind
+  // it would wait forever.
   const bool runs = reached && state.runs;
 
   Grads results;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// recompute() (Chen et al. 2016): the first run lets go of what its ops save; when the backward
+// pass asks for the first of it, the function runs again under the same random states, scope and
+// mixed precision, and what it saves then takes the place of what was let go.
 #include <farro/autograd/engine/recompute.h>
 
 #include <farro/autograd/call/autocast.h>
@@ -158,6 +161,7 @@ void Frame::run_again() {
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Tensor input = inputs_[i].get();
     inputs.push_back(input.defined() ? input.detach() : Tensor());
+    // Ops save only what a gradient needs: the second run must need the same ones.
     if (requires_grad_[i]) inputs.back().set_requires_grad();
   }
   struct RestoreRandom {

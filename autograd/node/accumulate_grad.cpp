@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The last node of a path: adds a gradient to its leaf's grad(). Under a lock, as several threads
+// may walk graphs that share a leaf; the leaf is referred to, not owned, and says goodbye in
+// forget_leaf().
 #include <farro/autograd/node/accumulate_grad.h>
 
 #include <farro/autograd/node/grad_mode.h>
@@ -90,6 +93,7 @@ Grads AccumulateGrad::apply(Grads&& grads) {
     }
     slot = Ref<TensorImpl>::share(grad.impl());
   } else if (grad_enabled()) {
+    // A new tensor: the old one may be part of a graph.
     slot = Ref<TensorImpl>::share((Tensor(slot) + grad).impl());
   } else {
     Tensor(slot).add_(grad);

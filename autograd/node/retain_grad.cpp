@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// retain_grad(): a hook that keeps the gradient of a tensor that is no leaf.
 #include <farro/autograd/node/retain_grad.h>
 #include <farro/core/tensor/number.h>
 
