@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Fashion-MNIST (Xiao et al. 2017) from its four files, compressed or not.
 #include <farro/data/dataset/fashion_mnist.h>
 
 #include <farro/data/dataset/idx.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Text as numbers: a vocabulary of the bytes that occur, and a data set of blocks with their
+// successors as targets.
 #include <farro/data/dataset/text.h>
 
 #include <cstring>
@@ -43,6 +45,7 @@ TextDataset::TextDataset(const Tensor& tokens, const TextOptions& options)
               block_, " and ", stride_);
   FARRO_CHECK(tokens.numel() > block_, ValueError, "TextDataset: tokens must be more than block_size ", block_,
               ", got ", tokens.numel());
+  // The last block needs one token behind it, the target of its last one.
   size_ = (tokens.numel() - 1 - block_) / stride_ + 1;
 }
 

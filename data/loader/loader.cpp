@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Batches of a data set, in an order that seed and epoch determine: whichever worker makes a batch
+// and however many there are, a batch is a function of its position, so that a run can be resumed
+// anywhere.
 #include <farro/data/loader/loader.h>
 
 #include <farro/core/random/generator.h>
@@ -45,6 +48,8 @@ DataLoader::DataLoader(const Dataset& dataset, LoaderOptions options)
   FARRO_CHECK(o.world_size >= 1 && o.rank >= 0 && o.rank < o.world_size, ValueError,
               "DataLoader: rank must be in [0, world_size), got ", o.rank, " of ", o.world_size);
   const int64_t total = dataset.size();
+  // Every rank gets equally many; without drop_last the first samples fill up what is missing at
+  // the end.
   samples_ = o.drop_last ? total / o.world_size : (total + o.world_size - 1) / o.world_size;
   batches_ = o.drop_last ? samples_ / o.batch_size : samples_ / o.batch_size + (samples_ % o.batch_size != 0);
 }

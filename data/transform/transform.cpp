@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Transforms of batches of images. Random ones draw by the sample's number and the epoch, not by
+// the order of calls, so that they do not depend on workers.
 #include <farro/data/transform/transform.h>
 
 #include <farro/core/dtype/visit.h>
@@ -17,6 +19,7 @@ void check_images(const char* transform, const Tensor& batch) {
 
 // The values of one channel's plane.
 void normalize_plane(const uint8_t* in, float* out, int64_t n, double mean, double std) {
+  // A byte has 256 values: one division for each of these, not for each pixel.
   float table[256];
   for (int i = 0; i < 256; ++i) table[i] = static_cast<float>((i / 255.0 - mean) / std);
   for (int64_t i = 0; i < n; ++i) out[i] = table[in[i]];

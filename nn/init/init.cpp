@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Initial values of weights: Glorot and Bengio 2010 (xavier), He et al. 2015 (kaiming), normal,
+// uniform and truncated normal distributions. They write in place and record nothing.
 #include <farro/nn/init/init.h>
 
 #include <farro/autograd/node/grad_mode.h>
@@ -21,6 +23,7 @@ double fan_of(const Shape& sizes, FanMode mode) {
 
 // A uniform distribution of this standard deviation; nothing to spread where a fan is 0.
 Tensor uniform_of_std(Tensor t, double std, Generator* generator) {
+  // A uniform distribution on [-b, b] has the standard deviation b / sqrt(3).
   const double bound = std::isfinite(std) ? std::sqrt(3.0) * std : 0;
   return uniform_(std::move(t), -bound, bound, generator);
 }
@@ -31,10 +34,12 @@ Tensor normal_of_std(Tensor t, double std, Generator* generator) {
 
 double xavier_std(const Tensor& t, double gain) {
   const Fans both = fans(t.sizes());
+  // Glorot and Bengio 2010, equation 16.
   return gain * std::sqrt(2.0 / static_cast<double>(both.in + both.out));
 }
 
 double kaiming_std(const Tensor& t, const KaimingOptions& o) {
+  // He et al. 2015, equations 10 and 14.
   return gain(o.nonlinearity, o.slope) / std::sqrt(fan_of(t.sizes(), o.mode));
 }
 
@@ -72,6 +77,9 @@ Tensor trunc_normal_(Tensor t, double mean, double std, double low, double high,
               std, ", low ", low, ", high ", high);
   if (t.is_meta()) return t;
   const no_grad guard;
+  // Inversion: a uniform number between the distribution function's values at the bounds, taken
+  // back through it. Drawing until a value falls into the range could take forever where the range
+  // is improbable.
   const double from = normal_cdf((low - mean) / std), to = normal_cdf((high - mean) / std);
   Tensor values = empty(t.sizes(), {.dtype = DType::f64, .device = Device::cpu()});
   farro::uniform_(values, from, to, generator ? *generator : default_generator());
@@ -87,6 +95,7 @@ double gain(Nonlinearity nonlinearity, double slope) {
   switch (nonlinearity) {
     case Nonlinearity::linear:
     case Nonlinearity::sigmoid: return 1;
+    // PyTorch's values; those of relu and leaky_relu are from He et al. 2015.
     case Nonlinearity::tanh: return 5.0 / 3;
     case Nonlinearity::relu: return std::sqrt(2.0);
     case Nonlinearity::leaky_relu: return std::sqrt(2 / (1 + slope * slope));
@@ -99,6 +108,8 @@ Fans fans(const Shape& sizes) {
   FARRO_CHECK(sizes.size() >= 2, ShapeError, "fans: tensor must have at least 2 dimensions, got ", sizes);
   int64_t field = 1;
   for (int i = 2; i < sizes.size(); ++i) field *= sizes[i];
+  // Weights are [out, in, kernel...]: what one output element reads, and what one input element is
+  // read by.
   return {sizes[1] * field, sizes[0] * field};
 }
 

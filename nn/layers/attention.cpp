@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Multi-head attention (Vaswani et al. 2017, section 3.2.2): one matrix projects to queries, keys
+// and values; heads are a view of the projections.
 #include <farro/nn/layers/attention.h>
 
 #include <farro/kernels/attention/attention.h>
@@ -49,6 +51,7 @@ Tensor MultiheadAttention::project(const Tensor& x, int64_t from, int64_t count)
   const bool whole = count == 3;
   const Tensor weight = whole ? Tensor(in_proj_weight) : in_proj_weight.narrow(0, from * e, count * e);
   const Tensor bias = whole || !options.bias ? Tensor(in_proj_bias) : in_proj_bias.narrow(0, from * e, count * e);
+  // [B, L, count, heads, E / heads] to [count, B, heads, L, E / heads], without a copy.
   const Tensor all = linear(x, weight, bias).view({x.size(0), x.size(1), count, heads, e / heads});
   return all.permute({2, 0, 3, 1, 4});
 }
@@ -56,6 +59,7 @@ Tensor MultiheadAttention::project(const Tensor& x, int64_t from, int64_t count)
 Tensor MultiheadAttention::attend(const Tensor& query, const Tensor& key, const Tensor& value,
                                   const AttentionInputs& inputs) {
   Tensor q, k, v;
+  // Self-attention: one product with all three parts of the matrix.
   if (query.is_same(key) && query.is_same(value)) {
     const Tensor all = project(query, 0, 3);
     q = all[0], k = all[1], v = all[2];

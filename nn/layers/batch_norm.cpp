@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// BatchNorm layers: parameters, running statistics and the share that a new batch has in them.
 #include <farro/nn/layers/batch_norm.h>
 
 #include <farro/kernels/memory/factories.h>
@@ -36,6 +37,7 @@ BatchNorm::BatchNorm(Parent parent, std::string_view name, const BatchNormOption
 double BatchNorm::new_share() const {
   if (!options.track_running_stats) return 0;
   if (options.momentum) return *options.momentum;
+  // Without a momentum the running statistics are the plain average of all batches.
   return num_batches_tracked.device().is_meta() ? 1 : 1 / (num_batches_tracked.item() + 1);
 }
 

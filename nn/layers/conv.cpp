@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Convolution layers of one to three dimensions: options, their checks, and the weights.
 #include <farro/nn/layers/conv.h>
 
 #include <farro/kernels/conv/conv.h>

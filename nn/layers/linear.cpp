@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The Linear layer.
 #include <farro/nn/layers/linear.h>
 
 #include <farro/kernels/matmul/matmul.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// LSTM (Hochreiter and Schmidhuber 1997, with forget gates as in Gers et al. 2000), several layers
+// deep, made of public ops; weights have PyTorch's names and order of gates.
 #include <farro/nn/layers/lstm.h>
 
 #include <farro/kernels/index/join.h>
@@ -36,6 +38,7 @@ Tensor start(const char* what, const Tensor& given, const Shape& sizes, const Te
 LSTM::LSTM(Parent parent, std::string_view name, const LSTMOptions& options_)
     : ModuleOf(parent, name), options(checked(options_)) {
   const int64_t h = options.hidden_size, rows = 4 * h;
+  // PyTorch's initial values.
   const double bound = 1 / std::sqrt(static_cast<double>(h));
   for (int64_t k = 0; k < options.num_layers; ++k) {
     const auto uniform = [&](const char* what, const Shape& sizes) {
@@ -57,6 +60,7 @@ Tensor LSTM::run(const Layer& layer, const Tensor& x, Tensor& h, Tensor& c) {
   outputs.reserve(steps.size());
   for (const Tensor& step : steps) {
     const std::vector<Tensor> gates = (step + linear(h, layer.weight_hh, layer.bias_hh)).split(h.size(1), 1);
+    // Gates: 0 input, 1 forget, 2 cell, 3 output. c' = f c + i g, h' = o tanh(c').
     c = sigmoid(gates[1]) * c + sigmoid(gates[0]) * tanh(gates[2]);
     h = sigmoid(gates[3]) * tanh(c);
     outputs.push_back(h);

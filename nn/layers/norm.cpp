@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The LayerNorm and RMSNorm layers.
 #include <farro/nn/layers/norm.h>
 
 #include <farro/kernels/memory/factories.h>
