@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// Loops over lists of tensors for the optimizers and norms: all tensors together are cut into
+// chunks of one size, so that a thousand small parameters cost one parallel loop and a reduction
+// does not depend on the number of threads.
 #include <farro/kernels/optim/multi_tensor.h>
 
 #include <farro/core/parallel/parallel.h>
@@ -12,6 +15,7 @@ namespace farro {
 
 namespace {
 
+// Values converted at a time.
 constexpr int64_t kBlock = 256;
 
 int64_t chunks_of(const Tensor& tensor) { return (tensor.impl()->numel + kListChunk - 1) / kListChunk; }
@@ -90,6 +94,7 @@ void run_lists(std::span<const TensorList> lists, int read_only, const ListLoops
 double reduce_list(TensorList tensors, ListReduction f32, ListReduction f64, double p, bool maximum) {
   int64_t chunks = 0;
   for (const Tensor& tensor : tensors) chunks += chunks_of(tensor);
+  // One result per chunk, added up in order.
   SmallVector<double, 64> partial(static_cast<size_t>(chunks));
   for_each_chunk(tensors, [&](size_t i, int64_t at, int64_t n, int64_t chunk) {
     const Tensor& tensor = tensors[i];

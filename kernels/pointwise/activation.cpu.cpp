@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// The CPU loops of relu, leaky_relu, tanh, sigmoid, silu and gelu and of their gradients.
+// Conditions are written as ?:, so that the loops vectorise.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/cpu/vector_normal.h>
 #include <farro/kernels/pointwise/activation.op.h>
@@ -33,6 +35,7 @@ inline T gelu_tanh(T a) {
 template <class T>
 inline T gelu_tanh_derivative(T a) {
   const T x = within(a, kTanhEnd), s = vmath::sigmoid(twice_u(x));
+  // d/dx x s(v) = s + x s (1 - s) v', with v = 2u and v' = 2 sqrt(2/pi) (1 + 3 * 0.044715 x^2).
   return s + x * s * (1 - s) * (T(1.5957691216057307) * (1 + T(3 * 0.044715) * x * x));
 }
 template <class T>
@@ -43,6 +46,7 @@ inline T silu(T a) {
 template <class T>
 inline T silu_derivative(T a) {
   const T x = within(a, kSigmoidEnd), s = vmath::sigmoid(x);
+  // d/dx x s = s + x s (1 - s).
   return s * (1 + x * (1 - s));
 }
 // A slope of 0 leaves nothing of what is infinite, as in relu; NaN stays in the forward direction.

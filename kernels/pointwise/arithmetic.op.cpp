@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// add, sub, mul, div and neg as ops, and the operators and methods that call them. This is the path
+// whose instructions tests/perf counts, so checks that plain tensors do not need stay outside
+// infer().
 #include <farro/kernels/pointwise/arithmetic.op.h>
 
 #include <farro/autograd/call/inplace.h>
@@ -42,6 +45,7 @@ TensorSpec Div::infer(const Args& args) { return pointwise_spec(info.name, kKind
 
 Grads Div::backward(const Back<Div>& b) {
   const Tensor& divisor = b.args.b;
+  // d/da a/b = g/b; d/db a/b = -(g/b) (a/b). Not a / b^2, whose square may overflow.
   const Tensor quotient = div(b.need[1] ? widened(b.grad[0]) : b.grad[0], divisor);
   return {b.need[0] ? quotient : Tensor(), b.need[1] ? neg(mul(quotient, div(widened(b.args.a), divisor))) : Tensor()};
 }

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// The CPU driver of elementwise ops: broadcasting, strides, dtypes and threads. An op's loop sees
+// dense runs of one of three types; what is strided or of another dtype passes through buffers of
+// 256 values.
 #include <farro/kernels/pointwise/host_driver.h>
 
 #include <farro/core/parallel/parallel.h>
@@ -27,6 +30,7 @@ class Run {
     // A loop that writes bool hands over bytes, which are stored through the i64 path by a widening load.
     for (int k = 1; k < nest.operands; ++k) {
       const Operand& in = nest.ops[k];
+      // A stride of 0 is one value for the whole run: it is converted once.
       scalar_[k - 1] = in.strides[inner] == 0;
       load_[k - 1] = in.dtype != call.compute || (in.strides[inner] != 1 && !scalar_[k - 1]);
       blocked_ = blocked_ || load_[k - 1];
@@ -118,6 +122,7 @@ bool run_dense(const TensorImpl& out, std::span<const Tensor* const> inputs, con
     in[k] = static_cast<const char*>(impl.storage->data()) + size_t(impl.offset) * item_size(impl.dtype);
   }
   char* data = static_cast<char*>(out.storage->data()) + size_t(out.offset) * item_size(out.dtype);
+  // Without the parallel loop's bookkeeping: most tensors of small networks are this size.
   if (out.numel <= kPointwiseGrain) {
     call.loop(data, in, scalar, out.numel, call.functor);
     return true;

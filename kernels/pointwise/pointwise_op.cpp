@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// What elementwise ops share: the dtype, device and layout of the result, and the cost. The common
+// case, equal shapes and dtypes, is decided by a few comparisons.
 #include <farro/kernels/pointwise/pointwise_op.h>
 
 #include <array>
@@ -13,6 +15,7 @@ DType result_of(PointwiseKind kind, DType computed) noexcept {
 
 Device device_of(TensorList inputs) noexcept {
   for (const Tensor& input : inputs)
+    // A CPU number may stand beside tensors of any device.
     if (!(input.dim() == 0 && input.is_cpu())) return input.device();
   return inputs[0].device();
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// pow as function objects for the device's elementwise loops; integers as on the CPU.
 #include <farro/kernels/pointwise/device_arithmetic.h>
 #include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/pointwise/power.op.h>
@@ -9,6 +10,7 @@ namespace farro {
 namespace {
 
 __device__ inline int64_t integer_power(int64_t base, int64_t exponent) {
+  // As in power.cpu.cpp.
   if (exponent < 0) return base == 1 ? 1 : base == -1 ? (exponent % 2 ? -1 : 1) : 0;
   int64_t result = 1;
   for (; exponent; exponent >>= 1) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// pow as two ops, of a tensor and a number and of two tensors.
 #include <farro/kernels/pointwise/power.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -20,6 +21,7 @@ TensorSpec PowScalar::infer(const Args& args) {
 Grads PowScalar::backward(const Back<PowScalar>& b) {
   const double exponent = b.args.exponent.to_double();
   if (exponent == 0) return {zeros_like(b.grad[0])};
+  // d/dx x^n = n x^(n-1); for n = 0 it is 0 also at x = 0, where the power would be infinite.
   return {b.grad[0] * (pow(widened(b.args.base), exponent - 1) * exponent)};
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// softplus and its gradient as function objects for the device's elementwise loops.
 #include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/pointwise/softplus.op.h>
 #include <farro/kernels/simt/math.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// softplus and its gradient as ops.
 #include <farro/kernels/pointwise/softplus.op.h>
 
 #include <farro/autograd/call/call.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Functions of one argument as function objects for the device's elementwise loops.
 #include <farro/kernels/pointwise/device_arithmetic.h>
 #include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/pointwise/unary.op.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// dropout on the CPU. Element i depends on word i of the call's random sequence alone, so the mask
+// is not stored: backward draws it again.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/random/dropout.op.h>
 #include <farro/kernels/random/random.op.h>

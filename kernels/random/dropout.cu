@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// dropout on the device: the same words and the same comparison as on the CPU, so the masks are
+// equal to the bit.
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/device_loops.h>
@@ -9,6 +11,7 @@ namespace farro {
 
 namespace {
 
+// A multiple of the warp, of which 8 blocks fill an SM's 2,048 threads.
 constexpr int kThreads = 256;
 
 // One Philox block, so four elements, per thread; C is float, or double for f64.

@@ -130,6 +130,7 @@ __global__ void draw_bernoulli(const void* p, void* out, DType dtype, int64_t nu
   }
 }
 
+// As in dropout.cu.
 constexpr int kThreads = 256;
 
 template <class Draw>

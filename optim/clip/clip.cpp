@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Clipping of gradients by their norm and by value.
 #include <farro/optim/clip/clip.h>
 
 #include <farro/autograd/node/grad_mode.h>

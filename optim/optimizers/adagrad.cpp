@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Adagrad (Duchi et al. 2011), composed of tensor operations.
 #include <farro/optim/optimizers/adagrad.h>
 
 #include <farro/kernels/pointwise/arithmetic.h>
@@ -34,6 +35,7 @@ Tensor Adagrad::new_state(const AdagradOptions& o, size_t, const Tensor& param) 
 }
 
 void Adagrad::update(const AdagradOptions& o, const Batch& batch) {
+  // sum += g^2, p -= lr / (1 + (step - 1) lr_decay) * g / (sqrt(sum) + eps), as in PyTorch.
   const double lr = o.lr / (1 + static_cast<double>(batch.step - 1) * o.lr_decay);
   Changes changes;
   for (size_t i = 0; i < batch.params.size(); ++i) {

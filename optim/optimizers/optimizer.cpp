@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+// What all optimizers share: groups with options, states by name, steps and state dicts. A step
+// first makes everything that can fail (checks, new states), then changes parameters; so a step
+// that fails has changed nothing.
 #include <farro/optim/optimizers/optimizer.h>
 
 #include <farro/autograd/node/grad_mode.h>

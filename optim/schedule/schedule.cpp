@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Learning rates as functions of the step: schedules have no state of their own, so that resuming
+// needs the step alone.
 #include <farro/optim/schedule/schedule.h>
 
 #include <farro/kernels/memory/factories.h>
@@ -26,6 +28,7 @@ void check_finite(const char* schedule, const char* option, double value) {
 
 // From `start` to `end` along half a cosine, t in [0, 1].
 double along_cosine(double start, double end, double t) {
+  // Loshchilov and Hutter 2017 (SGDR), equation 5.
   return end + (start - end) / 2 * (1 + std::cos(std::numbers::pi * t));
 }
 
@@ -82,6 +85,8 @@ Schedule one_cycle_lr(const OneCycleOptions& o) {
               "one_cycle_lr: div_factor and final_div_factor must be positive, got ", o.div_factor, " and ",
               o.final_div_factor);
   const double initial = o.max_lr / o.div_factor, last = initial / o.final_div_factor;
+  // PyTorch's bounds: the rise ends at step pct_start * total - 1, the fall at total - 1 (Smith and
+  // Topin 2017).
   const double peak = o.pct_start * double(o.total_steps) - 1, end = double(o.total_steps - 1);
   return [=](int64_t step, double) {
     const double at = std::min(double(step), end);
