@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Command-line options of the example programs, signals, and errors as one line.
 #include <farro/examples/common/program.h>
 
 #include <farro/core/error/error.h>

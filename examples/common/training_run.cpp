@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The frame of a training loop: epochs, batches, records, checkpoints and the moment to stop.
 #include <farro/examples/common/training_run.h>
 
 #include <algorithm>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// A training's state as one checkpoint, and what stands in it under which name.
 #include <farro/examples/common/training_state.h>
 
 #include <farro/core/random/generator.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// `farro doctor`: what this build and machine have, and in one line why something is missing.
 #include <farro/core/device/backend.h>
 #include <farro/core/op/op_table.h>
 #include <farro/core/parallel/parallel.h>
