@@ -57,6 +57,7 @@ Column numeric_column(const TensorFunction& function, std::vector<Tensor> inputs
 // row[input][element of that input]: the gradients of one element of one output.
 std::vector<std::vector<double>> analytic_row(const Tensor& output, int64_t element,
                                               const std::vector<Tensor>& wanted) {
+  // One row of the Jacobian: the vector-Jacobian product with a unit vector.
   std::vector<double> one_hot(static_cast<size_t>(output.numel()));
   one_hot[static_cast<size_t>(element)] = 1;
   const Tensor seed = make_tensor(one_hot, output.sizes(), output.device(), output.dtype());

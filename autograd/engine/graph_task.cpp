@@ -33,6 +33,8 @@ void GraphTask::run(std::span<const Edge> roots, std::span<const Tensor> gradien
   captures_ = captures;
   discover(roots);
   if (!captures_.empty()) mark_wanted(roots);
+  // Backward functions are made of ops like any other; whether these are recorded is this mode's
+  // decision.
   const GradModeGuard mode(create_graph_);
   const detail::AutocastOff no_casts;  // every op runs in the dtypes of its forward
   for (size_t i = 0; i < roots.size(); ++i) deliver(*states_.find(roots[i].node.get()), roots[i].output, gradients[i]);

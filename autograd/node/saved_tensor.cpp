@@ -101,6 +101,7 @@ SavedTensor SavedTensor::output(const Tensor& output, int output_nr) {
   const TensorImpl& from = *output.impl();
   SavedTensor saved;
   saved.impl_ = bare_record(from);
+  // The in-place op that saves its own result bumps the version after this.
   saved.version_ = from.storage->version() + (inplace && inplace->changes(from));
   saved.output_nr_ = output_nr;
   if (saving_scope) [[unlikely]]

@@ -87,6 +87,7 @@ class CudaBackend final : public Backend {
     check_device(device);
     const DeviceScope scope(device);
     cudaStream_t created = nullptr;
+    // Non-blocking: it does not wait for the default stream, nor that one for it.
     check(cudaStreamCreateWithFlags(&created, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
     return {Device::cuda(device), created};
   }
@@ -105,6 +106,7 @@ class CudaBackend final : public Backend {
     check_device(device);
     const DeviceScope scope(device);
     cudaEvent_t created = nullptr;
+    // Events only order streams here; without a time stamp they cost less.
     check(cudaEventCreateWithFlags(&created, cudaEventDisableTiming), "cudaEventCreateWithFlags");
     return created;
   }
@@ -127,6 +129,7 @@ class CudaBackend final : public Backend {
   }
   void copy_to_host(void* dst, const void* src, size_t bytes, Stream stream) override {
     copy(dst, src, bytes, cudaMemcpyDeviceToHost, stream);
+    // The host reads the bytes next.
     if (bytes != 0) synchronize(stream);
   }
   void copy_on_device(void* dst, const void* src, size_t bytes, Stream stream) override {

@@ -111,6 +111,7 @@ Scales make_scales(const LineChart& chart, double top) {
       high_y = std::max(high_y, series.y[i]);
     }
   }
+  // The steps' axis ends where the data ends; the values' axis ends at a tick.
   return {linear_axis(low_x, high_x, false), chart.log_y ? log_axis(low_y, high_y) : linear_axis(low_y, high_y, true),
           top};
 }
@@ -145,6 +146,8 @@ std::vector<Run> runs_of(const LineChart& chart, const Scales& scales, const std
                          const std::vector<double>& y) {
   std::vector<Run> runs(1);
   for (size_t i = 0; i < x.size(); ++i) {
+    // A value that cannot be drawn (NaN, infinite, not above 0 on a logarithmic axis) interrupts
+    // the line.
     if (is_drawn(chart, x[i], y[i])) {
       runs.back().push_back({scales.px_x(x[i]), scales.px_y(y[i])});
     } else if (!runs.back().empty()) {
@@ -244,6 +247,7 @@ std::string draw_chart(const LineChart& chart, const Legend& legend, double top)
   out += draw_grid(chart, scales) + legend.text;
   for (size_t i = 0; i < chart.series.size(); ++i) {
     const ChartSeries& series = chart.series[i];
+    // The values as they are, faintly, behind their smoothed line.
     if (series.smoothing > 0) out += draw_runs(runs_of(chart, scales, series.x, series.y), colour(i), 1, 0.25, false);
     const std::vector<Run> runs = runs_of(chart, scales, series.x, smoothed(chart, series));
     out += draw_runs(runs, colour(i), 2.2, 1, series.x.size() <= kMostDots);

@@ -170,6 +170,8 @@ RawHeader read_header(const InputFile& file) {
 
 Strides fortran_strides(const Shape& shape) {
   Strides strides = shape;
+  // Column-major: the first dimension is the innermost. The data is read as it lies, under these
+  // strides.
   int64_t step = 1;
   for (int i = 0; i < shape.size(); ++i) {
     strides[i] = step;
@@ -205,6 +207,7 @@ void save_npy(const std::string& path, const Tensor& tensor) {
               tensor);
   std::string shape;
   for (const int64_t size : tensor.sizes()) shape += str(size, ", ");
+  // Python's tuples: "()", "(3,)" and "(2, 3)".
   if (tensor.dim() > 1) shape.resize(shape.size() - 2);
   if (tensor.dim() == 1) shape.pop_back();
   std::string header = str("{'descr': '", kDescriptions[static_cast<size_t>(tensor.dtype())],

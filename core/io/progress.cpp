@@ -26,6 +26,7 @@ std::string format(const char* pattern, Args... args) {
 
 // "1:02:03", "2:03", or "4.2 s" below ten seconds.
 std::string format_seconds(double seconds) {
+  // Below it "%.1f" cannot round up to "10.0".
   if (seconds < 9.95) return format("%.1f s", std::max(seconds, 0.0));
   const auto whole = static_cast<int64_t>(std::min(std::round(seconds), 1e15));
   const auto minutes = static_cast<long long>(whole / 60 % 60), rest = static_cast<long long>(whole % 60);
@@ -93,6 +94,7 @@ void Progress::advance(int64_t items, std::initializer_list<Number> numbers) {
   done_ += items;
   const auto now = Clock::now();
   if (now < next_) return;
+  // In a log the first line comes after line_seconds; on a terminal the bar is there at once.
   const bool first_plain_line = !bar_ && next_ == start_;
   next_ = now + std::chrono::duration_cast<Clock::duration>(
                     std::chrono::duration<double>(bar_ ? 0.1 : options_.line_seconds));

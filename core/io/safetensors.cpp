@@ -41,6 +41,7 @@ std::string read_header(const InputFile& file) {
               file.size() - kLengthBytes);
   std::string header(length, '\0');
   file.read_exact(kLengthBytes, header.data(), header.size());
+  // Sooner than the parser's error, as the usual case is a file of another kind.
   if (!header.starts_with('{'))
     fail_read(FileFault::bad_magic, file.path(), "a safetensors header must begin with '{', got ",
               printable(std::string_view(header).substr(0, 1)));
@@ -73,6 +74,8 @@ std::vector<const Entry*> sorted_by_offset(const std::vector<Entry>& entries) {
 }  // namespace
 
 void save_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata) {
+  // Zeros of the checksum's length reserve its place: the header's size must not change when it is
+  // filled in.
   SafetensorsHeader header{{}, metadata};
   header.metadata[std::string(kChecksumKey)] = std::string(kChecksumDigits, '0');
   std::map<std::string_view, const Tensor*> by_name;

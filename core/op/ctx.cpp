@@ -106,6 +106,7 @@ Tensor Ctx::scratch_tensor(const Shape& sizes, MemoryFormat layout, DType dtype)
 }
 
 Tensor Ctx::dense(const Tensor& tensor, MemoryFormat layout, DType dtype) {
+  // No copy where the tensor is as wanted already.
   if (!tensor.defined() || (tensor.dtype() == dtype && tensor.device() == device_ && has_layout(tensor, layout)))
     return tensor;
   return copied(tensor, tensor.sizes(), layout, dtype);
@@ -130,6 +131,7 @@ Tensor Ctx::dense(const Tensor& tensor, MemoryFormat layout) {
 Tensor Ctx::result(const Tensor& out, MemoryFormat layout, DType dtype) {
   if (!out.defined() || (out.dtype() == dtype && has_layout(out, layout))) return out;
   Tensor work = scratch_tensor(out.sizes(), layout, dtype);
+  // Written back by finish(), after the kernel.
   extra().results.push_back({out, work});
   return work;
 }

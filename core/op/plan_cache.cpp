@@ -70,6 +70,7 @@ bool PlanCache::find(const PlanKey& key, std::shared_ptr<void>& plan) {
     return false;
   }
   ++stats_.hits;
+  // To the front: the list is in order of last use.
   entries_.splice(entries_.begin(), entries_, found->second);
   plan = found->second->plan;
   return true;

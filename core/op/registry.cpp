@@ -28,6 +28,7 @@ std::vector<OpEntry>& table() {
   return ops;
 }
 
+// Scopes of a thread form a chain; the innermost one for an op decides.
 thread_local const VariantScope* innermost = nullptr;
 
 // A copy that lives for ever: other threads may still be reading the name that a setting replaces.
@@ -97,6 +98,7 @@ void force_from_environment() {
 
 void register_everything() {
   register_all_ops();
+  // By name, so that listings do not depend on the order of linking.
   std::sort(table().begin(), table().end(), [](const OpEntry& a, const OpEntry& b) {
     return std::string_view(a.methods->info.name) < b.methods->info.name;
   });
@@ -155,6 +157,7 @@ void detail::add_op(OpEntry entry) { table().push_back(std::move(entry)); }
 
 void detail::ensure_registered() {
   static std::once_flag registered, settings;
+  // In two steps: reading the settings asks for ops by name, which must all be there.
   std::call_once(registered, register_everything);
   std::call_once(settings, read_settings);
 }

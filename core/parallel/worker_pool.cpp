@@ -96,6 +96,7 @@ struct Job {
   std::mutex error_mutex;
   std::exception_ptr error;
   int64_t error_range = INT64_MAX;
+  // A cache line of its own: threads count up different lanes at once.
   struct alignas(64) Lane {
     std::atomic<int64_t> next{0};
   };
@@ -208,6 +209,7 @@ Pool& pool_with(int wanted) {
   for (int i = it.size.load(); i < wanted; ++i) {
     auto worker = std::make_unique<Worker>();
     try {
+      // Detached: a worker lives as long as the process, and nothing waits for it at the end.
       std::thread([&me = *worker] { serve(me); }).detach();
     } catch (const std::system_error&) {
       break;

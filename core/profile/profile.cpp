@@ -43,6 +43,8 @@ constexpr int64_t kFlushNs = 1'000'000'000;
 
 }  // namespace
 
+// Allocated per range, as a range may be closed by another call than the one that opened it; ranges
+// of a thread form a chain by `parent`.
 struct detail::OpenRange {
   OpenRange* parent;  // on the same thread
   std::string_view name, category;
@@ -168,6 +170,7 @@ void append_microseconds(std::string& out, int64_t ns) {
   detail::append_signed(out, ns / 1000);
   const int64_t rest = ns % 1000;
   out += '.';
+  // Three decimals: traces count in microseconds, and nanoseconds must not be lost.
   out += static_cast<char>('0' + rest / 100);
   out += static_cast<char>('0' + rest / 10 % 10);
   out += static_cast<char>('0' + rest % 10);
@@ -216,6 +219,7 @@ void record(ThreadProfile& thread, const detail::OpenRange& range, int64_t end_n
              .total_seconds = 1e-9 * static_cast<double>(ns),
              .self_seconds = 1e-9 * static_cast<double>(ns - range.inside_ns),
              .longest_seconds = 1e-9 * static_cast<double>(ns)});
+  // Totals go on when the trace is full.
   if (p.options.trace_path.empty() || p.events.fetch_add(1, std::memory_order_relaxed) >= p.options.max_events) return;
   append_event(thread.text, range, thread.id, range.begin_ns - p.begin_ns, ns);
   if (thread.text.size() < kFlushBytes && end_ns - thread.last_flush_ns < kFlushNs) return;

@@ -89,6 +89,7 @@ void BlockRunner::run_block(dim3 index) {
   try {
     shared_.begin_block(call_->shared_bytes);
     order_.resize(threads_);
+    // Without barriers no thread ever waits, so each runs to its end on the scheduler's stack.
     if (call_->barriers)
       run_fibers();
     else

@@ -64,6 +64,7 @@ void Fiber::start(void (*entry)(void*), void* argument) {
 #if defined(FARRO_SIMT_ASAN)
   ASAN_UNPOISON_MEMORY_REGION(stack_, kStackBytes);  // frames that were abandoned, not left
 #endif
+  // Made anew for each run: a fiber whose kernel threw is abandoned in the middle of its frames.
   context_ = boost::context::detail::make_fcontext(stack_ + kStackBytes, kStackBytes, &Fiber::trampoline);
 #if defined(FARRO_SIMT_TSAN)
   // Making one costs about 100 us. Each run leaves a few entries on its shadow call stack, of which it has 65536.

@@ -65,6 +65,8 @@ cudaError_t launch_kernel(KernelCall call, std::span<const PointerArgument> poin
   return guarded([&](Machine& machine) {
     Stream& queue = machine.resolve(stream, current_device);
     const uint64_t threads = uint64_t{call.block.x} * call.block.y * call.block.z;
+    // CUDA's limits: 1,024 threads of a block and 64 along z; 2^31 - 1 blocks along x, 65,535 along
+    // y and z.
     if (threads == 0 || threads > kMaxBlockThreads || call.block.z > 64)
       raise(cudaErrorInvalidConfiguration, call.name, ": block must have 1 to ", kMaxBlockThreads, " threads, got ",
             threads);
@@ -90,6 +92,8 @@ cudaError_t acquire_block(void* data, size_t bytes, size_t capacity, cudaStream_
   return guarded([&](Machine& machine) {
     if (machine.next_allocation_fails()) raise(cudaErrorMemoryAllocation, "out of memory (injected)");
     DeviceMemory& memory = machine.memory(device_of(machine, data));
+    // At once for the caller, as an allocation is, but poisoned when the stream comes to it: until
+    // then earlier work of the stream may still use the memory under its former owner.
     memory.acquire_block(data, bytes);
     machine.enqueue(machine.resolve(stream, current_device),
                     {[=, &memory] { memory.open_block(data, bytes, capacity); }, nullptr, nullptr, 0});
@@ -170,6 +174,7 @@ using namespace farro::simt_host;
 
 // ---- errors
 
+// Statuses are returned where they arise; none is kept for later.
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 
 const char* cudaGetErrorName(cudaError_t status) {
@@ -253,6 +258,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 
 cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* data) {
   return guarded([&](Machine& machine) {
+    // No memory is pinned here.
     *attributes = {cudaMemoryTypeUnregistered, -1};
     for (int device = 0; device < machine.device_count(); ++device)
       if (machine.memory(device).owns(data)) *attributes = {cudaMemoryTypeDevice, device};
@@ -325,6 +331,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   });
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  // Work that still refers to the event shares its state.
   delete event;
   return cudaSuccess;
 }

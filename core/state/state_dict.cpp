@@ -67,6 +67,7 @@ void StateDict::set(std::string_view name, const Tensor& tensor) {
 }
 
 void StateDict::set_number(std::string_view name, Scalar value) {
+  // Exact: every double and every integer comes back as it was.
   const DType dtype = value.is_floating() ? DType::f64 : value.dtype();
   Tensor number = farro::empty({}, {.dtype = dtype, .device = Device::cpu()});
   set(name, number.fill_(value));

@@ -35,6 +35,7 @@ size_t class_bytes(size_t bytes) noexcept {
   const size_t step = std::max<size_t>(std::bit_floor(bytes) / 4, kAlign);
   return (bytes + step - 1) / step * step;
 }
+// Four lists for each power of 2, numbered in order of size.
 size_t class_index(size_t rounded) noexcept {
   const size_t floor = std::bit_floor(rounded);
   return size_t(std::bit_width(floor)) * 4 + (rounded - floor) / std::max<size_t>(floor / 4, 1);

@@ -50,6 +50,7 @@ Strides contiguous_strides(const Shape& sizes) noexcept {
 
 Strides channels_last_strides(const Shape& sizes) noexcept {
   const int rank = sizes.size();
+  // [N, C, H, W] and [N, C, D, H, W] only, as in PyTorch.
   if (rank != 4 && rank != 5) return contiguous_strides(sizes);
   Strides strides = sizes;
   strides[1] = 1;

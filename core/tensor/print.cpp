@@ -130,6 +130,7 @@ class Writer {
       if (is_cut(d) && i == sizes_[d] / 2) parts.emplace_back("...");
       if (i < sizes_[d]) parts.push_back(write(d + 1, first + static_cast<size_t>(i) * stride, indent + 1));
     }
+    // A blank line for each dimension beyond two, so that the blocks of a 3-D tensor stand apart.
     const auto newlines = static_cast<size_t>(sizes_.size() - 1 - d);
     return joined(parts, line_break(newlines, indent + 1));
   }
@@ -182,6 +183,7 @@ std::string size_text(const Shape& sizes) {
 // What the elements do not tell.
 std::vector<std::string> suffixes_of(const Tensor& tensor) {
   std::vector<std::string> suffixes;
+  // As PyTorch: what is the default is not said.
   if (tensor.device().type != default_device().type) suffixes.push_back("device='" + to_string(tensor.device()) + "'");
   if (tensor.is_meta() || (tensor.numel() == 0 && tensor.dim() != 1)) suffixes.push_back(size_text(tensor.sizes()));
   const DType dtype = tensor.dtype();

@@ -118,6 +118,7 @@ Tensor from_blob(void* data, const Shape& sizes, const TensorOptions& options, s
 Tensor from_blob(void* data, const Shape& sizes, const Strides& strides, const TensorOptions& options,
                  std::function<void()> deleter) {
   const DType dtype = options.dtype.value_or(default_dtype());
+  // The memory must hold what the strides reach, which may be more than the elements.
   const int64_t elements = checked_reach("from_blob", sizes, strides);
   FARRO_CHECK(data || elements == 0, ValueError, "from_blob: data must not be null for sizes ", sizes);
   const int64_t bytes = checked_bytes("from_blob", elements, item_size(dtype));
@@ -133,6 +134,7 @@ namespace {
 Tensor wrapped(Scalar value, DType dtype) {
   Tensor out(
       Ref<TensorImpl>::adopt(new TensorImpl(Storage::create(item_size(dtype), Device::cpu()), 0, {}, {}, 1, dtype)));
+  // Marks a C++ number, which counts less in promotion than a tensor without dimensions.
   out.impl()->wrapped_number = true;
   visit_dtype(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;

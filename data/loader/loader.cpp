@@ -60,6 +60,7 @@ DataLoader::~DataLoader() = default;
 std::shared_ptr<const std::vector<int64_t>> DataLoader::order_of(int64_t epoch) {
   if (!options_.shuffle) return nullptr;
   const std::lock_guard lock(orders_->mutex);
+  // Workers may be at two neighbouring epochs, never more.
   const int slot = static_cast<int>(epoch % 2);
   if (orders_->epochs[slot] == epoch) return orders_->orders[slot];
   auto order = std::make_shared<std::vector<int64_t>>(static_cast<size_t>(dataset_.size()));
@@ -132,6 +133,8 @@ void DataLoader::start_epoch(int64_t epoch) {
 
 StateDict DataLoader::state_dict() const {
   StateDict state;
+  // What the order depends on is saved as well, so that resuming under other settings is an error
+  // and not another order.
   state.set_number("epoch", epoch_);
   state.set_number("position", position_);
   state.set_number("seed", static_cast<int64_t>(options_.seed));

@@ -78,9 +78,11 @@ Transform random_crop(const RandomCropOptions& options) {
     const Tensor out =
         empty({batch.size(0), channels, size[0], size[1]}, {.dtype = batch.dtype(), .device = Device::cpu()});
     const auto item = static_cast<int64_t>(item_size(batch.dtype()));
+    // The padding.
     std::memset(out.raw_data(), 0, out.nbytes());
     for (int64_t i = 0; i < batch.size(0); ++i) {
       RandomSequence random = info.random(static_cast<size_t>(i));
+      // The place of the cut within the image and its padding, every one equally likely.
       const int64_t top = static_cast<int64_t>(random.below(static_cast<uint64_t>(free_y) + 1)) - padding;
       const int64_t left = static_cast<int64_t>(random.below(static_cast<uint64_t>(free_x) + 1)) - padding;
       // Columns of the result that lie inside the image.

@@ -35,6 +35,8 @@ const char* check_rank(const char* op, const char* argument, const Tensor& tenso
 // See conv.h: on the CPU always channels-last, elsewhere as `input`.
 TensorSpec activation_spec(const Shape& sizes, const Tensor& input) {
   TensorSpec spec(sizes, input);
+  // The layout that the CPU kernels compute in; a change of layout costs a pass over the tensor in
+  // each layer.
   spec.channels_last =
       sizes.size() >= 4 &&
       (!input.is_cuda() || (!input.is_contiguous() && input.is_contiguous(MemoryFormat::channels_last)));
@@ -182,6 +184,7 @@ Tensor conv(int rank, const Tensor& x, const Tensor& weight, const Tensor& bias,
   const char* op = conv_name(rank);
   check_ranks(op, rank, x, weight, weights[rank]);
   const ConvParams params = resolve(op, rank, weight.sizes(), options);
+  // Without N: a batch of one, whose dimension is dropped again.
   if (x.dim() == rank + 1) return call<Conv>({x.unsqueeze(0), weight, bias, params}).squeeze(0);
   return call<Conv>({x, weight, bias, params});
 }

@@ -21,6 +21,8 @@ class Expression {
     FARRO_CHECK(mentioned <= tensor.dim(), IndexError, op, ": at most ", tensor.dim(),
                 " dimensions must be indexed, got ", mentioned, " (tensor: ", tensor, ")");
     for (const TensorIndex& index : indices)
+      // From left to right, each entry narrowing the view or leaving an index tensor for the
+      // dimension that it stands for.
       std::visit([&](const auto& value) { apply(value, tensor.dim() - mentioned); }, index.value);
   }
 
@@ -176,6 +178,7 @@ Tensor masked_select(const Tensor& input, const Tensor& mask) {
   FARRO_CHECK(mask.dtype() == DType::boolean, DTypeError, "masked_select: mask must be bool, got ", mask.dtype(),
               " (mask: ", mask, ")");
   const Shape sizes = broadcast_shapes("masked_select", input.sizes(), mask.sizes());
+  // The number of results depends on the values: this waits for a device.
   const Tensor places = nonzero(mask.expand(sizes).reshape({-1}));
   return index_select(input.expand(sizes).reshape({-1}), 0, places.reshape({-1}));
 }

@@ -112,6 +112,7 @@ void nonzero_kernel(Ctx& ctx, const Nonzero::Args& args, Outputs<Nonzero>& out) 
       const int64_t count = collect(data, c * kChunk, std::min(numel, (c + 1) * kChunk), flat);
       int64_t* to = places + first[static_cast<size_t>(c)] * rank;
       for (int64_t k = 0; k < count; ++k, to += rank) {
+        // Unsigned: division by a size that the compiler does not know is cheaper without signs.
         uint64_t rest = static_cast<uint64_t>(flat[k]);
         for (int d = sizes.size() - 1; d > 0; --d) {
           const uint64_t size = static_cast<uint64_t>(sizes[d]);

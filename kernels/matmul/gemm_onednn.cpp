@@ -27,6 +27,7 @@ struct Matrix {
 
 // As oneDNN takes it: dense along one of the dimensions, without overlap.
 Matrix plain(Ctx& ctx, Matrix m) {
+  // Strides of dimensions of one element mean nothing, but oneDNN checks them.
   if (m.rows == 1) m.row = m.cols * m.col;
   if (m.cols == 1) m.col = 1;
   if (m.rows == 1 && m.col == 1) m.row = m.cols;

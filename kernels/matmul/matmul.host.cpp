@@ -120,6 +120,7 @@ void linear_products(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& output
   gemm.a_row = stride ? *stride : gemm.k;
   gemm.a_col = in.strides.back();
   gemm.b = args.weight.raw_data();
+  // The weight [out, in] is read transposed, by its strides.
   gemm.b_row = weight.strides[1];
   gemm.b_col = weight.strides[0];
   gemm.c = out.raw_data();

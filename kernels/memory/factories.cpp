@@ -67,6 +67,7 @@ int64_t real_count(Scalar start, Scalar end, Scalar step) {
   FARRO_CHECK(stride != 0 && distance / stride >= 0 && std::isfinite(distance / stride), ValueError,
               "arange: step must be non-zero and lead from start to end, got start ", start, ", end ", end, ", step ",
               step);
+  // As NumPy: a step that is not exact in binary may give one element more than expected.
   const double count = std::ceil(distance / stride);
   FARRO_CHECK(count < 0x1p63, ShapeError, "arange: number of elements must be below 2^63, got ", count);
   return static_cast<int64_t>(count);
@@ -99,6 +100,7 @@ Tensor arange(Scalar start, Scalar end, Scalar step, TensorOptions options) {
   if (!options.dtype) options.dtype = real ? default_dtype() : DType::i64;
   const DType dtype = *options.dtype;
   const int64_t count = real ? real_count(start, end, step) : integer_count(start, end, step);
+  // The first and the last value bound all others.
   if (count) check_holds("arange", "start", start, dtype);
   if (real) {
     if (count > 1)
@@ -110,6 +112,7 @@ Tensor arange(Scalar start, Scalar end, Scalar step, TensorOptions options) {
   Tensor host = host_empty("arange", {count}, real ? DType::f64 : DType::i64);
   if (real) {
     double* data = host.data<double>();
+    // A product, not a running sum, whose rounding errors would add up.
     for (int64_t i = 0; i < count; ++i) data[i] = start.to_double() + static_cast<double>(i) * step.to_double();
   } else {
     int64_t* data = host.data<int64_t>();

@@ -19,6 +19,7 @@ ViewSpec Permute::geometry(const Args& args) {
   return spec;
 }
 Grads Permute::backward(const Back<Permute>& b) {
+  // The gradient of a permutation is its inverse.
   Dims inverse = b.args.dims;
   for (int i = 0; i < b.args.dims.size(); ++i) inverse[static_cast<int>(b.args.dims[i])] = i;
   return {b.grad[0].permute(inverse)};
@@ -29,6 +30,7 @@ ViewSpec Expand::geometry(const Args& args) {
   ViewSpec spec{args.sizes, args.sizes, in.offset};
   const int lead = args.sizes.size() - in.sizes.size();
   for (int i = 0; i < args.sizes.size(); ++i)
+    // A stride of 0 repeats one element without copies.
     spec.strides[i] = i < lead || (in.sizes[i - lead] == 1 && args.sizes[i] != 1) ? 0 : in.strides[i - lead];
   return spec;
 }
@@ -81,6 +83,7 @@ Tensor Tensor::reshape(const Shape& sizes) const {
   if (target == this->sizes()) return *this;
   if (const auto strides = view_strides(this->sizes(), this->strides(), target))
     return reinterpret(*this, target, *strides);
+  // Where no strides can express the new sizes: copy first, then every view is possible.
   return reinterpret(contiguous(), target, contiguous_strides(target));
 }
 
@@ -188,6 +191,7 @@ Tensor Tensor::narrow(int64_t dim, int64_t start, int64_t length) const {
   FARRO_CHECK(this->dim() > 0, ShapeError, "narrow: tensor must have a dimension, got ", *this);
   const int d = normalize_dim("narrow", dim, this->dim());
   const int64_t size = sizes()[d];
+  // Negative indices count from the end, as in Python.
   const int64_t first = start < 0 ? start + size : start;
   FARRO_CHECK(first >= 0 && length >= 0 && first <= size && length <= size - first, IndexError,
               "narrow: start and length must stay within size ", size, " of dimension ", d, ", got start ", start,
@@ -201,6 +205,7 @@ Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step) cons
   FARRO_CHECK(step > 0, ValueError, "slice: step must be positive, got ", step);
   const int d = normalize_dim("slice", dim, this->dim());
   const int64_t size = sizes()[d];
+  // Bounds outside are cut off, as in Python's slices; narrow() takes them for errors.
   const auto clamp = [size](int64_t at) { return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size); };
   const int64_t first = clamp(start), last = std::max(clamp(end), first);
   // ceil((last - first) / step) without overflow.

@@ -115,6 +115,8 @@ DoubleBackward double_backward(const Tensor& grad, const Tensor& input, const Te
   Tensor into_values;  // d L / d x-hat
   Tensor through_rstd;
   if (into_x.defined()) {
+    // grad_x = project(u) is linear in u: into_x reaches u through the same symmetric projection.
+    // It also depends on x-hat and on rstd, whose cotangents follow.
     const Tensor u = scaled(g, weight), projected = project(into_x, n, rows, center);
     out.grad = scaled(projected, weight);
     if (weight.defined()) out.weight = lead.empty() ? g * projected : sum(g * projected, lead);

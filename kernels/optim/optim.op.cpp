@@ -48,6 +48,7 @@ void SgdStep::check(const Args& args) {
   FARRO_CHECK(std::isfinite(args.dampening), ValueError, "sgd_step_: dampening must be finite, got ", args.dampening);
 }
 Cost SgdStep::cost(const Args& args) {
+  // Read: parameter, gradient and buffer; written: parameter and buffer.
   return args.momentum_buffers.empty() ? list_cost(args.params, 4, 2, 1) : list_cost(args.params, 7, 3, 2);
 }
 

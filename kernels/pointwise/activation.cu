@@ -11,6 +11,7 @@ namespace farro {
 
 namespace {
 
+// NaN is not below 0 and comes through.
 struct ReluFn {
   template <class C>
   __device__ C operator()(C a) const {
@@ -46,6 +47,7 @@ struct TanhFn {
     return simt::tanh(a);
   }
 };
+// y' = 1 - y^2, from the result.
 struct TanhBackwardFn {
   template <class C>
   __device__ C operator()(C grad, C out) const {
@@ -58,6 +60,7 @@ struct SigmoidFn {
     return simt::sigmoid(a);
   }
 };
+// y' = y (1 - y), from the result.
 struct SigmoidBackwardFn {
   template <class C>
   __device__ C operator()(C grad, C out) const {
@@ -134,6 +137,7 @@ struct GeluTanhBackwardFn {
   template <class C>
   __device__ C operator()(C grad, C a) const {
     const C x = within(a, C(kTanhEnd)), s = simt::sigmoid(gelu_twice_u(x));
+    // The derivative of 2u: 2 sqrt(2/pi) (1 + 3 * 0.044715 a^2).
     const C slope = C(1.5957691216057307) * (C(1) + C(3 * 0.044715) * x * x);
     return grad * (s + x * s * (C(1) - s) * slope);
   }

@@ -71,6 +71,7 @@ TensorSpec Clamp::infer(const Args& args) {
 }
 Grads Clamp::backward(const Back<Clamp>& b) {
   const Tensor& a = b.args.a;
+  // At a bound the gradient passes, as in PyTorch; NaN is within none.
   return {where(logical_and(a >= b.args.low, a <= b.args.high), b.grad[0], 0)};
 }
 

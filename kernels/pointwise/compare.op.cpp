@@ -72,6 +72,7 @@ Tensor related_integers(Relation relation, const Tensor& a, double b) {
   const bool below = relation == Relation::lt || relation == Relation::le;
   const bool above = relation == Relation::gt || relation == Relation::ge;
   if (std::isnan(b)) return everywhere(relation == Relation::ne, a);
+  // 2^63 is the first double above every int64_t.
   if (b >= 0x1p63) return everywhere(below || relation == Relation::ne, a);
   if (b < -0x1p63) return everywhere(above || relation == Relation::ne, a);
   if (b == std::floor(b)) return related(relation, a, wrap_number(static_cast<int64_t>(b)));

@@ -22,6 +22,7 @@
 
 namespace farro {
 
+// Whole warps, and 8 blocks to an SM's 2,048 threads.
 inline constexpr int kPointwiseThreads = 256;
 
 namespace device {
@@ -83,6 +84,7 @@ __device__ auto apply(const F& f, const C (&in)[3]) {
 
 // An input without data is a number: a 0-dim tensor of the host, read at launch.
 template <class C, int N>
+// Passed by value, as kernel arguments: sizes and strides need no copy to the device.
 struct StridedCall {
   struct Operand {
     void* data;
@@ -200,6 +202,7 @@ void run_dense(const char* name, const PointwiseNest& nest, const std::array<con
   DenseCall<T, N> call;
   call.out = reinterpret_cast<T*>(nest.ops[0].data);
   call.numel = nest.sizes[0];
+  // A view may begin at any element: then all of the call goes element by element.
   call.vectors = simt::vectorizable(call.out, 0);
   for (int k = 0; k < N; ++k) {
     const PointwiseOperand& op = nest.ops[k + 1];

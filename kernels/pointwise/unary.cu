@@ -57,6 +57,8 @@ struct ErfFn {
     return simt::erf(a);
   }
 };
+// Not CUDA's rsqrt, which is an approximation with up to 2 ulp error in f32; so results agree with
+// the CPU's.
 struct RsqrtFn {
   template <class C>
   __device__ C operator()(C a) const {
@@ -109,6 +111,7 @@ struct CeilFn {
       return simt::ceil(a);
   }
 };
+// Halves to even, as IEEE's default and PyTorch's.
 struct RoundFn {
   template <class C>
   __device__ C operator()(C a) const {

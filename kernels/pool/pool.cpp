@@ -29,6 +29,7 @@ PoolParams resolve(const char* op, int rank, const Tensor& x, const PoolOptions&
   FARRO_CHECK(!options.kernel_size.empty(), ValueError, op, ": kernel_size must be given, got []");
   PoolParams params;
   params.kernel = expand_option(op, "kernel_size", options.kernel_size, rank, 1, 1);
+  // The default stride is the kernel: windows side by side.
   params.stride = options.stride.empty() ? params.kernel : expand_option(op, "stride", options.stride, rank, 1, 1);
   params.padding = expand_option(op, "padding", options.padding, rank, 0, 0);
   params.dilation = expand_option(op, "dilation", options.dilation, rank, 1, 1);

@@ -40,6 +40,7 @@ void for_rows(int64_t outer, int64_t n0, int64_t n1, int64_t row_elements, Fn&& 
 // Calls fn(input position, tap number) for every element of the window of output (o0, o1, o2).
 template <class Fn>
 inline void for_window(const PoolAxis* axis, int64_t o0, int64_t o1, int64_t o2, Fn&& fn) {
+  // The tables leave out what lies in the padding, so the loop has no tests.
   for (int32_t k0 = axis[0].begin[o0]; k0 < axis[0].end[o0]; ++k0) {
     const int64_t i0 = axis[0].origin[o0] + k0 * axis[0].step;
     for (int32_t k1 = axis[1].begin[o1]; k1 < axis[1].end[o1]; ++k1) {
@@ -77,6 +78,7 @@ class RowCover {
   // Calls fn(output position, tap number, o0, o1, o2) for every window that holds input i2 of the row.
   template <class Fn>
   void each(int64_t i2, Fn&& fn) const {
+    // Windows that cover an input form a box: along each dimension those that cover its coordinate.
     const int32_t begin2 = a2_.cover_at[i2], end2 = a2_.cover_at[i2 + 1];
     for (int32_t j0 = begin0_; j0 < end0_; ++j0) {
       for (int32_t j1 = begin1_; j1 < end1_; ++j1) {

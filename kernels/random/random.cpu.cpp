@@ -25,6 +25,7 @@ void uniform_f32(void* out, const PhiloxState& random, int64_t first, const void
   const FlatWords words(random, first);
   float* o = static_cast<float*>(out);
   for (int64_t i = 0; i < kDrawBatch * 4; ++i) {
+    // [0, 1) is scaled to [low, high): value * (high - low) + low.
     const float value = distributions::uniform_f32(words.word[i]) * p.scale + p.shift;
     o[i] = value < p.limit ? value : p.shift;
   }
@@ -59,6 +60,7 @@ void normal_f32(void* out, const PhiloxState& random, int64_t first, const void*
   for (int64_t j = 0; j < kDrawBatch; ++j) {
     const auto a = distributions::normal_f32(words.lane[0][j], words.lane[1][j]);
     const auto b = distributions::normal_f32(words.lane[2][j], words.lane[3][j]);
+    // The four words of block j give elements 4 j to 4 j + 3, in this order on every device.
     o[4 * j] = a.first * p.scale + p.shift;
     o[4 * j + 1] = a.second * p.scale + p.shift;
     o[4 * j + 2] = b.first * p.scale + p.shift;
@@ -139,6 +141,7 @@ void bernoulli_fill_kernel(Ctx& ctx, const BernoulliFill::Args& args, Outputs<Be
 }
 
 void randint_kernel(Ctx& ctx, const RandInt::Args& args, Outputs<RandInt>& out) {
+  // Unsigned: the distance of two int64_t may need 64 bits.
   const IntRange p{args.low, static_cast<uint64_t>(args.high) - static_cast<uint64_t>(args.low)};
   const bool one_word = p.range <= kOneWordRange;
   run_draw(ctx, out[0], args.random,
@@ -166,6 +169,7 @@ void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>&
     for (int64_t batch = begin; batch < end; ++batch) {
       const int64_t at = batch * kValues, count = std::min(kValues, numel - at);
       load(p, from + at * item, 1, count);
+      // Checked while the values are at hand: a pass of its own would read p once more.
       const int64_t bad = first_invalid(p, count);
       FARRO_CHECK(bad == count, ValueError, "bernoulli: probabilities must be in [0, 1], got ", p[bad], " at element ",
                   at + bad, " (p: ", args.p, ")");

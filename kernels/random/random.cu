@@ -53,6 +53,7 @@ struct UniformF64 {
   }
 };
 
+// Box and Muller's pairs: two words make two numbers.
 struct NormalF32 {
   using Value = float;
   static constexpr int kValues = 4;
@@ -86,6 +87,7 @@ struct BernoulliWords {
   }
 };
 
+// One word where the range is at most kOneWordRange: the bias of the multiplication is then below 2^-16.
 struct RandIntOneWord {
   using Value = int64_t;
   static constexpr int kValues = 4;
@@ -125,6 +127,7 @@ __global__ void draw_bernoulli(const void* p, void* out, DType dtype, int64_t nu
   if (first >= numel) return;
   const PhiloxBlock block = philox_block(random, static_cast<uint64_t>(first / 4));
   for (int i = 0; i < 4 && first + i < numel; ++i) {
+    // word / 2^32 < p, with the division moved to the other side, where it is exact.
     const double bound = device::load_as<double>(p, first + i, dtype) * 0x1p32;
     device::store_as(out, first + i, dtype, static_cast<double>(block.v[i]) < bound ? 1.0f : 0.0f);
   }

@@ -29,6 +29,7 @@ bool holds_all(DType dtype, int64_t low, int64_t high) {
   if (dtype == DType::boolean) return low >= 0 && high <= 2;
   if (!is_floating(dtype)) return holds(dtype, low) && holds(dtype, high - 1);
   const int bits = dtype == DType::f64 ? 53 : dtype == DType::f32 ? 24 : dtype == DType::f16 ? 11 : 8;
+  // A floating type holds every integer up to 2 to the power of its significand's bits.
   return low >= -(int64_t{1} << bits) && high - 1 <= int64_t{1} << bits;
 }
 

@@ -57,6 +57,7 @@ struct Norm2Fold : RealSum {
   }
   static double finish(double a, double, int64_t, const void*) { return std::sqrt(a); }
 };
+// (sum |x|^p)^(1/p); 1 and 2 have loops without pow.
 struct NormPFold : RealSum {
   template <class T>
   static double map(T x, double, const void* params) {

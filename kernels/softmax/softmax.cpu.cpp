@@ -75,6 +75,8 @@ template <class T, bool kLog>
 void softmax_columns(const T* x, T* out, int64_t n, int64_t stride, int64_t width) {
   T max[kColumns], scale[kColumns], block[kColumns];
   ColumnSums<T> sums;
+  // The plain comparison passes a NaN over that is not the first; exp then gives NaN for it, and
+  // with it the sum.
   std::copy_n(x, width, max);
   for (int64_t i = 1; i < n; ++i)
     for (int64_t j = 0; j < width; ++j) max[j] = x[i * stride + j] > max[j] ? x[i * stride + j] : max[j];

@@ -133,6 +133,7 @@ std::string shown(const std::vector<Shape>& outputs) {
 }
 
 std::string with_unit(double value, const char* unit) {
+  // Powers of 1,000, as operations and bytes are counted in measurements.
   constexpr const char* prefixes[] = {"", "k", "M", "G", "T", "P"};
   int i = 0;
   for (; value >= 1000 && i < 5; ++i) value /= 1000;

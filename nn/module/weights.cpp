@@ -114,6 +114,7 @@ ModuleBase& ModuleBase::convert(std::optional<Device> device, std::optional<DTyp
     const Tensor& tensor = entry.tensor;
     const DType own = tensor.dtype();
     const Device to = device.value_or(tensor.device());
+    // Counters and indices keep their integer types.
     const DType as = dtype && is_floating(own) ? *dtype : own;
     if (to == tensor.device() && as == own) return;
     if (seen.insert(tensor.impl()).second) made.push_back(converted(tensor, to, as));

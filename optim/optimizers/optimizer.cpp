@@ -41,6 +41,8 @@ void check_step(const char* name, const Tensor& param, const Tensor& grad, const
 }  // namespace
 
 Tensor Optimizer::zero_state(const Tensor& param) {
+  // States of half parameters are f32: an average of squares would lose small gradients in a half
+  // type.
   const DType dtype = param.dtype() == DType::f64 ? DType::f64 : DType::f32;
   const no_grad guard;
   return zeros_like(param.detach()).to(dtype);
@@ -92,6 +94,7 @@ double Optimizer::option(std::string_view name, size_t group) const {
 void Optimizer::set(std::string_view name, double value, size_t group) {
   const Setting& setting = setting_at(name, group);
   FARRO_CHECK(!setting.fixed, ValueError, name_, ": ", name, " cannot be set, got ", value);
+  // A changed copy is checked as a whole: options may forbid each other.
   Settings changed = groups_[group].settings;
   const auto at = static_cast<size_t>(&setting - groups_[group].settings.data());
   changed[at].value = as_kind_of(setting, value, str(name_, ": ", name));
@@ -149,6 +152,8 @@ void Optimizer::plan_group(size_t index, std::vector<Planned>& out) const {
   const size_t count = group.params.size(), states = state_names_.size();
   std::vector<bool> used(states);
   for (size_t k = 0; k < states; ++k) used[k] = use_of(group.settings, k) != StateUse::none;
+  // Parameters can differ in their steps where some had no gradient in a step, or were loaded with
+  // states of their own.
   const auto is_like = [&](const Planned& planned, size_t i) {
     if (group.steps[i] + 1 != planned.step) return false;
     for (size_t k = 0; k < states; ++k)
@@ -193,6 +198,7 @@ void Optimizer::run(Planned& planned) {
   Batch batch{planned.all ? group.params : planned.params, planned.grads, {}, planned.step, true};
   for (size_t k = 0; k < planned.states.size(); ++k) {
     const bool used = use_of(group.settings, k) != StateUse::none;
+    // The common case hands the group's own lists to the kernel, without copies.
     const bool own = used && planned.all && !planned.fresh[k];
     batch.states.push_back(own ? TensorList(group.states[k]) : TensorList(planned.states[k]));
     batch.new_states = batch.new_states && (!used || planned.fresh[k]);
@@ -308,6 +314,8 @@ void Optimizer::check_complete(const std::vector<Group>& groups) const {
 
 void Optimizer::load_state_dict(const StateDict& state) {
   check_names(state);
+  // Everything is read into a copy, which takes the place of the old groups when nothing can fail
+  // any more.
   std::vector<Group> groups = groups_;
   read_settings(state, groups);
   read_states(state, groups);  // which there are, and their shapes, depends on the options

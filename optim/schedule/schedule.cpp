@@ -120,6 +120,7 @@ Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<int64_t> mil
 Schedule chained_lr(std::vector<Schedule> schedules) {
   for (const Schedule& schedule : schedules) check_schedule("chained_lr", schedule);
   return [schedules = std::move(schedules)](int64_t step, double base) {
+    // Each schedule gets what the one before made of the rate.
     Rates rates{base};
     for (const Schedule& schedule : schedules) {
       const Rates next = schedule(step, rates.lr);
@@ -146,6 +147,7 @@ void Scheduler::step() {
 void Scheduler::apply(int64_t step, const std::vector<double>& base_lrs) {
   std::vector<Rates> rates, before;
   for (size_t g = 0; g < base_lrs.size(); ++g) {
+    // All rates are computed first: a schedule that throws leaves every group as it was.
     rates.push_back(schedule_(step, base_lrs[g]));
     before.push_back({optimizer_.lr(g)});
     if (optimizer_.has_momentum()) before.back().momentum = optimizer_.momentum(g);

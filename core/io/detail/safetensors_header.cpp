@@ -53,6 +53,8 @@ class HeaderReader : public nlohmann::json_sax<json> {
   }
   bool key(string_t& text) override {
     if (level_ == Level::names) {
+      // The format forbids duplicate names; readers that take the first or the last would disagree
+      // about the file.
       if (!names_.insert(text).second)
         fail_at(FileFault::duplicate_key, "each name must occur once, got ", printable(text), " twice");
       is_metadata_ = text == "__metadata__";
@@ -79,6 +81,7 @@ class HeaderReader : public nlohmann::json_sax<json> {
     if (found != kDTypeNames.end()) {
       entry.dtype = static_cast<DType>(found - kDTypeNames.begin());
     } else {
+      // Not an error yet: a caller may want the other tensors.
       entry.unreadable = FileFault::bad_dtype;
       entry.problem =
           str("dtype must be one of F64 F32 F16 BF16 I64 I32 I16 I8 U8 BOOL to be read, got ", printable(text));
@@ -207,6 +210,8 @@ void check_ranges(const std::vector<Entry>& entries, uint64_t data_bytes, const 
     const auto fail_range = [&](const auto&... pieces) {
       fail_read(FileFault::bad_offsets, path, pieces..., " (tensor: ", printable(entry->name), ")");
     };
+    // Holes and overlaps would let two files with different bytes hold the same tensors, or hide
+    // data.
     if (entry->begin != covered || entry->end < entry->begin)
       fail_range("data_offsets must begin where the tensor before ends, at ", covered, ", got [", entry->begin, ", ",
                  entry->end, "]");
