@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Mutations of a file: flipped bits, exchanged and repeated pieces, and numbers at which parsers go wrong.
 #include "mutator.h"
 
 #include <algorithm>

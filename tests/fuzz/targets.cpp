@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// What is fuzzed: each reader of files gets the bytes, and may only return or throw one of the library's errors.
 #include "target.h"
 
 #include <farro/core/device/device.h>

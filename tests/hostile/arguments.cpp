@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Arguments that a caller should not pass: extreme numbers, and tensors of every odd shape, dtype and layout.
 #include "arguments.h"
 
 #include "guarded.h"

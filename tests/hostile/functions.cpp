@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The public functions that are called with hostile arguments.
 #include "functions.h"
 
 #include <farro/kernels/conv/conv.op.h>

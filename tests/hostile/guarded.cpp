@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Memory between inaccessible pages, so that an access beside a tensor is a fault.
 #include "guarded.h"
 
 #include <sys/mman.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The samples of all ops, collected once from the generated list of families.
 #include <farro/tests/opcheck/sample.h>
 
 namespace farro::opcheck {

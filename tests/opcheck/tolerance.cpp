@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// The error of the plain formula in f32, which is measured, and the judgement of results by it.
 #include <farro/tests/opcheck/tolerance.h>
 
 #include <farro/core/dtype/visit.h>

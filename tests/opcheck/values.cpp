@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Values of test tensors, and their rounding to a dtype.
 #include <farro/tests/opcheck/values.h>
 
 #include <farro/autograd/node/grad_mode.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Compares tensors with LibTorch's and counts what was compared.
 #include <farro/tests/parity/compare.h>
 
 #include <farro/core/random/generator.h>

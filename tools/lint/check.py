@@ -46,8 +46,8 @@ def check_file(path, problems):
         report(1, "a header must say #pragma once")
     if lines[:1] != [LICENSE_LINE]:
         report(1, f"the first line must be {LICENSE_LINE}")
-    if path.suffix == ".h" and not "".join(lines[1:2]).startswith("//"):
-        report(2, "a header starts with a comment that says what it is")
+    if not "".join(lines[1:2]).startswith("//"):
+        report(2, "a file starts with a comment that says what it is for")
     for number, line in enumerate(lines, 1):
         code = without_comments(line)
         match = INCLUDE.match(line)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Stands in front of the system calls that write files: records them, and lets a chosen one fail.
 #include "system_calls.h"
 
 #include <dlfcn.h>
