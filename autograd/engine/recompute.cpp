@@ -105,6 +105,8 @@ class MadeAgain final : public DeferredTensor {
     FARRO_CHECK(made.sizes() == sizes_ && made.dtype() == dtype_, AutogradError,
                 "recompute: the function must do the same when it runs again, got ", made, " where ", dtype_, " ",
                 sizes_, " was saved");
+    // The remade elements with the history of the first run: gradients go on into the graph that
+    // called for them.
     Tensor tensor = make_view(made, made.sizes(), made.strides(), made.storage_offset());
     if (history_.node) set_history(*tensor.impl(), history_.node, history_.output);
     return tensor;

@@ -39,6 +39,7 @@ void CustomNode::save(const std::vector<Tensor>& outputs) {
     int output = -1;
     for (size_t i = 0; i < outputs.size(); ++i)
       if (tensor.defined() && outputs[i].is_same(tensor)) output = static_cast<int>(i);
+    // Outputs are saved without history: the node would otherwise own itself.
     context.saved_.push_back(output < 0 ? SavedTensor(tensor) : SavedTensor::output(tensor, output));
   }
   context.to_save_.clear();

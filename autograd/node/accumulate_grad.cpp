@@ -67,6 +67,7 @@ void AccumulateGrad::set_buffer(const Tensor& buffer) {
   if (meta.grad()) {
     const no_grad guard;
     Tensor(place).copy_(Tensor(meta.grad()));
+    // A gradient that is there already moves into the buffer.
     meta.grad() = Ref<TensorImpl>::share(place.impl());
   }
   meta.grad_buffer = Ref<TensorImpl>::share(place.impl());

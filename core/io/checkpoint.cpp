@@ -86,6 +86,7 @@ std::optional<CheckpointFolder::Loaded> CheckpointFolder::load_latest(Device dev
     try {
       return load(*step, device);
     } catch (const FileError& error) {
+      // A disk that cannot be read is no reason to go back to an older checkpoint.
       if (error.fault == FileFault::system) throw;
       if (!first_error) first_error = std::current_exception();
       log_warning(str("skipping a damaged checkpoint: ", error.what()));

@@ -26,6 +26,7 @@ void put_little_endian(std::string& out, uint64_t value, int bytes) {
   for (int i = 0; i < bytes; ++i) out += static_cast<char>(value >> (8 * i) & 255);
 }
 void put_varint(std::string& out, uint64_t value) {
+  // Seven bits a byte, the least first; the top bit says that more follow.
   for (; value >= 128; value >>= 7) out += static_cast<char>((value & 127) | 128);
   out += static_cast<char>(value);
 }
@@ -67,12 +68,14 @@ std::string make_path(const std::string& folder) {
 EventFile::EventFile(const std::string& folder, int64_t first_step)
     : file_(make_path(folder), AppendFile::Mode::truncate) {
   std::string version = begin_event(0);
+  // Readers look for this version in the first record.
   put_bytes(version, 3, "brain.Event:2");
   write_record(version);
   if (first_step <= 0) return;
   std::string session_log;  // SessionLog: status = 1, START = 1
   put_key(session_log, 1, Wire::varint);
   put_varint(session_log, 1);
+  // Tells TensorBoard to drop what an earlier file says of later steps.
   std::string restart = begin_event(first_step);
   put_bytes(restart, 7, session_log);
   write_record(restart);

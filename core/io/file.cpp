@@ -60,6 +60,7 @@ void InputFile::read_exact(uint64_t offset, void* data, size_t bytes) const {
     const ssize_t got = ::pread(fd_.get(), out, std::min(bytes, kMaxTransfer), static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail_errno(errno, "could not read", path_);
+    // The size was read when the file was opened: it has been cut since.
     if (got == 0) fail_read(FileFault::truncated, path_, "it must have at least ", end, " bytes, got ", offset);
     out += got;
     offset += static_cast<uint64_t>(got);

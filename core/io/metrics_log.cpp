@@ -66,6 +66,7 @@ MetricsLog MetricsLog::resume(const std::string& path, int64_t last_step) {
     if (step_of(rest.substr(0, end), path, ++number) <= last_step) kept += rest.substr(0, end + 1);
     rest.remove_prefix(end + 1);
   }
+  // In one step, by AtomicFile: a crash here must not cost the log.
   if (kept.size() != old.size()) write_file(path, kept);
   return MetricsLog(AppendFile(path, AppendFile::Mode::append));
 }

@@ -56,6 +56,7 @@ void remove_call_listener(CallListener& listener) noexcept {
 }
 
 detail::ListenedCall::ListenedCall(CallEvent& event) noexcept : event_(event), last_(0) {
+  // How many calls of this thread are open around this one.
   event_.depth = depth++;
   Listeners& all = listeners();
   const std::shared_lock lock(all.mutex);

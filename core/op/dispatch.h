@@ -19,6 +19,8 @@ template <class Op>
   if (forced) {
     bool present = false;
     for (const auto& entry : row) present = present || (entry.kernel && std::string_view(entry.info.name) == forced);
+    // A name that this device has no variant of forces nothing here: it was meant for another
+    // device.
     if (!present) forced = nullptr;
   }
   for (const auto& entry : row) {
@@ -60,6 +62,7 @@ template <class Op>
                   .counts = {}};
   const ListenedCall listened(event);
   if (!entry) return;
+  // Until the kernel has returned: an exception leaves it set for whoever is told of the end.
   event.failed = true;
   Ctx ctx(Op::info.name, device);
   const Kernel<Op> kernel = entry->kernel.load(std::memory_order_relaxed);

@@ -90,6 +90,7 @@ void Recorder::keep(const CallEvent& event) {
     if (event.form != CallForm::plain) return;
     for (const Tensor& output : event.outputs) {
       const Storage* storage = output.defined() ? output.impl()->storage.get() : nullptr;
+      // Memory that lives because of the recording: outputs of plain calls, each storage once.
       if (storage && own_.insert(storage).second) bytes_ += storage->bytes();
     }
   } catch (...) {

@@ -70,6 +70,7 @@ char* DeviceMemory::find_space(size_t span) {
 }
 
 void* DeviceMemory::allocate(size_t bytes) {
+  // The limit may have been lowered below what is in use.
   if (bytes > limit_ - std::min(used_, limit_)) return nullptr;
   const size_t span = (kFront + bytes + kSentinel + kAlign - 1) / kAlign * kAlign;
   char* begin = find_space(span);
@@ -118,6 +119,7 @@ void DeviceMemory::release_block(void* data) {
 }
 
 void DeviceMemory::open_block(void* data, size_t bytes, size_t capacity) {
+  // What rounding left behind the block, which the allocator makes at least a sentinel's size.
   const size_t sentinel = std::min(capacity - bytes, kSentinel);
   std::memset(data, kPoison, bytes);
   std::memset(static_cast<char*>(data) + bytes, kSentinelByte, sentinel);

@@ -69,6 +69,7 @@ void SharedMemory::begin_block(size_t dynamic_bytes) {
 void SharedMemory::end_block() { ASAN_UNPOISON_MEMORY_REGION(arena_, kArenaBytes); }
 
 char* SharedMemory::place(const SharedArray* array, size_t bytes, size_t alignment) {
+  // The bytes up to the next multiple of the alignment, a power of 2.
   const size_t gap = -reinterpret_cast<uintptr_t>(top_ + kRedZone) & (alignment - 1);
   char* begin = top_ + kRedZone + gap;
   if (begin + bytes + kRedZone > arena_ + kArenaBytes)

@@ -51,6 +51,7 @@ TextDataset::TextDataset(const Tensor& tokens, const TextOptions& options)
 
 Sample TextDataset::get(int64_t index) const {
   FARRO_CHECK(index >= 0 && index < size_, IndexError, "dataset: index must be in [0, ", size_, "), got ", index);
+  // The target is the input one place further on.
   return {tokens_.narrow(0, index * stride_, block_), tokens_.narrow(0, index * stride_ + 1, block_)};
 }
 

@@ -277,6 +277,8 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
       p.scores(work.ctx, b, h, i0, rows, j0, columns, s);
       const Hidden hidden = p.hides(i0, j0, columns) ? mark_hidden(s, rows, columns, work.flags) : Hidden();
       for (int64_t i = 0; i < rows; ++i) {
+        // p = exp(s - lse): lse = max + log(sum), so one subtraction replaces the maximum and the
+        // division of softmax.
         const T lse = d.lse[i0 + i];
         T* row = s + i * columns;
         // The forward saw no key here: exp(-inf - -inf) would be NaN.

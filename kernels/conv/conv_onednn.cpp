@@ -155,6 +155,8 @@ std::shared_ptr<Plan> find_plan(Ctx& ctx, Kind kind, const ConvShape& shape, boo
   PlanKey key = plan_key("onednn_conv", shape);
   key.add(static_cast<int64_t>(kind)).add(int64_t{bias}).add(static_cast<int64_t>(dtype));
   return ctx.plan<Plan>(key, [&] {
+    // A child that is forked while a primitive is generated could inherit oneDNN's locks, held by a
+    // thread that it has not.
     const auto gate = hold_off_forks<MakingPrimitive>();
     return std::make_shared<Plan>(kind, shape, bias, dtype);
   });
@@ -228,6 +230,7 @@ void onednn_conv_backward_filter(Ctx& ctx, const ConvShape& shape, DType dtype, 
                                  float* grad_weight) {
   with_onednn_errors("conv", [&] {
     const OneThread guard;
+    // Equal parts of the batch, but for the last; `used` may be fewer than were asked for.
     const int64_t parts = batch_parts(shape), part_batch = (shape.batch + parts - 1) / parts;
     const int64_t used = (shape.batch + part_batch - 1) / part_batch;
     const int64_t x_step = shape.groups * shape.in_channels * shape.in_pixels(),

@@ -58,6 +58,7 @@ void radix_sort(std::vector<Entry<Key>>& entries, std::vector<Entry<Key>>& spare
     uint32_t* count = counts.data() + d * 256;
     if (count[entries[0].key >> (8 * d) & 255] == entries.size()) continue;
     uint32_t first = 0;
+    // Counts become the places where each digit's entries begin.
     for (int v = 0; v < 256; ++v) first += std::exchange(count[v], first);
     for (const Entry<Key>& entry : entries) spare[count[entry.key >> (8 * d) & 255]++] = entry;
     entries.swap(spare);

@@ -101,6 +101,7 @@ void forward(const Tensor& logits, const Targets<T>& targets, const CrossEntropy
     weight += targets.weight_of(r);
     if (!each) sum += row_losses[r];
   }
+  // Kept for backward, which divides by it for a mean.
   *data_of<T>(total) = static_cast<T>(weight);
   if (!each) *data_of<T>(loss) = static_cast<T>(args.reduction == Reduction::mean ? sum / weight : sum);
 }

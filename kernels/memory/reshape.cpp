@@ -31,6 +31,7 @@ Shape resolve_sizes(const char* op, const Shape& sizes, const Tensor& tensor) {
 std::optional<Strides> view_strides(const Shape& from, const Strides& strides, const Shape& to) {
   Strides result = to;
   for (int64_t size : to)
+    // Without elements any strides will do.
     if (size == 0) return contiguous_strides(to);
   int at = to.size() - 1;
   int64_t run = 1;      // elements of the current run

@@ -148,6 +148,7 @@ void transpose_tile(T* out, int64_t out_stride, const T* in, int64_t in_stride, 
     for (int64_t c = 0; c < whole_columns; c += n)
       for (int64_t r = strip; r < std::min(strip + kStrip, whole_rows); r += n)
         transpose_square(out + r * out_stride + c, out_stride, in + c * in_stride + r, in_stride);
+  // What does not fill a square of vectors, element by element.
   for (int64_t c = 0; c < columns; ++c)
     for (int64_t r = c < whole_columns ? whole_rows : 0; r < rows; ++r) out[r * out_stride + c] = in[c * in_stride + r];
 }

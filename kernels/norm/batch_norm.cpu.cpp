@@ -72,6 +72,8 @@ template <class Term>
 void sum_runs(const ChannelCall& call, int64_t part, const double* centre, double* sums, const Term& term) {
   const int64_t channels = call.channels, from = part % pieces(call) * kPart;
   const int64_t count = std::min(kPart, call.inner - from);
+  // Row-major: a channel's values lie together in runs of `inner`, one run for each element of the
+  // batch.
   for (int64_t c = 0; c < channels; ++c) {
     const int64_t base = (part / pieces(call) * channels + c) * call.inner + from;
     using P = WidePack<double>;

@@ -84,6 +84,7 @@ Tensor times(const Tensor& a, const Tensor& b) { return a.defined() && b.defined
 std::array<TensorSpec, 3> BatchNorm::infer(const Args& args) {
   check_input(args.x, args.weight, args.bias, args.eps);
   const int64_t channels = args.x.size(1);
+  // A single value has no variance: the output would be the bias, whatever the input.
   FARRO_CHECK(channels == 0 || args.x.numel() / channels > 1, ShapeError,
               "batch_norm: x must have more than one value per channel in training, got ",
               channels ? args.x.numel() / channels : 0, " (x: ", args.x, ")");
@@ -210,6 +211,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
     check_running("running_var", running_var, x);
   }
   if (running_mean.defined() && x.numel() > 0) {
+    // Running statistics are no part of the graph.
     const no_grad guard;
     const double count = static_cast<double>(x.numel() / x.size(1));
     move_towards(running_mean, mean, momentum, 1);

@@ -109,6 +109,9 @@ __global__ void norm_backward_x(const T* grad, const T* x, const acc_t<T>* mean,
       const Vec<T> values = simt::load_run(x + start + first, count, vectors);
       Vec<T> w{};
       if (weight) w = simt::load_run(weight + first, count, vectors);
+      // Read twice, for the sums and for the result: a row of x and grad that was just read comes
+      // from the second-level cache, and keeping both in shared memory would halve the rows that
+      // fit.
       C g[Vec<T>::size] = {}, h[Vec<T>::size] = {};
       for (int k = 0; k < count; ++k) {
         g[k] = weight ? static_cast<C>(grads.at[k]) * static_cast<C>(w.at[k]) : static_cast<C>(grads.at[k]);

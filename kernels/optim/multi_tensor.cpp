@@ -29,6 +29,7 @@ void for_each_chunk(TensorList tensors, Fn&& fn) {
     chunks += chunks_of(tensor);
     elements += tensor.impl()->numel;
   }
+  // All on the calling thread where there is little to do: waking another would take longer.
   parallel_for(chunks, elements <= kPointwiseGrain ? chunks : 1, [&](int64_t begin, int64_t end) {
     int64_t first = 0;  // number of tensor i's first chunk
     for (size_t i = 0; i < tensors.size() && first < end; ++i) {

@@ -17,6 +17,7 @@ void add_operand(PointwiseNest& nest, const TensorImpl& tensor, const Shape& sha
   op.data = static_cast<char*>(tensor.storage->data()) + size_t(tensor.offset) * op.item;
   const int lead = shape.size() - tensor.sizes.size();
   for (int i = 0; i < shape.size(); ++i)
+    // A dimension that broadcasts is walked in place, with the stride 0.
     op.strides[i] = i < lead || tensor.sizes[i - lead] == 1 ? 0 : tensor.strides[i - lead];
 }
 

@@ -32,6 +32,8 @@ void drop(T* out, const T* x, T scale, uint32_t threshold, const PhiloxState& ra
 
 template <class T>
 void drop_all(const Tensor& out, const Tensor& x, double p, const PhiloxState& random) {
+  // What is kept is scaled up, so that the expected value stays and evaluation has nothing to do
+  // (Srivastava et al. 2014).
   const T scale = static_cast<T>(1 / (1 - p));
   const uint32_t threshold = static_cast<uint32_t>(probability_threshold(p));
   const int64_t numel = x.numel(), item = static_cast<int64_t>(item_size(x.dtype()));

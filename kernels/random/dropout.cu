@@ -40,6 +40,7 @@ void dropout_kernel(Ctx& ctx, const Dropout::Args& args, Outputs<Dropout>& out) 
                  ctx.stream(), x.raw_data(), out[0].raw_data(), x.dtype(), x.numel(), scale,
                  static_cast<uint32_t>(threshold), args.random);
   };
+  // As in dropout.cpu.cpp.
   const double scale = 1 / (1 - args.p);
   if (x.dtype() == DType::f64) return run(scale);
   run(static_cast<float>(scale));

@@ -24,6 +24,8 @@ namespace farro::FARRO_ISA {
 template <class T>
 using Accumulator = std::conditional_t<std::is_integral_v<T>, int64_t, double>;
 
+// Four vectors of doubles under AVX-512: independent additions, so that a sum waits for memory and
+// not for the latency of the one before.
 inline constexpr int64_t kLanes = 32;
 
 #if defined(__AVX512F__)
@@ -180,6 +182,7 @@ struct IndexedLoops {
 
   static void take(const ReduceSlots& slots, int64_t j, A value, int64_t index) {
     A& acc = static_cast<A*>(slots.values)[j];
+    // Pieces come in order, so an equal value that comes later loses.
     if (slots.indices[j] >= 0 && !Fold::better(value, acc)) return;
     acc = value;
     slots.indices[j] = index;
@@ -187,6 +190,7 @@ struct IndexedLoops {
 
   // Where `extreme`, or NaN, stands first.
   static int64_t find(const T* in, int64_t n, T extreme) {
+    // One test per 64 values: a test per value would keep the loop from vectorising.
     constexpr int64_t kBlock = 64;
     int64_t i = 0;
     for (; i + kBlock <= n; i += kBlock) {

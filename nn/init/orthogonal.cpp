@@ -36,6 +36,7 @@ Matrix orthogonal_factor(Matrix a) {
     for (double x : v) norm += x * x;
     norm = std::sqrt(norm);
     const double sign = v[0] < 0 ? -1 : 1;
+    // With the sign of the first element, so that nothing cancels.
     v[0] += sign * norm;
     double length = 0;
     for (double x : v) length += x * x;

@@ -20,6 +20,7 @@ const EmbeddingOptions& checked(const EmbeddingOptions& o) {
 }
 
 Tensor table(const EmbeddingOptions& o) {
+  // PyTorch's default, a standard normal distribution.
   Tensor weight = init::normal_(empty({o.num_embeddings, o.embedding_dim}));
   if (o.padding_idx >= 0) weight[o.padding_idx].zero_();
   return weight;

@@ -64,6 +64,7 @@ Tensor GPT::forward(const Tensor& tokens) {
   FARRO_CHECK(tokens.dim() == 2 && tokens.size(1) <= options.block_size, ShapeError,
               "GPT: tokens must be [B, L] with L at most ", options.block_size, ", got ", tokens);
   const Tensor positions = arange(tokens.size(1), {.device = tokens.device()});
+  // Learned positions: one row for each of the block's places.
   Tensor x = drop(wte(tokens) + wpe(positions));
   for (auto& block : blocks) x = block(x);
   return linear(ln_f(x), wte.weight);

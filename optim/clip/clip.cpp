@@ -27,6 +27,7 @@ Tensor clip_grad_norm_(TensorList params, double max_norm, const ClipOptions& op
   const no_grad guard;
   const std::vector<Tensor> grads = grads_of(params);
   if (grads.empty()) return zeros({});
+  // One norm of all gradients together, so that clipping keeps their direction.
   const Tensor norm = multi_tensor_norm(grads, options.norm_type);
   FARRO_CHECK(!options.error_if_nonfinite || std::isfinite(norm.item()), ValueError,
               "clip_grad_norm_: gradients must have a finite norm, got ", norm.item());

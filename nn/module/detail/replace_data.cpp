@@ -19,6 +19,7 @@ void replace_data(const Tensor& target, const Tensor& source) {
   to.dtype = from.dtype;
   to.device = from.device;
   to.drop_snapshot();  // of the former data
+  // The accumulator expects gradients of the new dtype and device.
   if (to.meta && to.meta->accumulator) accumulator_of(to).leaf_changed();
 }
 
