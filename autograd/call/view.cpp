@@ -124,6 +124,7 @@ Tensor Tensor::as_strided(const Shape& sizes, const Strides& strides, int64_t of
     detail::attach_base(*out.impl(), *this);
     if (requires_grad()) set_history(*out.impl(), Ref<Node>::adopt(new ViewOfBase(*out.impl())), 0);
   } else {
+    // Marked: changing it in place while recording would change its base behind the graph's back.
     out.impl()->no_grad_view = true;
   }
   return out;

@@ -70,6 +70,7 @@ std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor
   for (const Tensor& input : inputs) {
     FARRO_CHECK(input.defined() && input.requires_grad(), AutogradError, "grad: inputs must require a gradient, got ",
                 input);
+    // The gradient is taken where it arrives for this edge; nothing is written to grad().
     captures.push_back({gradient_edge(input), {}});
   }
   GraphTask(options.retain_graph || options.create_graph, options.create_graph)

@@ -34,6 +34,7 @@ Tensor fit_gradient(const Node& node, uint32_t output, Tensor grad) {
   const ScopeGuard scope(node.scope());
   FARRO_CHECK(got.device == expected.device || got.sizes.empty(), DeviceError, node.name(),
               ": gradient must be on the output's device ", expected.device, ", got ", grad);
+  // A gradient without dimensions may come from a CPU number.
   if (got.device != expected.device) grad = grad.to(expected.device);
   if (grad.sizes() != expected.sizes) {
     FARRO_CHECK(broadcasts_from(grad.sizes(), expected.sizes), ShapeError, node.name(),

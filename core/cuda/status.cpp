@@ -32,6 +32,7 @@ DeviceScope::DeviceScope(int device) {
 }
 
 DeviceScope::~DeviceScope() {
+  // A destructor cannot report a failure; the next call that needs the device will.
   if (changed_) (void)cudaSetDevice(previous_);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The seam between libfarro and a device runtime. libfarro_cuda.so (CUDA) and libfarro_simt.so (the host SIMT runtime)
 // each implement Backend and are loaded on demand by find_cuda_backend(); libfarro itself never includes a CUDA header.
-// Which one answers to Device::cuda: FARRO_CUDA=simt picks the host runtime, FARRO_CUDA=off none, anything else CUDA.
+// FARRO_CUDA says which backend answers to Device::cuda: simt the host runtime, off none, cuda or nothing CUDA.
 #pragma once
 
 #include <farro/core/device/device.h>

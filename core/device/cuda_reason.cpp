@@ -33,6 +33,7 @@ bool covers(std::string_view entry, int major, int minor) noexcept {
 
 std::string why_no_cuda_device(const CudaFacts& facts) {
   if (!facts.driver_library) return "this machine has no NVIDIA driver (libcuda.so.1 is not there)";
+  // From the most fundamental reason to the most special: the first that holds is the one to mend.
   if (facts.driver_version && facts.driver_version < facts.needed_version)
     return str("the NVIDIA driver is too old: it supports CUDA ", version_text(facts.driver_version),
                ", this build of farro needs ", version_text(facts.needed_version));

@@ -18,6 +18,7 @@ FolderLock::FolderLock(const std::string& folder) : fd_(::open(folder.c_str(), O
   int status;
   do status = ::flock(fd_.get(), LOCK_EX | LOCK_NB);
   while (status != 0 && errno == EINTR);
+  // File systems without locks give another error: there a run goes on without one.
   if (status != 0 && errno == EWOULDBLOCK)
     fail_file(FileFault::in_use, "could not lock the folder '", folder, "': it is in use by another run");
 }

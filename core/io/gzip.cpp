@@ -25,6 +25,7 @@ struct InflateEnd {
 
 std::unique_ptr<z_stream, InflateEnd> make_stream(const std::string& path) {
   auto stream = std::make_unique<z_stream>();
+  // zlib's way of asking for a gzip header, with the largest window.
   constexpr int kGzipOnly = 16 + MAX_WBITS;
   if (::inflateInit2(stream.get(), kGzipOnly) != Z_OK)
     fail_file(FileFault::system, "could not decompress '", path, "': zlib could not start");

@@ -85,6 +85,8 @@ std::vector<double> smoothed(const LineChart& chart, const ChartSeries& series) 
   double average = 0, weight = 0;
   for (size_t i = 0; i < out.size(); ++i) {
     if (!is_drawn(chart, series.x[i], out[i])) continue;
+    // With a_i = s a + (1 - s) y and w_i = s w + (1 - s), the average is a / w: after one value it
+    // is that value.
     average = series.smoothing * average + (1 - series.smoothing) * out[i];
     weight = series.smoothing * weight + (1 - series.smoothing);
     out[i] = average / weight;
@@ -134,6 +136,7 @@ Run thinned(const Run& run) {
       if (run[end].y > run[high].y) high = end;
     }
     std::array<size_t, 4> kept = {begin, low, high, end - 1};
+    // In the order of the steps, each of them once.
     std::sort(kept.begin(), kept.end());
     for (auto it = kept.begin(), last = std::unique(kept.begin(), kept.end()); it != last; ++it)
       out.push_back(run[*it]);

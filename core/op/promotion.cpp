@@ -21,6 +21,8 @@ struct Priorities {
     int best = -1;
     for (int candidate : by_rank) {
       if (candidate < 0) continue;
+      // A lower priority decides only where it is of a higher category: an integer tensor plus 0.5
+      // is floating, an f32 tensor plus an f64 number stays f32.
       if (best < 0 || category(static_cast<DType>(candidate)) > category(static_cast<DType>(best))) best = candidate;
     }
     return best < 0 ? default_dtype() : static_cast<DType>(best);

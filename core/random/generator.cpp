@@ -68,6 +68,7 @@ void manual_seed(uint64_t seed) noexcept {
 }
 
 uint32_t RandomSequence::next32() noexcept {
+  // A Philox block is four words; they are handed out one after the other.
   if (used_ == 4) {
     block_ = philox_block(state_, 0);
     ++state_.offset;

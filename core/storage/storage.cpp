@@ -57,6 +57,7 @@ Ref<Storage> Storage::wrap(void* data, size_t bytes, Device device, std::functio
   auto context = deleter ? std::make_unique<std::function<void()>>(std::move(deleter)) : nullptr;
   void* record = cpu_allocate(kHeader);
   auto* storage = new (record) Storage(data, bytes, device);
+  // The memory belongs to somebody else, who is told by the deleter when it is no longer used.
   storage->external_ = true;
   storage->context_ = context.release();
   return Ref<Storage>::adopt(storage);

@@ -73,6 +73,7 @@ std::vector<std::string> cells_of(const Tensor& tensor, const PrintOptions& opti
   size_t width = 1;
   if (is_floating(tensor.dtype())) {
     const std::vector<double> values = tensor.to_vector<double>();
+    // All elements in one style, so that columns line up.
     const NumberStyle style(values, options);
     for (double value : values) cells.push_back(style.text(value));
     width = style.width;

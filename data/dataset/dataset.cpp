@@ -72,6 +72,7 @@ Sample TensorDataset::get_batch(std::span<const int64_t> indices) const {
     Shape sizes = tensor.sizes();
     sizes[0] = static_cast<int64_t>(indices.size());
     const Tensor part = empty(sizes, {.dtype = tensor.dtype(), .device = Device::cpu()});
+    // Rows of equal size, so that a batch is one memcpy for each.
     const size_t bytes = rows_ > 0 ? tensor.nbytes() / static_cast<size_t>(rows_) : 0;
     for (size_t i = 0; i < indices.size(); ++i) {
       check_index(indices[i], rows_);

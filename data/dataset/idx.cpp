@@ -47,6 +47,7 @@ Tensor read_idx(const std::string& path, int dims, uint64_t max_bytes) {
 
   Shape shape;
   for (int i = 0; i < dims; ++i) shape.push_back(big_endian(bytes, 4 + 4 * static_cast<size_t>(i)));
+  // The sizes in the header must agree with the file's length before memory is taken for them.
   const uint64_t expected = io::array_bytes(path, DType::u8, shape);
   io::check_data_bytes(path, str("sizes ", shape), expected, bytes.size() - header);
 

@@ -87,6 +87,7 @@ Strides5::Strides5(const Tensor& tensor) : at{} {
   const int rank = strides.size();
   at[0] = strides[0];
   at[1] = strides[1];
+  // Spatial dimensions to the right; those that the tensor has not keep the stride 0.
   for (int i = 2; i < rank; ++i) at[i + 5 - rank] = strides[i];
 }
 

@@ -41,6 +41,7 @@ ClassRows class_rows(const char* op, const char* scores_name, const Tensor& scor
   if (rank == 2) return {scores, target};  // what does not fit is said by infer
   FARRO_CHECK(rank >= 1, ShapeError, op, ": ", scores_name, " must have a dimension of classes, got ", scores);
   Shape expected = scores.sizes();
+  // Classes are dimension 1, as in PyTorch: [N, C, ...], or [C] of a single sample.
   expected.erase(rank == 1 ? 0 : 1);
   FARRO_CHECK(target.sizes() == expected, ShapeError, op, ": target must have shape ", expected, " for ", scores_name,
               " ", scores.sizes(), ", got ", target);

@@ -220,6 +220,7 @@ Tensor Tensor::select(int64_t dim, int64_t index) const {
   const int64_t size = sizes()[d];
   FARRO_CHECK(index >= -size && index < size, IndexError, "select: index must be in [", -size, ", ", size - 1,
               "] for dimension ", d, " of size ", size, ", got ", index);
+  // A slice of one, without its dimension: one view op and its gradient serve both.
   return call_view<Slice1d>({*this, d, index < 0 ? index + size : index, 1, 1}).squeeze(d);
 }
 

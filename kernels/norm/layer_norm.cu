@@ -29,8 +29,8 @@ constexpr int kTileRows = 8;
 // 8 rows for each thread of a column: enough work for what a block costs to start and to reduce.
 constexpr int64_t kRowsPerChunk = 64;
 // The partial sums are chunks * n numbers, which sum_chunks reads again: at most as much as 128
-// rows of x. With n / 32 blocks to a chunk, 128 chunks fill the 132 SMs of an H100 or H200 from n =
-// 64 on.
+// rows of x. With n / 32 blocks to a chunk, 128 chunks give the 132 SMs of an H100 or H200 a block
+// each where n is 64 or more.
 constexpr int64_t kMaxChunks = 128;
 
 // Calls fn(first, count) for each run of up to Vec<T>::size elements of a row of n that falls to this thread.
@@ -109,9 +109,8 @@ __global__ void norm_backward_x(const T* grad, const T* x, const acc_t<T>* mean,
       const Vec<T> values = simt::load_run(x + start + first, count, vectors);
       Vec<T> w{};
       if (weight) w = simt::load_run(weight + first, count, vectors);
-      // Read twice, for the sums and for the result: a row of x and grad that was just read comes
-      // from the second-level cache, and keeping both in shared memory would halve the rows that
-      // fit.
+      // Read twice, for the sums and for the result: a row that was just read should still be in the
+      // second-level cache; shared memory would have to hold two rows of C.
       C g[Vec<T>::size] = {}, h[Vec<T>::size] = {};
       for (int k = 0; k < count; ++k) {
         g[k] = weight ? static_cast<C>(grads.at[k]) * static_cast<C>(w.at[k]) : static_cast<C>(grads.at[k]);
@@ -172,6 +171,7 @@ template <class T>
 __global__ void sum_chunks(const acc_t<T>* partial, T* out, int64_t chunks, int64_t n) {
   const int64_t column = int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (column >= n) return;
+  // At most kMaxChunks terms, read by neighbouring threads from neighbouring columns.
   acc_t<T> sum = 0;
   for (int64_t chunk = 0; chunk < chunks; ++chunk) sum += partial[chunk * n + column];
   out[column] = static_cast<T>(sum);

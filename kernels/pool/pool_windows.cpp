@@ -50,6 +50,7 @@ int64_t largest_window(int64_t in, const PoolParams& params, int d) {
 
 PoolWindows::PoolWindows(const Shape& x_sizes, const PoolParams& params) {
   const int rank = x_sizes.size() - 2;
+  // A missing dimension: one position, one window, one tap.
   static constexpr int32_t kZeroOne[] = {0, 1};
   for (int d = 0; d < 3; ++d) {
     PoolAxis& axis = axes_[d];

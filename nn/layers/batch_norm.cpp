@@ -50,6 +50,7 @@ void BatchNorm::check_loaded(std::string_view name, const std::string& path, con
 Tensor BatchNorm::forward(const Tensor& x) {
   FARRO_CHECK(x.dim() >= min_rank_ && x.dim() <= max_rank_, ShapeError, type_name(), ": x must have ",
               min_rank_ == max_rank_ ? str(max_rank_) : str(min_rank_, " or ", max_rank_), " dimensions, got ", x);
+  // Without running statistics evaluation has only those of the batch, too.
   const bool of_batch = is_training() || !options.track_running_stats;
   const double share = is_training() ? new_share() : 0;
   Tensor y = batch_norm(x, weight, bias, running_mean, running_var, of_batch, share, options.eps);

@@ -83,6 +83,7 @@ LSTMOutput LSTM::forward(const Tensor& x, const LSTMState& state) {
   std::vector<Tensor> last_h, last_c;
   for (int64_t k = 0; k < options.num_layers; ++k) {
     Tensor h = batched ? all_h[k] : all_h.narrow(0, k, 1), c = batched ? all_c[k] : all_c.narrow(0, k, 1);
+    // Between layers only, as in PyTorch.
     if (k > 0) rows = dropout(rows, options.dropout, is_training());
     rows = run(layers_[static_cast<size_t>(k)], rows, h, c);
     last_h.push_back(batched ? h : h.select(0, 0));

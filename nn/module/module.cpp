@@ -33,6 +33,7 @@ ModuleBase::ModuleBase(Parent parent, std::string_view name) : name_(name), pare
 
 ModuleBase::~ModuleBase() {
   if (parent_) parent_->forget_child(this);
+  // A child may outlive its parent: then it is the root of its own tree.
   for (ModuleBase* child : children_) child->parent_ = nullptr;
 }
 

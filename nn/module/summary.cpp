@@ -22,6 +22,7 @@ namespace {
 class OnMeta {
  public:
   explicit OnMeta(const ModuleBase& model) {
+    // The same records lose their data, so that every handle in the modules sees it.
     for (const std::vector<Tensor>& list : {model.parameters(), model.buffers()}) {
       for (const Tensor& tensor : list) {
         const Tensor meta =

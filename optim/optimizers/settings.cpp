@@ -31,6 +31,7 @@ Scalar as_kind_of(const Setting& setting, double value, std::string_view what) {
     FARRO_CHECK(value == 0 || value == 1, ValueError, what, " must be 0 or 1, got ", value);
     return value != 0;
   }
+  // Up to 2^53, as far as a double holds every integer.
   FARRO_CHECK(value == std::trunc(value) && std::abs(value) < 0x1p53, ValueError, what, " must be a whole number, got ",
               value);
   return static_cast<int64_t>(value);

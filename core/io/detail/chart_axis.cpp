@@ -25,6 +25,7 @@ int decimals(double step) { return std::clamp(-static_cast<int>(std::floor(std::
 double nice_step(double range) {
   const double rough = range / 5;
   const double power = std::pow(10, std::floor(std::log10(rough)));
+  // 1 to 10: rounded to 1, 2, 5 or 10 at about the middles between them.
   const double parts = rough / power;
   return power * (parts < 1.5 ? 1 : parts < 3.5 ? 2 : parts < 7.5 ? 5 : 10);
 }
