@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mixed precision: what an op's class (half, full, promote) makes of its inputs' dtypes, and the
-// casts of parameters that a scope keeps so that a weight is converted once, not once per use.
+// Mixed precision: what an op's class (half, full, promote) makes of its inputs' dtypes, and the casts of parameters
+// that a scope keeps so that a weight is converted once, not once per use.
 #include <farro/autograd/call/autocast.h>
 
 #include <memory>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The errors of call(), out of line: they are templates' cold paths and would be repeated in every
-// op.
+// The errors of call(), out of line: they are templates' cold paths and would be repeated in every op.
 #include <farro/autograd/call/call.h>
 
 namespace farro::detail {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// In-place ops: what may be changed, and how the history of the changed tensor, and of its base
-// where it is a view, goes on from there.
+// In-place ops: what may be changed, and how the history of the changed tensor, and of its base where it is a view,
+// goes on from there.
 #include <farro/autograd/call/inplace.h>
 
 #include <farro/autograd/call/view.h>
@@ -21,8 +21,8 @@ class ReplacePart final : public Node {
   }
   const char* name() const noexcept override { return op_->name(); }
   Grads apply(Grads&& grads) override {
-    // The gradient of the base's elements outside the view passes unchanged; that of the viewed
-    // part goes through the op.
+    // The gradient of the base's elements outside the view passes unchanged; that of the viewed part goes through the
+    // op.
     Tensor base = geometry_.empty_base();
     base.copy_(grads[0]);
     Tensor part = geometry_.of(base);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Histories of views. A view knows its base; where an in-place op changed the storage, the view's
-// history is derived from the base's anew when it is next used (docs/architecture.md).
+// Histories of views. A view knows its base; where an in-place op changed the storage, the view's history is derived
+// from the base's anew when it is next used (docs/architecture.md).
 #include <farro/autograd/call/view.h>
 
 #include <farro/autograd/node/retain_grad.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients against central differences, (f(x + eps) - f(x - eps)) / (2 eps), one input element at
-// a time, in f64. The difference's error is about eps^2 from the third derivative and 1e-16 / eps
-// from rounding.
+// Gradients against central differences, (f(x + eps) - f(x - eps)) / (2 eps), one input element at a time, in f64. The
+// difference's error is about eps^2 from the third derivative and 1e-16 / eps from rounding.
 #include <farro/autograd/check/gradcheck.h>
 
 #include <farro/autograd/node/grad_mode.h>

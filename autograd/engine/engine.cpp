@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// backward() and grad(): checks of outputs and gradients, and the start of the walk
-// (graph_task.cpp).
+// backward() and grad(): checks of outputs and gradients, and the start of the walk (graph_task.cpp).
 #include <farro/autograd/engine/engine.h>
 
 #include <farro/autograd/engine/graph_task.h>

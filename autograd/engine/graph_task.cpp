@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One walk over a graph. A node runs once every edge into it has delivered, the latest recorded
-// first, so that gradients are used up and freed early. What the walk knows of a node lies in its
-// own map, not in the node, so that several threads may walk one graph.
+// One walk over a graph. A node runs once every edge into it has delivered, the latest recorded first, so that
+// gradients are used up and freed early. What the walk knows of a node lies in its own map, not in the node, so that
+// several threads may walk one graph.
 #include <farro/autograd/engine/graph_task.h>
 
 #include <farro/autograd/call/autocast.h>
@@ -33,8 +33,7 @@ void GraphTask::run(std::span<const Edge> roots, std::span<const Tensor> gradien
   captures_ = captures;
   discover(roots);
   if (!captures_.empty()) mark_wanted(roots);
-  // Backward functions are made of ops like any other; whether these are recorded is this mode's
-  // decision.
+  // Backward functions are made of ops like any other; whether these are recorded is this mode's decision.
   const GradModeGuard mode(create_graph_);
   const detail::AutocastOff no_casts;  // every op runs in the dtypes of its forward
   for (size_t i = 0; i < roots.size(); ++i) deliver(*states_.find(roots[i].node.get()), roots[i].output, gradients[i]);
@@ -155,8 +154,8 @@ void GraphTask::run_node(Node& node) {
   const bool reached = std::any_of(grads.begin(), grads.end(), [](const Tensor& g) { return g.defined(); });
   if (reached && node.hooks()) run_pre_hooks(node, grads);
   if (state.captured) capture(node, grads);
-  // A node that no gradient reached does not run, but its edges still count down, or nodes behind
-  // it would wait forever.
+  // A node that no gradient reached does not run, but its edges still count down, or nodes behind it would wait
+  // forever.
   const bool runs = reached && state.runs;
 
   Grads results;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// recompute() (Chen et al. 2016): the first run lets go of what its ops save; when the backward
-// pass asks for the first of it, the function runs again under the same random states, scope and
-// mixed precision, and what it saves then takes the place of what was let go.
+// recompute() (Chen et al. 2016): the first run lets go of what its ops save; when the backward pass asks for the first
+// of it, the function runs again under the same random states, scope and mixed precision, and what it saves then takes
+// the place of what was let go.
 #include <farro/autograd/engine/recompute.h>
 
 #include <farro/autograd/call/autocast.h>
@@ -105,8 +105,7 @@ class MadeAgain final : public DeferredTensor {
     FARRO_CHECK(made.sizes() == sizes_ && made.dtype() == dtype_, AutogradError,
                 "recompute: the function must do the same when it runs again, got ", made, " where ", dtype_, " ",
                 sizes_, " was saved");
-    // The remade elements with the history of the first run: gradients go on into the graph that
-    // called for them.
+    // The remade elements with the history of the first run: gradients go on into the graph that called for them.
     Tensor tensor = make_view(made, made.sizes(), made.strides(), made.storage_offset());
     if (history_.node) set_history(*tensor.impl(), history_.node, history_.output);
     return tensor;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gradients brought into the form of the output that they belong to: device, shape (sums over what
-// was broadcast) and dtype; and exact checks for those that users return.
+// Gradients brought into the form of the output that they belong to: device, shape (sums over what was broadcast) and
+// dtype; and exact checks for those that users return.
 #include <farro/autograd/engine/validate.h>
 
 namespace farro::detail {

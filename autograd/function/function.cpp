@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions that users write with forward and backward: what is saved, which outputs have a
-// history, and the node that calls their backward.
+// Functions that users write with forward and backward: what is saved, which outputs have a history, and the node that
+// calls their backward.
 #include <farro/autograd/function/function.h>
 
 #include <farro/autograd/engine/validate.h>

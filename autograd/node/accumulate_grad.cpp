@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last node of a path: adds a gradient to its leaf's grad(). Under a lock, as several threads
-// may walk graphs that share a leaf; the leaf is referred to, not owned, and says goodbye in
-// forget_leaf().
+// The last node of a path: adds a gradient to its leaf's grad(). Under a lock, as several threads may walk graphs that
+// share a leaf; the leaf is referred to, not owned, and says goodbye in forget_leaf().
 #include <farro/autograd/node/accumulate_grad.h>
 
 #include <farro/autograd/node/grad_mode.h>

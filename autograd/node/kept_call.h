@@ -88,8 +88,7 @@ class KeptCall {
       std::conditional_t<kData<I> && kSizes<I>, KeptEither,
                          std::conditional_t<kData<I>, KeptData, std::conditional_t<kSizes<I>, KeptSizes, KeptNothing>>>;
   template <size_t I>
-  // The type says what an argument may ever need, so that a node has no room for what is never
-  // kept.
+  // The type says what an argument may ever need, so that a node has no room for what is never kept.
   static auto member_type() {
     using T = MemberType<Args, I>;
     if constexpr (kIsTensor<T>)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Nodes of the graph: their number in the order of recording, the node that runs on this thread,
-// and the edge that a tensor's gradient goes along.
+// Nodes of the graph: their number in the order of recording, the node that runs on this thread, and the edge that a
+// tensor's gradient goes along.
 #include <farro/autograd/node/node.h>
 
 #include <farro/autograd/call/view.h>
@@ -11,8 +11,8 @@
 namespace farro {
 
 namespace {
-// Numbered by thread: the order matters within one graph, which mostly one thread records, and a
-// shared counter would be written by all of them.
+// Numbered by thread: the order matters within one graph, which mostly one thread records, and a shared counter would
+// be written by all of them.
 [[gnu::tls_model("initial-exec")]] thread_local uint64_t next_sequence = 0;
 [[gnu::tls_model("initial-exec")]] thread_local Node* running = nullptr;
 }  // namespace

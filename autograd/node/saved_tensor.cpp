@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors that nodes keep for backward, with the version of their storage at that time: an input as
-// a snapshot with its history, an output without, so that no node owns itself
-// (docs/architecture.md).
+// Tensors that nodes keep for backward, with the version of their storage at that time: an input as a snapshot with its
+// history, an output without, so that no node owns itself (docs/architecture.md).
 #include <farro/autograd/node/saved_tensor.h>
 
 #include <farro/autograd/node/grad_mode.h>

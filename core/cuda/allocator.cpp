@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Device memory by the scheme of PyTorch's caching allocator: segments from cudaMalloc are cut into
-// blocks, which are kept by stream and size when they are freed, and merged with free neighbours. A
-// block returns to the stream that it came from without waiting: whatever that stream does next is
-// ordered behind the last use.
+// Device memory by the scheme of PyTorch's caching allocator: segments from cudaMalloc are cut into blocks, which are
+// kept by stream and size when they are freed, and merged with free neighbours. A block returns to the stream that it
+// came from without waiting: whatever that stream does next is ordered behind the last use.
 #include <farro/core/cuda/allocator.h>
 #include <farro/core/cuda/block_guard.h>
 #include <farro/core/cuda/status.h>
@@ -16,9 +15,9 @@
 namespace farro::cuda {
 
 namespace {
-// Sizes are multiples of 512 bytes. Blocks up to 1 MiB are cut from segments of 2 MiB, up to 10 MiB
-// from segments of 20 MiB; above that a segment has the size asked for, rounded up to 2 MiB. Small
-// blocks have segments of their own, or one that is kept for long would hold a large segment.
+// Sizes are multiples of 512 bytes. Blocks up to 1 MiB are cut from segments of 2 MiB, up to 10 MiB from segments of 20
+// MiB; above that a segment has the size asked for, rounded up to 2 MiB. Small blocks have segments of their own, or
+// one that is kept for long would hold a large segment.
 constexpr size_t kRound = 512;
 constexpr size_t kSmall = size_t{1} << 20;
 constexpr size_t kSmallSegment = size_t{2} << 20;
@@ -37,8 +36,7 @@ constexpr size_t segment_size(size_t size) {
 
 bool CachingAllocator::BySize::operator()(const Block* a, const Block* b) const noexcept {
   const auto key = [](const Block* block) {
-    // Ordered so that lower_bound finds the smallest block of a stream and kind that is large
-    // enough.
+    // Ordered so that lower_bound finds the smallest block of a stream and kind that is large enough.
     return std::tuple(reinterpret_cast<uintptr_t>(block->stream), block->small, block->size,
                       reinterpret_cast<uintptr_t>(block->data));
   };
@@ -55,8 +53,7 @@ void* CachingAllocator::allocate(size_t bytes, cudaStream_t stream) {
   Block* block = find_cached(size, small, stream);
   if (!block) block = new_segment(size, small, stream);
   if (!block) {
-    // What is cached may be all that stands between the request and the memory: give it back, then
-    // try once more.
+    // What is cached may be all that stands between the request and the memory: give it back, then try once more.
     release_cached_segments();
     block = new_segment(size, small, stream);
   }
@@ -115,8 +112,7 @@ CachingAllocator::Block* CachingAllocator::new_segment(size_t size, bool small, 
 // Cuts what lies beyond `size` off into a free block, if it is worth keeping.
 void CachingAllocator::split(Block& block, size_t size) {
   const size_t rest = block.size - size;
-  // A large rest of up to 1 MiB stays with its block: as a free block of the large kind it would
-  // fit next to nothing.
+  // A large rest of up to 1 MiB stays with its block: as a free block of the large kind it would fit next to nothing.
   if (block.small ? rest < kRound : rest <= kSmall) return;
   auto owned = std::make_unique<Block>(Block{block.data + size, rest, block.stream, block.small});
   Block* tail = owned.get();

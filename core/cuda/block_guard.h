@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the host runtime adds to the caching allocator's blocks: poison, sentinels, injected failures. On a
-// GPU all of it is empty.
+// What the host runtime adds to the caching allocator's blocks: poison, sentinels, injected failures. On a GPU all of
+// it is empty.
 #pragma once
 
 #include <cuda_runtime.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Status codes of CUDA calls as typed errors, and the guard that switches the current device for a
-// call.
+// Status codes of CUDA calls as typed errors, and the guard that switches the current device for a call.
 #include <farro/core/cuda/status.h>
 #include <farro/core/error/error.h>
 

@@ -40,8 +40,7 @@ std::string library_folder() {
 
 const BackendEntry* find_entry(const std::string& name, std::string& why_not) {
   const std::string path = str(library_folder(), "libfarro_", name, ".so");
-  // At once, so that a missing library of CUDA is an error here, with a reason, and not in the
-  // first call.
+  // At once, so that a missing library of CUDA is an error here, with a reason, and not in the first call.
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char* problem = dlerror();
@@ -68,8 +67,7 @@ Loaded load() {
   Loaded loaded;
   const BackendEntry* entry = find_entry(name, loaded.why_not);
   if (!entry) return loaded;
-  // The backend and this library call each other's virtual functions: of different builds these may
-  // have other places.
+  // The backend and this library call each other's virtual functions: of different builds these may have other places.
   if (entry->abi != kBackendAbi) {
     loaded.why_not = str("the ", name, " backend has ABI ", entry->abi, " where this libfarro needs ", kBackendAbi);
     return loaded;

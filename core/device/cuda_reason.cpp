@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Why there is no usable CUDA device, in one line for the user, from facts that were collected
-// elsewhere; apart from CUDA, so that every case can be tested on any machine.
+// Why there is no usable CUDA device, in one line for the user, from facts that were collected elsewhere; apart from
+// CUDA, so that every case can be tested on any machine.
 #include <farro/core/device/cuda_reason.h>
 
 #include <farro/core/error/error.h>
@@ -22,8 +22,7 @@ bool covers(std::string_view entry, int major, int minor) noexcept {
   // "90a": for exactly that architecture.
   const bool exact = !kind.empty() && kind[0] == 'a';
   if (exact) return built / 10 == major && built % 10 == minor;
-  // Machine code runs on later minor versions of its major version; PTX ("90" or "90-virtual") on
-  // anything later.
+  // Machine code runs on later minor versions of its major version; PTX ("90" or "90-virtual") on anything later.
   const bool machine = built / 10 == major && built % 10 <= minor;
   const bool later = built / 10 < major || machine;
   return kind == "-real" ? machine : later;

@@ -24,8 +24,8 @@ DType parse_dtype(std::string_view text) {
 
 DType promote(DType a, DType b) noexcept {
   if (a == b) return a;
-  // The enumeration lists types from the widest down, floating types first and bool last: promotion
-  // is mostly the lesser of two numbers.
+  // The enumeration lists types from the widest down, floating types first and bool last: promotion is mostly the
+  // lesser of two numbers.
   if (a > b) std::swap(a, b);  // a is now the wider category, or the wider type within it
   if (b == DType::boolean) return a;
   // f16 has the digits that bf16 lacks, bf16 the range that f16 lacks; only f32 holds both.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers and the scope path in error messages. Numbers do not go through a stream, whose locale
-// might change them.
+// Numbers and the scope path in error messages. Numbers do not go through a stream, whose locale might change them.
 #include <farro/core/error/error.h>
 
 #include <farro/core/scope/scope.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that replaces another in one step: written under a temporary name in the same folder,
-// flushed, then renamed over the old one. A reader, or a crash at any moment, finds the old content
-// or the new, never a part.
+// A file that replaces another in one step: written under a temporary name in the same folder, flushed, then renamed
+// over the old one. A reader, or a crash at any moment, finds the old content or the new, never a part.
 #include <farro/core/io/atomic_file.h>
 
 #include <farro/core/io/file_error.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A folder of checkpoints, one file for a step. The newest intact one is what a run resumes from;
-// older ones are removed only after the new one is in place.
+// A folder of checkpoints, one file for a step. The newest intact one is what a run resumes from; older ones are
+// removed only after the new one is in place.
 #include <farro/core/io/checkpoint.h>
 
 #include <farro/core/io/atomic_file.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Event files that TensorBoard reads, written without protobuf or TensorFlow: records of one scalar
-// each.
+// Event files that TensorBoard reads, written without protobuf or TensorFlow: records of one scalar each.
 #include <farro/core/io/event_file.h>
 
 #include <farro/core/error/error.h>

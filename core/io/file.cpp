@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading and appending through file descriptors: calls that a signal interrupts or that move a
-// part are repeated, and failures are typed errors that name the path.
+// Reading and appending through file descriptors: calls that a signal interrupts or that move a part are repeated, and
+// failures are typed errors that name the path.
 #include <farro/core/io/file.h>
 
 #include <farro/core/io/file_error.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A lock on a folder, so that two runs do not write to it at once. It is flock's: it ends with the
-// process, however that ends, and leaves no file behind.
+// A lock on a folder, so that two runs do not write to it at once. It is flock's: it ends with the process, however
+// that ends, and leaves no file behind.
 #include <farro/core/io/folder_lock.h>
 
 #include <farro/core/io/file_error.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decompression of gzip data, with a limit for what comes out: a small file can announce or contain
-// any amount.
+// Decompression of gzip data, with a limit for what comes out: a small file can announce or contain any amount.
 #include <farro/core/io/gzip.h>
 
 #include <farro/core/io/file.h>

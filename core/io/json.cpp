@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON with limits: duplicate keys, deep nesting and zero bytes are errors, as a file from anywhere
-// may have them.
+// JSON with limits: duplicate keys, deep nesting and zero bytes are errors, as a file from anywhere may have them.
 #include <farro/core/io/json.h>
 
 #include <farro/core/io/file_error.h>
@@ -18,8 +17,7 @@ nlohmann::json parse_json(std::string_view text, std::string_view what, int max_
   if (text.find('\0') != std::string_view::npos)
     fail_file(FileFault::bad_header, what, ": text must be JSON, got a zero byte");
   using Event = nlohmann::json::parse_event_t;
-  // The keys of each object that is open: the parser itself lets a later duplicate replace the
-  // first.
+  // The keys of each object that is open: the parser itself lets a later duplicate replace the first.
   std::vector<std::set<std::string>> open_objects;
   const auto check = [&](int depth, Event event, nlohmann::json& parsed) {
     if (event == Event::object_start || event == Event::array_start) {

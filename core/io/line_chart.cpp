@@ -85,8 +85,7 @@ std::vector<double> smoothed(const LineChart& chart, const ChartSeries& series) 
   double average = 0, weight = 0;
   for (size_t i = 0; i < out.size(); ++i) {
     if (!is_drawn(chart, series.x[i], out[i])) continue;
-    // With a_i = s a + (1 - s) y and w_i = s w + (1 - s), the average is a / w: after one value it
-    // is that value.
+    // With a_i = s a + (1 - s) y and w_i = s w + (1 - s), the average is a / w: after one value it is that value.
     average = series.smoothing * average + (1 - series.smoothing) * out[i];
     weight = series.smoothing * weight + (1 - series.smoothing);
     out[i] = average / weight;
@@ -149,8 +148,7 @@ std::vector<Run> runs_of(const LineChart& chart, const Scales& scales, const std
                          const std::vector<double>& y) {
   std::vector<Run> runs(1);
   for (size_t i = 0; i < x.size(); ++i) {
-    // A value that cannot be drawn (NaN, infinite, not above 0 on a logarithmic axis) interrupts
-    // the line.
+    // A value that cannot be drawn (NaN, infinite, not above 0 on a logarithmic axis) interrupts the line.
     if (is_drawn(chart, x[i], y[i])) {
       runs.back().push_back({scales.px_x(x[i]), scales.px_y(y[i])});
     } else if (!runs.back().empty()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Metrics of a run as lines of JSON, one for a step. Resuming drops the lines behind the step that
-// is resumed, and a line that was cut off.
+// Metrics of a run as lines of JSON, one for a step. Resuming drops the lines behind the step that is resumed, and a
+// line that was cut off.
 #include <farro/core/io/metrics_log.h>
 
 #include <farro/core/io/atomic_file.h>

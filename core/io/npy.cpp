@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// NumPy's .npy files, versions 1.0 to 3.0 (numpy.lib.format), read with checks of everything and
-// written as 1.0.
+// NumPy's .npy files, versions 1.0 to 3.0 (numpy.lib.format), read with checks of everything and written as 1.0.
 #include <farro/core/io/npy.h>
 
 #include <farro/core/io/atomic_file.h>
@@ -170,8 +169,7 @@ RawHeader read_header(const InputFile& file) {
 
 Strides fortran_strides(const Shape& shape) {
   Strides strides = shape;
-  // Column-major: the first dimension is the innermost. The data is read as it lies, under these
-  // strides.
+  // Column-major: the first dimension is the innermost. The data is read as it lies, under these strides.
   int64_t step = 1;
   for (int i = 0; i < shape.size(); ++i) {
     strides[i] = step;

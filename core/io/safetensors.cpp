@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors in safetensors files, with a checksum of the whole file in its metadata. The checksum is
-// made while writing, so its digits are zeros at first and are filled in at the end; they count as
-// zeros in the sum.
+// Tensors in safetensors files, with a checksum of the whole file in its metadata. The checksum is made while writing,
+// so its digits are zeros at first and are filled in at the end; they count as zeros in the sum.
 #include <farro/core/io/safetensors.h>
 
 #include <farro/core/io/atomic_file.h>
@@ -74,8 +73,7 @@ std::vector<const Entry*> sorted_by_offset(const std::vector<Entry>& entries) {
 }  // namespace
 
 void save_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata) {
-  // Zeros of the checksum's length reserve its place: the header's size must not change when it is
-  // filled in.
+  // Zeros of the checksum's length reserve its place: the header's size must not change when it is filled in.
   SafetensorsHeader header{{}, metadata};
   header.metadata[std::string(kChecksumKey)] = std::string(kChecksumDigits, '0');
   std::map<std::string_view, const Tensor*> by_name;

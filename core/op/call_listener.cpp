@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The listeners of op calls. Calls without a listener cost one load; with one, a shared lock, so
-// calls of several threads are heard side by side and a listener may be removed at any time.
+// The listeners of op calls. Calls without a listener cost one load; with one, a shared lock, so calls of several
+// threads are heard side by side and a listener may be removed at any time.
 #include <farro/core/op/call_listener.h>
 
 #include <mutex>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a kernel gets to work with: scratch memory, operands copied into a wanted layout, results
-// that are written back afterwards. Most calls need none of it, so it is allocated when first asked
-// for.
+// What a kernel gets to work with: scratch memory, operands copied into a wanted layout, results that are written back
+// afterwards. Most calls need none of it, so it is allocated when first asked for.
 #include <farro/core/op/ctx.h>
 
 #include <farro/core/util/small_vector.h>

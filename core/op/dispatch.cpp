@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whether two operands overlap without being the same elements: then a kernel that writes one while
-// it reads the other would see its own results.
+// Whether two operands overlap without being the same elements: then a kernel that writes one while it reads the other
+// would see its own results.
 #include <farro/core/op/dispatch.h>
 
 namespace farro::detail {

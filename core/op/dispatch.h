@@ -19,8 +19,7 @@ template <class Op>
   if (forced) {
     bool present = false;
     for (const auto& entry : row) present = present || (entry.kernel && std::string_view(entry.info.name) == forced);
-    // A name that this device has no variant of forces nothing here: it was meant for another
-    // device.
+    // A name that this device has no variant of forces nothing here: it was meant for another device.
     if (!present) forced = nullptr;
   }
   for (const auto& entry : row) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans of libraries, such as oneDNN primitives, kept by all the arguments of a call; the least
-// recently used are dropped. A null plan is kept, too: it says that the library refused.
+// Plans of libraries, such as oneDNN primitives, kept by all the arguments of a call; the least recently used are
+// dropped. A null plan is kept, too: it says that the library refused.
 #include <farro/core/op/plan_cache.h>
 
 #include <farro/core/parallel/fork_gate.h>

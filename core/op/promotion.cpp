@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dtype of a result from those of the inputs, by PyTorch's rules: tensors with dimensions
-// outweigh those without, which outweigh plain numbers, unless the lesser one is of a higher
-// category (bool, integer, floating).
+// The dtype of a result from those of the inputs, by PyTorch's rules: tensors with dimensions outweigh those without,
+// which outweigh plain numbers, unless the lesser one is of a higher category (bool, integer, floating).
 #include <farro/core/op/promotion.h>
 
 namespace farro {
@@ -21,8 +20,8 @@ struct Priorities {
     int best = -1;
     for (int candidate : by_rank) {
       if (candidate < 0) continue;
-      // A lower priority decides only where it is of a higher category: an integer tensor plus 0.5
-      // is floating, an f32 tensor plus an f64 number stays f32.
+      // A lower priority decides only where it is of a higher category: an integer tensor plus 0.5 is floating, an f32
+      // tensor plus an f64 number stays f32.
       if (best < 0 || category(static_cast<DType>(candidate)) > category(static_cast<DType>(best))) best = candidate;
     }
     return best < 0 ? default_dtype() : static_cast<DType>(best);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Records the calls of a thread and runs them again. A call keeps bare copies of its tensors'
-// records, so replaying reads and writes the same memory without history.
+// Records the calls of a thread and runs them again. A call keeps bare copies of its tensors' records, so replaying
+// reads and writes the same memory without history.
 #include <farro/core/op/recorder.h>
 
 namespace farro {
@@ -59,8 +59,8 @@ class Recorder::Listener final : public CallListener {
 
   void begin(const CallEvent&) noexcept override {}
   void end(const CallEvent& event) noexcept override {
-    // What an op calls within itself is replayed by it; a view does nothing, as the records already
-    // say where it points.
+    // What an op calls within itself is replayed by it; a view does nothing, as the records already say where it
+    // points.
     if (event.depth > 0 || event.failed || event.form == CallForm::view || event.device.is_meta()) return;
     if (std::this_thread::get_id() == thread_) recorder_.keep(event);
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of all ops and of the variants that are forced by name. Registration is lazy and by
-// generated functions, not by static initialisers, which linkers drop from archives.
+// The table of all ops and of the variants that are forced by name. Registration is lazy and by generated functions,
+// not by static initialisers, which linkers drop from archives.
 #include <farro/core/op/op_table.h>
 
 #include <farro/core/op/dispatch.h>

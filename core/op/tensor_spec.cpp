@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Allocates an op's outputs by their specs. It runs on every call, so the common case copies sizes
-// and strides from a tensor of the same shape and checks nothing anew.
+// Allocates an op's outputs by their specs. It runs on every call, so the common case copies sizes and strides from a
+// tensor of the same shape and checks nothing anew.
 #include <farro/core/op/tensor_spec.h>
 
 namespace farro {
@@ -36,8 +36,7 @@ namespace {
 }  // namespace
 
 Tensor allocate(const char* op, const TensorSpec& spec) {
-  // A tensor of this shape exists, with elements that are not smaller: the byte count cannot
-  // overflow.
+  // A tensor of this shape exists, with elements that are not smaller: the byte count cannot overflow.
   if (spec.like && item_size(spec.dtype) <= item_size(spec.like->dtype)) [[likely]] {
     const size_t size = static_cast<size_t>(spec.like->numel) * item_size(spec.dtype);
     return Tensor(Ref<TensorImpl>::adopt(new TensorImpl(Storage::create(size, spec.device), *spec.like, spec.dtype)));

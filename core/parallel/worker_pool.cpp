@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The threads behind parallel_for. The caller offers a loop to free workers, works itself, takes
-// back what nobody began and waits for the rest. Made for short loops on machines that are
-// shared: workers spin only while that pays, and one whose processor is busy elsewhere is left out
-// for a while.
+// The threads behind parallel_for. The caller offers a loop to free workers, works itself, takes back what nobody began
+// and waits for the rest. Made for short loops on machines that are shared: workers spin only while that pays, and one
+// whose processor is busy elsewhere is left out for a while.
 #include <farro/core/parallel/worker_pool.h>
 
 #include <farro/core/error/error.h>

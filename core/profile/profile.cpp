@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Collects ranges of all threads: totals by name, and a trace file. A thread writes to its own
-// buffer under its own lock, which only stop_profile() ever contends for.
+// Collects ranges of all threads: totals by name, and a trace file. A thread writes to its own buffer under its own
+// lock, which only stop_profile() ever contends for.
 #include <farro/core/profile/profile.h>
 
 #include <farro/core/profile/op_ranges.h>
@@ -43,8 +43,8 @@ constexpr int64_t kFlushNs = 1'000'000'000;
 
 }  // namespace
 
-// Allocated per range, as a range may be closed by another call than the one that opened it; ranges
-// of a thread form a chain by `parent`.
+// Allocated per range, as a range may be closed by another call than the one that opened it; ranges of a thread form a
+// chain by `parent`.
 struct detail::OpenRange {
   OpenRange* parent;  // on the same thread
   std::string_view name, category;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Generators of random numbers: states of the counter-based Philox generator. reserve() hands out
-// disjoint ranges of counters, so kernels draw in parallel and in any order and still get the same
-// numbers.
+// Generators of random numbers: states of the counter-based Philox generator. reserve() hands out disjoint ranges of
+// counters, so kernels draw in parallel and in any order and still get the same numbers.
 #include <farro/core/random/generator.h>
 
 #include <farro/core/error/error.h>

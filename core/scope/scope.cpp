@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The module path of the calling thread: interned nodes, so that a path is one pointer and lives
-// for ever.
+// The module path of the calling thread: interned nodes, so that a path is one pointer and lives for ever.
 #include <farro/core/scope/scope.h>
 
 #include <map>

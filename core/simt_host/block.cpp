@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a kernel's blocks on the CPU. A GPU thread is a fiber that runs until it waits, at a barrier
-// or in a warp operation; this file decides who runs next, completes what everybody has arrived at,
-// and reports what a GPU would leave undefined: a barrier that is not everybody's, a lane outside
-// its mask, a wait without end.
+// Runs a kernel's blocks on the CPU. A GPU thread is a fiber that runs until it waits, at a barrier or in a warp
+// operation; this file decides who runs next, completes what everybody has arrived at, and reports what a GPU would
+// leave undefined: a barrier that is not everybody's, a lane outside its mask, a wait without end.
 #include <farro/core/simt_host/block.h>
 #include <farro/core/simt_host/failure.h>
 
@@ -128,8 +127,7 @@ void BlockRunner::run_fibers() {
   const unsigned warps = (threads_ + kWarpSize - 1) / kWarpSize;
   std::vector<unsigned> warp_order(warps);
   std::iota(warp_order.begin(), warp_order.end(), 0u);
-  // A new order of warps in every round: in a fixed one the same warp would be ahead at each
-  // barrier.
+  // A new order of warps in every round: in a fixed one the same warp would be ahead at each barrier.
   bool reorder = schedule_.order == Order::adversarial;
   while (exited_ < threads_) {
     if (reorder) random_.shuffle(std::span(warp_order));
@@ -246,8 +244,7 @@ bool BlockRunner::resolve_warp_operations(unsigned first, unsigned count) {
   while (waiting) {
     const unsigned leader = static_cast<unsigned>(std::countr_zero(waiting));
     const uint32_t mask = lanes_[first + leader]->request.mask;
-    // An operation is identified by its mask: lanes with another mask wait for an operation of
-    // their own.
+    // An operation is identified by its mask: lanes with another mask wait for an operation of their own.
     uint32_t arrived = 0;  // with the leader's mask
     for (uint32_t rest = waiting & mask; rest; rest &= rest - 1) {
       const unsigned i = static_cast<unsigned>(std::countr_zero(rest));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks of what device code passes to shuffles, whose results are undefined on a GPU where these
-// fail.
+// Checks of what device code passes to shuffles, whose results are undefined on a GPU where these fail.
 #include <farro/core/simt_host/device_code.h>
 #include <farro/core/simt_host/failure.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fiber: a stack of its own and switches to and from it (Boost.Context). The sanitizers must be
-// told of every switch, as they keep track of stacks themselves.
+// A fiber: a stack of its own and switches to and from it (Boost.Context). The sanitizers must be told of every switch,
+// as they keep track of stacks themselves.
 #include <farro/core/simt_host/failure.h>
 #include <farro/core/simt_host/fiber.h>
 
@@ -37,8 +37,7 @@ size_t page_size() {
 // The page below the stack stays inaccessible: an overflow is a fault, never a silent overwrite of a neighbour.
 char* map_stack() {
   const size_t bytes = kStackBytes + page_size();
-  // MAP_NORESERVE: 1,024 threads of a block have 64 MiB of stacks, of which mostly a page or two is
-  // touched.
+  // MAP_NORESERVE: 1,024 threads of a block have 64 MiB of stacks, of which mostly a page or two is touched.
   void* base = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) raise(cudaErrorMemoryAllocation, "no address space for a fiber's stack");
   char* stack = static_cast<char*>(base) + page_size();

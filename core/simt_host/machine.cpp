@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fake machine: devices, streams, events and the order in which queued work runs. One lock
-// guards it all; kernels run one at a time, on the thread that waits for them.
+// The fake machine: devices, streams, events and the order in which queued work runs. One lock guards it all; kernels
+// run one at a time, on the thread that waits for them.
 #include <farro/core/simt_host/failure.h>
 #include <farro/core/simt_host/machine.h>
 
@@ -97,8 +97,7 @@ void Machine::enqueue(Stream& stream, Work work) {
 bool Machine::ready(const Stream& stream) {
   if (stream.queue.empty()) return false;
   const Work& work = stream.queue.front();
-  // An event may be recorded again; a wait is for the record that was the latest when it was
-  // queued.
+  // An event may be recorded again; a wait is for the record that was the latest when it was queued.
   return !work.waits_for || work.waits_for->done >= work.number;
 }
 
@@ -157,8 +156,7 @@ void Machine::drain_all() {
 }
 
 void Machine::launch(Stream& stream, KernelCall call) {
-  // Drawn when the kernel is launched, so that its order does not depend on what is waited for
-  // first.
+  // Drawn when the kernel is launched, so that its order does not depend on what is waited for first.
   const uint64_t seed = random_.next();
   DeviceMemory& device_memory = memory(stream.device);
   enqueue(stream, {[this, seed, &device_memory, call = std::move(call)] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory of a fake device: one range of addresses, from which segments (cudaMalloc) and blocks in
-// them (tensors) are cut. Every one has sentinels around it and is filled with a poison, so that
-// writes beside it and reads of what was never written show.
+// Memory of a fake device: one range of addresses, from which segments (cudaMalloc) and blocks in them (tensors) are
+// cut. Every one has sentinels around it and is filled with a poison, so that writes beside it and reads of what was
+// never written show.
 #include <farro/core/simt_host/failure.h>
 #include <farro/core/simt_host/memory.h>
 
@@ -58,8 +58,7 @@ void DeviceMemory::show() {
 void DeviceMemory::hide() noexcept { (void)set_access(PROT_NONE); }  // a failure leaves a check undone, no more
 
 char* DeviceMemory::find_space(size_t span) {
-  // First fit, by walking the segments in order of address: there are few, as the caching allocator
-  // makes them large.
+  // First fit, by walking the segments in order of address: there are few, as the caching allocator makes them large.
   char* at = base_;
   for (const auto& [data, segment] : segments_) {
     char* begin = data - kFront;

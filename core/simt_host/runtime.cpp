@@ -65,8 +65,7 @@ cudaError_t launch_kernel(KernelCall call, std::span<const PointerArgument> poin
   return guarded([&](Machine& machine) {
     Stream& queue = machine.resolve(stream, current_device);
     const uint64_t threads = uint64_t{call.block.x} * call.block.y * call.block.z;
-    // CUDA's limits: 1,024 threads of a block and 64 along z; 2^31 - 1 blocks along x, 65,535 along
-    // y and z.
+    // CUDA's limits: 1,024 threads of a block and 64 along z; 2^31 - 1 blocks along x, 65,535 along y and z.
     if (threads == 0 || threads > kMaxBlockThreads || call.block.z > 64)
       raise(cudaErrorInvalidConfiguration, call.name, ": block must have 1 to ", kMaxBlockThreads, " threads, got ",
             threads);
@@ -92,8 +91,8 @@ cudaError_t acquire_block(void* data, size_t bytes, size_t capacity, cudaStream_
   return guarded([&](Machine& machine) {
     if (machine.next_allocation_fails()) raise(cudaErrorMemoryAllocation, "out of memory (injected)");
     DeviceMemory& memory = machine.memory(device_of(machine, data));
-    // At once for the caller, as an allocation is, but poisoned when the stream comes to it: until
-    // then earlier work of the stream may still use the memory under its former owner.
+    // At once for the caller, as an allocation is, but poisoned when the stream comes to it: until then earlier work of
+    // the stream may still use the memory under its former owner.
     memory.acquire_block(data, bytes);
     machine.enqueue(machine.resolve(stream, current_device),
                     {[=, &memory] { memory.open_block(data, bytes, capacity); }, nullptr, nullptr, 0});
@@ -217,8 +216,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
     check_device(machine, device);
     *properties = {};
     std::strcpy(properties->name, "host SIMT runtime");
-    // As compute capability 9.0, so that variants for it are chosen; those in *.sm90.cu files are
-    // not built here.
+    // As compute capability 9.0, so that variants for it are chosen; those in *.sm90.cu files are not built here.
     properties->major = 9;
     properties->multiProcessorCount = 4;
     properties->totalGlobalMem = machine.memory(device).limit();

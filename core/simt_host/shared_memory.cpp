@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shared memory of a block: an arena in which arrays are placed one behind the other with red zones
-// between them, filled with NaN at the block's start. Red zones are compared at barriers and at the
-// block's end; under AddressSanitizer they are poisoned, so that the access itself is reported.
+// Shared memory of a block: an arena in which arrays are placed one behind the other with red zones between them,
+// filled with NaN at the block's start. Red zones are compared at barriers and at the block's end; under
+// AddressSanitizer they are poisoned, so that the access itself is reported.
 #include <farro/core/simt_host/failure.h>
 #include <farro/core/simt_host/fiber.h>
 #include <farro/core/simt_host/shared_memory.h>
@@ -22,8 +22,7 @@
 namespace farro::simt_host {
 
 namespace {
-// More than four times what a block of compute capability 9.0 may use (227 KiB): red zones and gaps
-// find room.
+// More than four times what a block of compute capability 9.0 may use (227 KiB): red zones and gaps find room.
 constexpr size_t kArenaBytes = 1 << 20;
 constexpr size_t kRedZone = 256;
 constexpr unsigned char kPoison = 0xff;  // NaN in every floating type

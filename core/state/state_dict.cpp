@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Named tensors of modules and optimizers, and reports of what did not fit when they were loaded,
-// with the most similar name for every one that was not found.
+// Named tensors of modules and optimizers, and reports of what did not fit when they were loaded, with the most similar
+// name for every one that was not found.
 #include <farro/core/state/state_dict.h>
 
 #include <farro/core/io/detail/utf8.h>
@@ -14,8 +14,7 @@ namespace farro {
 namespace {
 
 size_t edit_distance(std::string_view a, std::string_view b) {
-  // Levenshtein's distance, by one row of the table: the fewest insertions, deletions and
-  // replacements.
+  // Levenshtein's distance, by one row of the table: the fewest insertions, deletions and replacements.
   std::vector<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 1; i <= a.size(); ++i) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host memory. Blocks above 512 bytes come from a cache by size class, since fresh memory costs a
-// page fault for each 4 KiB; up to that size they come from small_pool.cpp.
+// Host memory. Blocks above 512 bytes come from a cache by size class, since fresh memory costs a page fault for each 4
+// KiB; up to that size they come from small_pool.cpp.
 #include <farro/core/storage/cpu_allocator.h>
 
 #include <farro/core/error/error.h>

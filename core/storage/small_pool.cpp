@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The slow paths of the pool of small blocks: a thread's free list that is empty is filled from a
-// list shared between threads or from a new slab, one that is full gives half away. Slabs are never
-// returned to the system.
+// The slow paths of the pool of small blocks: a thread's free list that is empty is filled from a list shared between
+// threads or from a new slab, one that is full gives half away. Slabs are never returned to the system.
 #include <farro/core/storage/small_pool.h>
 
 #include <farro/core/storage/allocation_fault.h>
@@ -84,8 +83,7 @@ thread_local ThreadEnd thread_end;
   {
     Central& shared = central();
     const std::lock_guard lock(shared.mutex);
-    // Half a list, so that a thread that allocates and one that frees do not come here with every
-    // block.
+    // Half a list, so that a thread that allocates and one that frees do not come here with every block.
     for (uint32_t i = 0; i < kMaxLocalBlocks / 2 && shared.lists[index]; ++i) {
       FreeBlock* block = shared.lists[index];
       shared.lists[index] = block->next;

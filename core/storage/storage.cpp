@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Storages above 512 bytes, of devices, and of memory that belongs to somebody else. On the CPU the
-// record and its bytes are one block, so that a storage is one allocation.
+// Storages above 512 bytes, of devices, and of memory that belongs to somebody else. On the CPU the record and its
+// bytes are one block, so that a storage is one allocation.
 #include <farro/core/storage/storage.h>
 
 #include <farro/core/device/backend.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Arithmetic of shapes and strides: products that must not overflow, layouts, what strided tensors
-// reach and whether they overlap, broadcasting.
+// Arithmetic of shapes and strides: products that must not overflow, layouts, what strided tensors reach and whether
+// they overlap, broadcasting.
 #include <farro/core/tensor/dims.h>
 
 #include <algorithm>
@@ -21,8 +21,7 @@ int64_t checked_numel(const char* op, const Shape& sizes) {
   bool overflow = false;
   for (int64_t size : sizes) {
     FARRO_CHECK(size >= 0, ShapeError, op, ": sizes must not be negative, got ", sizes);
-    // A zero counts as one here: strides are products of the other sizes, and must not overflow
-    // either.
+    // A zero counts as one here: strides are products of the other sizes, and must not overflow either.
     overflow |= __builtin_mul_overflow(product, std::max<int64_t>(size, 1), &product);
   }
   FARRO_CHECK(!overflow, ShapeError, op, ": number of elements must be below 2^63, got sizes ", sizes);
@@ -124,9 +123,8 @@ int overlapping_dim(const Shape& sizes, const Strides& strides) noexcept {
   for (int k = 0; k < order.count; ++k) {
     const int dim = order.dims[k];
     if (shortest < 0 || sizes[dim] < sizes[shortest]) shortest = dim;
-    // Sorted by stride, each dimension must step over everything that the smaller ones reach; else
-    // two index tuples may name one element. Sufficient, not necessary: some interleaved strides
-    // are refused though no element is shared.
+    // Sorted by stride, each dimension must step over everything that the smaller ones reach; else two index tuples may
+    // name one element. Sufficient, not necessary: some interleaved strides are refused though no element is shared.
     if (strides[dim] <= last) return shortest;
     last += (sizes[dim] - 1) * strides[dim];
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The thread's gradient modes, and the destruction of graph nodes. A chain of a million nodes would
-// overflow the stack if each destroyed the next within its own destructor; they are put on a list
-// instead.
+// The thread's gradient modes, and the destruction of graph nodes. A chain of a million nodes would overflow the stack
+// if each destroyed the next within its own destructor; they are put on a list instead.
 #include <farro/core/tensor/graph_node.h>
 
 namespace farro {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensor records and handles: factories of uninitialised tensors, views, wrapped numbers and
-// assignment through a view.
+// Tensor records and handles: factories of uninitialised tensors, views, wrapped numbers and assignment through a view.
 #include <farro/core/tensor/tensor.h>
 
 #include <farro/core/dtype/visit.h>
@@ -153,8 +152,7 @@ Tensor wrapped(Scalar value, DType dtype) {
 Tensor wrap_number(Scalar value) { return wrapped(value, value.dtype()); }
 Tensor wrap_number(Scalar value, const Tensor& beside) {
   const DType dtype = beside.dtype();
-  // Beside a half type the number is f32: kernels compute in f32, and 0.1 rounded to bf16 first
-  // would be 0.1001.
+  // Beside a half type the number is f32: kernels compute in f32, and 0.1 rounded to bf16 first would be 0.1001.
   return wrapped(value, dtype == DType::f64 ? DType::f64 : is_floating(dtype) ? DType::f32 : value.dtype());
 }
 

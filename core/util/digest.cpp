@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Digests of tensors and numbers: 64 bits by which a test or a run sees that two computations gave
-// the same bits. Not cryptographic.
+// Digests of tensors and numbers: 64 bits by which a test or a run sees that two computations gave the same bits. Not
+// cryptographic.
 #include <farro/core/util/digest.h>
 
 #include <bit>

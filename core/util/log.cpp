@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The library's log, by spdlog to stderr: warnings and above, unless FARRO_LOG or the program says
-// otherwise.
+// The library's log, by spdlog to stderr: warnings and above, unless FARRO_LOG or the program says otherwise.
 #include <farro/core/util/log.h>
 
 #include <farro/core/error/error.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Data sets in memory and their batches: rows are copied into the batch, never viewed, so that a
-// batch can be changed.
+// Data sets in memory and their batches: rows are copied into the batch, never viewed, so that a batch can be changed.
 #include <farro/data/dataset/dataset.h>
 
 #include <cstring>

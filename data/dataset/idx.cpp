@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The IDX format of the MNIST family of data sets: a magic number, sizes as big-endian 32-bit
-// numbers, bytes.
+// The IDX format of the MNIST family of data sets: a magic number, sizes as big-endian 32-bit numbers, bytes.
 #include <farro/data/dataset/idx.h>
 
 #include <farro/core/io/detail/array_data.h>

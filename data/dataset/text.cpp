@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text as numbers: a vocabulary of the bytes that occur, and a data set of blocks with their
-// successors as targets.
+// Text as numbers: a vocabulary of the bytes that occur, and a data set of blocks with their successors as targets.
 #include <farro/data/dataset/text.h>
 
 #include <cstring>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batches of a data set, in an order that seed and epoch determine: whichever worker makes a batch
-// and however many there are, a batch is a function of its position, so that a run can be resumed
-// anywhere.
+// Batches of a data set, in an order that seed and epoch determine: whichever worker makes a batch and however many
+// there are, a batch is a function of its position, so that a run can be resumed anywhere.
 #include <farro/data/loader/loader.h>
 
 #include <farro/core/random/generator.h>
@@ -48,8 +47,7 @@ DataLoader::DataLoader(const Dataset& dataset, LoaderOptions options)
   FARRO_CHECK(o.world_size >= 1 && o.rank >= 0 && o.rank < o.world_size, ValueError,
               "DataLoader: rank must be in [0, world_size), got ", o.rank, " of ", o.world_size);
   const int64_t total = dataset.size();
-  // Every rank gets equally many; without drop_last the first samples fill up what is missing at
-  // the end.
+  // Every rank gets equally many; without drop_last the first samples fill up what is missing at the end.
   samples_ = o.drop_last ? total / o.world_size : (total + o.world_size - 1) / o.world_size;
   batches_ = o.drop_last ? samples_ / o.batch_size : samples_ / o.batch_size + (samples_ % o.batch_size != 0);
 }
@@ -133,8 +131,8 @@ void DataLoader::start_epoch(int64_t epoch) {
 
 StateDict DataLoader::state_dict() const {
   StateDict state;
-  // What the order depends on is saved as well, so that resuming under other settings is an error
-  // and not another order.
+  // What the order depends on is saved as well, so that resuming under other settings is an error and not another
+  // order.
   state.set_number("epoch", epoch_);
   state.set_number("position", position_);
   state.set_number("seed", static_cast<int64_t>(options_.seed));

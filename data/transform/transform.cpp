@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transforms of batches of images. Random ones draw by the sample's number and the epoch, not by
-// the order of calls, so that they do not depend on workers.
+// Transforms of batches of images. Random ones draw by the sample's number and the epoch, not by the order of calls, so
+// that they do not depend on workers.
 #include <farro/data/transform/transform.h>
 
 #include <farro/core/dtype/visit.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Chooses the device of an example program by trying the network on it, forward and backward,
-// before anything is written.
+// Chooses the device of an example program by trying the network on it, forward and backward, before anything is
+// written.
 #include <farro/examples/common/device.h>
 
 #include <farro/core/device/backend.h>

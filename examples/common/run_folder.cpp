@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The folder of a run: its log, event files, curves and checkpoints, made anew or picked up where a
-// run was stopped.
+// The folder of a run: its log, event files, curves and checkpoints, made anew or picked up where a run was stopped.
 #include <farro/examples/common/run_folder.h>
 
 #include <farro/core/io/atomic_file.h>

@@ -18,8 +18,8 @@ namespace farro::FARRO_ISA {
 
 namespace {
 
-// A block of scores is 64 x 256 f32 = 64 KiB. With the second one that backward needs (u) and the
-// flags it takes 144 KiB, which fits a second-level cache of 256 KiB or more.
+// A block of scores is 64 x 256 f32 = 64 KiB. With the second one that backward needs (u) and the flags it takes 144
+// KiB, which fits a second-level cache of 256 KiB or more.
 constexpr int64_t kQueries = 64;
 constexpr int64_t kKeys = 256;
 
@@ -35,8 +35,8 @@ struct Matrices {
     const int lead = 4 - t.dim();
     for (int i = lead; i < 4; ++i) strides[i] = t.sizes()[i - lead] == 1 ? 0 : t.strides()[i - lead];
   }
-  // Distances between rows and between columns, in the words of run_gemm: a transposed operand is
-  // the same memory with the two exchanged, so no operand is ever copied to be transposed.
+  // Distances between rows and between columns, in the words of run_gemm: a transposed operand is the same memory with
+  // the two exchanged, so no operand is ever copied to be transposed.
   int64_t row() const { return strides[2]; }
   int64_t col() const { return strides[3]; }
   T* at(int64_t b, int64_t h, int64_t i, int64_t j = 0) const {
@@ -79,8 +79,7 @@ struct Problem {
   }
 
   // Keys that queries below `end` may see.
-  // Causal attention is cut off by whole blocks here; only blocks on the diagonal are masked by
-  // element.
+  // Causal attention is cut off by whole blocks here; only blocks on the diagonal are masked by element.
   int64_t visible(int64_t end) const { return causal ? std::min(keys, end) : keys; }
 
   // Whether such a block may hold keys that a query may not see.
@@ -200,9 +199,8 @@ void forward_block(const Problem<T>& p, int64_t b, int64_t h, int64_t i0, int64_
     for (int64_t i = 0; i < rows; ++i) {
       T* row = s + i * columns;
       const T top = max_lanes(row, columns);
-      // With m the old maximum and n the new one, what has been summed so far is off by exp(m - n):
-      // both the sum and the row of products shrink by that factor, and new terms are exp(s - n) <=
-      // 1.
+      // With m the old maximum and n the new one, what has been summed so far is off by exp(m - n): both the sum and
+      // the row of products shrink by that factor, and new terms are exp(s - n) <= 1.
       const T next = top <= max[i] ? max[i] : top;  // NaN is kept
       if (next == kNone<T>) {
         // Nothing to attend to yet, which weighs 0, or NaN, which compares with nothing and must stay.
@@ -277,8 +275,7 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
       p.scores(work.ctx, b, h, i0, rows, j0, columns, s);
       const Hidden hidden = p.hides(i0, j0, columns) ? mark_hidden(s, rows, columns, work.flags) : Hidden();
       for (int64_t i = 0; i < rows; ++i) {
-        // p = exp(s - lse): lse = max + log(sum), so one subtraction replaces the maximum and the
-        // division of softmax.
+        // p = exp(s - lse): lse = max + log(sum), so one subtraction replaces the maximum and the division of softmax.
         const T lse = d.lse[i0 + i];
         T* row = s + i * columns;
         // The forward saw no key here: exp(-inf - -inf) would be NaN.
@@ -317,8 +314,8 @@ void backward_head(const Problem<T>& p, int64_t b, int64_t h, const Gradients<T>
 
 template <class T>
 void backward(Ctx& ctx, const Problem<T>& p, int64_t batches, const Gradients<T>& d) {
-  // Split by heads only: dk and dv of a head are sums over all its queries, and one thread adds
-  // them in order. A split by queries as well would need copies of them that are then added up.
+  // Split by heads only: dk and dv of a head are sums over all its queries, and one thread adds them in order. A split
+  // by queries as well would need copies of them that are then added up.
   const int64_t widest = std::max(p.width, p.value_width);
   const Ctx::Parts contexts = ctx.parts();
   parallel_for(batches * p.heads, 1, [&](int64_t begin, int64_t end) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ops of scaled_dot_product_attention. Forward and backward are fused kernels that never store
-// the scores; the second derivative, the gradient of a floating mask and dropout on the weights
-// need the scores as a tensor and go through a composition of public ops (Composed).
+// The ops of scaled_dot_product_attention. Forward and backward are fused kernels that never store the scores; the
+// second derivative, the gradient of a floating mask and dropout on the weights need the scores as a tensor and go
+// through a composition of public ops (Composed).
 #include <farro/kernels/attention/attention.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -72,9 +72,8 @@ class Composed {
     const Tensor p = probabilities(), g = widened(grad);
     const Tensor into_scores = seen(call<SoftmaxBackward>({seen(dots(g, v_)), p, 3}));
     Grads out(4);
-    // With P = softmax(S), S = scale * q k^T + bias and O = P v: dP = g v^T, dS = P * (dP -
-    // rowsum(P * dP)) (the softmax's backward), dq = scale * dS k, dk = scale * dS^T q, dv = P^T g,
-    // dbias = dS.
+    // With P = softmax(S), S = scale * q k^T + bias and O = P v: dP = g v^T, dS = P * (dP - rowsum(P * dP)) (the
+    // softmax's backward), dq = scale * dS k, dk = scale * dS^T q, dv = P^T g, dbias = dS.
     if (need[0]) out[0] = weighted(into_scores, k_) * scale_;
     if (need[1]) out[1] = weighted(into_scores, q_, /*by_key=*/true) * scale_;
     if (need[2]) out[2] = weighted(p, g, /*by_key=*/true);
@@ -178,8 +177,8 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
     return scaled_dot_product_attention(q.unsqueeze(1), k.unsqueeze(1), v.unsqueeze(1), with_heads).squeeze(1);
   }
   const int64_t width = q.dim() ? q.sizes().back() : 1;
-  // 1 / sqrt(width): Vaswani et al. 2017, section 3.2.1; it keeps the scores' variance at that of
-  // the elements of q and k.
+  // 1 / sqrt(width): Vaswani et al. 2017, section 3.2.1; it keeps the scores' variance at that of the elements of q and
+  // k.
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(width)));
   // A width of 0 has no scores to scale: its default is infinite.
   FARRO_CHECK(!options.scale || std::isfinite(scale), ValueError, Attention::info.name, ": scale must be finite, got ",

@@ -22,8 +22,8 @@ void unravel(int64_t i, const int64_t* box, int64_t* at) {
 
 // The input position that meets output `out` at kernel tap `tap`; false in the padding.
 bool input_of(const ConvShape& s, const int64_t* out, const int64_t* tap, int64_t* in) {
-  // in = out * stride - pad + tap * dilation, per dimension. Convolutions of fewer than three
-  // spatial dimensions have leading ones of size 1, so there is one loop for all ranks.
+  // in = out * stride - pad + tap * dilation, per dimension. Convolutions of fewer than three spatial dimensions have
+  // leading ones of size 1, so there is one loop for all ranks.
   for (int d = 0; d < 3; ++d) {
     in[d] = out[d] * s.stride[d] - s.pad[d] + tap[d] * s.dilation[d];
     if (in[d] < 0 || in[d] >= s.in[d]) return false;
@@ -73,8 +73,8 @@ void forward(const ConvGenericCall& call, const T* x, const T* weight, const T* 
   const int64_t channels = s.groups * s.out_channels, pixels = s.out_pixels(), taps = s.taps();
   parallel_for(s.batch * channels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      // out[n, o, p] = bias[o] + sum over taps k and the group's channels c of x[n, c, in(p, k)] *
-      // w[o, c, k]; `c` here is the first channel of o's group.
+      // out[n, o, p] = bias[o] + sum over taps k and the group's channels c of x[n, c, in(p, k)] * w[o, c, k]; `c` here
+      // is the first channel of o's group.
       const int64_t n = i / channels, o = i % channels, c = o / s.out_channels * s.in_channels;
       for (int64_t p = 0; p < pixels; ++p) {
         int64_t at[3], tap[3], from[3];
@@ -98,8 +98,8 @@ void backward_data(const ConvGenericCall& call, const T* grad, const T* weight, 
   const int64_t channels = s.groups * s.in_channels, pixels = s.in_pixels(), taps = s.taps();
   parallel_for(s.batch * channels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      // The transpose: grad_x[n, c, p] = sum over k, o of grad[n, o, out(p, k)] * w[o, c, k],
-      // gathered instead of scattered, so that each element is written once, by one thread.
+      // The transpose: grad_x[n, c, p] = sum over k, o of grad[n, o, out(p, k)] * w[o, c, k], gathered instead of
+      // scattered, so that each element is written once, by one thread.
       const int64_t n = i / channels, c = i % channels, o = c / s.in_channels * s.out_channels;
       for (int64_t p = 0; p < pixels; ++p) {
         int64_t at[3], tap[3], to[3];
@@ -142,9 +142,8 @@ void backward_filter(const ConvGenericCall& call, const T* grad, const T* x, T* 
   if (grad_bias) backward_bias(call, grad, grad_bias);
   parallel_for(s.groups * s.out_channels * s.in_channels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      // grad_w[o, c, k] = sum over n, p of grad[n, o, p] * x[n, c, in(p, k)]. The batch is the
-      // inner loop (the dot) because it has no border: whether a tap falls into the padding depends
-      // on p alone.
+      // grad_w[o, c, k] = sum over n, p of grad[n, o, p] * x[n, c, in(p, k)]. The batch is the inner loop (the dot)
+      // because it has no border: whether a tap falls into the padding depends on p alone.
       const int64_t o = i / s.in_channels, c = i % s.in_channels, group = o / s.out_channels;
       for (int64_t k = 0; k < taps; ++k) {
         int64_t at[3], tap[3], from[3];

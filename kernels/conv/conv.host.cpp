@@ -15,8 +15,8 @@ namespace {
 
 void conv_generic(Ctx& ctx, const Conv::Args& args, Outputs<Conv>& out) {
   const Strides5 x(args.x), weight(args.weight), result(out[0]);
-  // x, weight and the result are read and written in place by their strides; the bias alone is
-  // brought into order, as it is read once per channel.
+  // x, weight and the result are read and written in place by their strides; the bias alone is brought into order, as
+  // it is read once per channel.
   const Tensor bias = ctx.dense(args.bias, MemoryFormat::contiguous, args.x.dtype());
   loops<ConvLoops>->generic_forward({Conv::shape(args), args.x.dtype(), x.at, weight.at, result.at}, args.x.raw_data(),
                                     args.weight.raw_data(), data_of<void>(bias), out[0].raw_data());
@@ -126,8 +126,8 @@ bool has_bf16_form(DType dtype, const ConvShape& shape) { return dtype == DType:
 
 void register_conv_host();
 void register_conv_host() {
-  // The reference loops support everything, so they come last; bf16 comes first where the processor
-  // has the instructions, since it moves half the bytes.
+  // The reference loops support everything, so they come last; bf16 comes first where the processor has the
+  // instructions, since it moves half the bytes.
   constexpr VariantInfo onednn{.name = "onednn"}, generic{.name = "generic", .rank = 100};
   register_kernel<Conv>(DeviceType::cpu, &conv_onednn<DType::f32>, onednn,
                         [](const Conv::Args& args) { return has_fast_form(args.x.dtype(), Conv::shape(args)); });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The convolution and its two gradients as ops. They are closed under differentiation: the
-// derivative of each is made of the other two, so gradients of any order need no further kernels.
-// Transposed convolution is ConvBackwardData under its own name.
+// The convolution and its two gradients as ops. They are closed under differentiation: the derivative of each is made
+// of the other two, so gradients of any order need no further kernels. Transposed convolution is ConvBackwardData under
+// its own name.
 #include <farro/kernels/conv/conv.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -35,8 +35,7 @@ const char* check_rank(const char* op, const char* argument, const Tensor& tenso
 // See conv.h: on the CPU always channels-last, elsewhere as `input`.
 TensorSpec activation_spec(const Shape& sizes, const Tensor& input) {
   TensorSpec spec(sizes, input);
-  // The layout that the CPU kernels compute in; a change of layout costs a pass over the tensor in
-  // each layer.
+  // The layout that the CPU kernels compute in; a change of layout costs a pass over the tensor in each layer.
   spec.channels_last =
       sizes.size() >= 4 &&
       (!input.is_cuda() || (!input.is_contiguous() && input.is_contiguous(MemoryFormat::channels_last)));
@@ -106,8 +105,8 @@ TensorSpec ConvBackwardData::infer(const Args& args) {
   return activation_spec(args.x_sizes, args.grad);
 }
 Grads ConvBackwardData::backward(const Back<ConvBackwardData>& b) {
-  // backward_data(grad, w) is linear in both: in grad its transpose is the forward convolution, in
-  // w it is backward_filter with the roles of x and the incoming gradient exchanged.
+  // backward_data(grad, w) is linear in both: in grad its transpose is the forward convolution, in w it is
+  // backward_filter with the roles of x and the incoming gradient exchanged.
   const Tensor& x = b.grad[0];
   return {b.need[0] ? call<Conv>({x, b.args.weight, Tensor(), b.args.params}) : Tensor(),
           b.need[1] ? call<ConvBackwardFilter>({b.args.grad, x, b.args.weight.sizes(), false, b.args.params})[0]
@@ -157,9 +156,8 @@ ConvParams resolve(const char* op, int rank, const Shape& weight, const ConvOpti
               options.padding);
   for (int i = 0; i < rank; ++i) {
     FARRO_CHECK(params.stride[i] == 1, ValueError, op, ": stride must be 1 with same_padding, got ", params.stride);
-    // The window spans dilation * (kernel - 1) + 1 elements; padding the input by one less than
-    // that in total keeps its size. An odd total puts the extra element at the end, as PyTorch
-    // does.
+    // The window spans dilation * (kernel - 1) + 1 elements; padding the input by one less than that in total keeps its
+    // size. An odd total puts the extra element at the end, as PyTorch does.
     const Checked total = Checked(params.dilation[i]) * (Checked(weight[i + 2]) - 1);
     FARRO_CHECK(total.ok(), ValueError, op, ": dilation must keep the kernel's extent below 2^63, got ",
                 params.dilation, " (weight: ", weight, ")");

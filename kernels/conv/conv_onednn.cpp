@@ -44,8 +44,8 @@ struct Descs {
       // oneDNN counts the elements that are left out: 0 is no dilation.
       dilations.push_back(s.dilation[d] - 1);
       pad_begin.push_back(s.pad[d]);
-      // Padding at the end is derived, not taken from the call: oneDNN wants the windows to fill
-      // the padded input exactly. It is negative where the last window ends before the input does.
+      // Padding at the end is derived, not taken from the call: oneDNN wants the windows to fill the padded input
+      // exactly. It is negative where the last window ends before the input does.
       pad_end.push_back((s.out[d] - 1) * s.stride[d] + (s.kernel[d] - 1) * s.dilation[d] + 1 - s.in[d] - s.pad[d]);
     }
     using Tag = memory::format_tag;
@@ -155,8 +155,8 @@ std::shared_ptr<Plan> find_plan(Ctx& ctx, Kind kind, const ConvShape& shape, boo
   PlanKey key = plan_key("onednn_conv", shape);
   key.add(static_cast<int64_t>(kind)).add(int64_t{bias}).add(static_cast<int64_t>(dtype));
   return ctx.plan<Plan>(key, [&] {
-    // A child that is forked while a primitive is generated could inherit oneDNN's locks, held by a
-    // thread that it has not.
+    // A child that is forked while a primitive is generated could inherit oneDNN's locks, held by a thread that it has
+    // not.
     const auto gate = hold_off_forks<MakingPrimitive>();
     return std::make_shared<Plan>(kind, shape, bias, dtype);
   });
@@ -171,8 +171,8 @@ void run_parts(Ctx& ctx, Kind kind, const ConvShape& shape, DType dtype, const v
                const float* bias, const void* out) {
   with_onednn_errors("conv", [&] {
     const OneThread guard;
-    // The weights are brought into the primitive's format once, not by each part. A part of another
-    // size may prefer another format (the last one, mostly) and then makes a copy of its own.
+    // The weights are brought into the primitive's format once, not by each part. A part of another size may prefer
+    // another format (the last one, mostly) and then makes a copy of its own.
     const ConvParts parts(shape, kind == Kind::backward_data);
     const auto first = find_plan(ctx, kind, parts[0].shape, bias != nullptr, dtype);
     char* const reordered = ctx.scratch<char>(static_cast<int64_t>(first->weight_bytes()));

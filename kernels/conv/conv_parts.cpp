@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a convolution is cut into parts that run on one thread each: along the batch first, then
-// along rows of the result. The cuts depend on the shape alone, never on the number of threads, so
-// results do not either.
+// How a convolution is cut into parts that run on one thread each: along the batch first, then along rows of the
+// result. The cuts depend on the shape alone, never on the number of threads, so results do not either.
 #include <farro/kernels/conv/conv_parts.h>
 
 #include <algorithm>
@@ -12,12 +11,10 @@ namespace {
 
 // Operations of a part: 100 us, beside which starting it is nothing.
 constexpr double kPartFlops = 8e6;
-// A cut along rows reads the kernel's reach twice, once for each neighbour; hence fewer of those
-// parts.
+// A cut along rows reads the kernel's reach twice, once for each neighbour; hence fewer of those parts.
 constexpr int64_t kMostParts = 64, kMostPartsWithRows = 16;
 
-// Rounding towards +infinity and -infinity: C++ rounds towards zero, and positions in the padding
-// are negative.
+// Rounding towards +infinity and -infinity: C++ rounds towards zero, and positions in the padding are negative.
 int64_t ceil_div(int64_t a, int64_t b) { return a >= 0 ? (a + b - 1) / b : -(-a / b); }
 int64_t floor_div(int64_t a, int64_t b) { return -ceil_div(-a, b); }
 
@@ -50,9 +47,8 @@ bool ConvParts::cut_rows(ConvPart& part, int64_t index) const {
   ConvShape& s = part.shape;
   const int d = dim_;
   const int64_t size = of_x_ ? s.in[d] : s.out[d], begin = size * index / rows_, end = size * (index + 1) / rows_;
-  // A window at output o covers inputs [o * stride - pad, o * stride - pad + reach]. Of x: the
-  // outputs whose window meets [begin, end). Of out: the inputs that the windows of [begin, end)
-  // cover.
+  // A window at output o covers inputs [o * stride - pad, o * stride - pad + reach]. Of x: the outputs whose window
+  // meets [begin, end). Of out: the inputs that the windows of [begin, end) cover.
   const int64_t reach = (s.kernel[d] - 1) * s.dilation[d], stride = s.stride[d];
   int64_t x0 = begin, x1 = end, o0 = begin, o1 = end;
   if (of_x_) {
@@ -62,8 +58,7 @@ bool ConvParts::cut_rows(ConvPart& part, int64_t index) const {
     x0 = std::max<int64_t>(begin * stride - s.pad[d], 0);
     x1 = std::min((end - 1) * stride - s.pad[d] + reach + 1, s.in[d]);
   }
-  // The part's own coordinates begin at x0 and o0; this keeps in = out * stride - pad + tap true in
-  // them.
+  // The part's own coordinates begin at x0 and o0; this keeps in = out * stride - pad + tap true in them.
   s.pad[d] += x0 - o0 * stride;
   s.in[d] = x1 - x0;
   s.out[d] = o1 - o0;

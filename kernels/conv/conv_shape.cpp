@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shapes of convolutions and windows: checks, sizes of results, and the normal form in which
-// kernels see them, [N, groups, channels, D, H, W] with leading spatial dimensions of size 1.
+// Shapes of convolutions and windows: checks, sizes of results, and the normal form in which kernels see them, [N,
+// groups, channels, D, H, W] with leading spatial dimensions of size 1.
 #include <farro/kernels/conv/conv_shape.h>
 
 #include <algorithm>
@@ -41,8 +41,8 @@ void WindowAxis::refuse(const char* op, const char* window, int dim, const std::
 }
 
 int64_t WindowAxis::count(bool ceil_mode) const noexcept {
-  // floor((in + pad + pad_end - extent) / stride) + 1. In ceil_mode one more, unless that window
-  // would begin in the padding behind the input, where it would see nothing.
+  // floor((in + pad + pad_end - extent) / stride) + 1. In ceil_mode one more, unless that window would begin in the
+  // padding behind the input, where it would see nothing.
   const int64_t room = padded().value() - extent().value(), whole = room / stride + 1;
   if (!ceil_mode || room % stride == 0) return whole;
   return (Checked(whole) * stride).at_most(in + pad - 1) ? whole + 1 : whole;
@@ -70,8 +70,7 @@ ConvShape check_conv(const char* op, const Shape& x, const Shape& weight, const 
     s.pad[to] = params.padding[i];
     s.dilation[to] = params.dilation[i];
     FARRO_CHECK(s.kernel[to] >= 1, ShapeError, op, ": weight's kernel sizes must be at least 1, got ", weight);
-    // One tap is not dilated. Shapes that compute the same thing should be equal: they are keys of
-    // plans.
+    // One tap is not dilated. Shapes that compute the same thing should be equal: they are keys of plans.
     if (s.kernel[to] == 1) s.dilation[to] = 1;
     const WindowAxis axis{s.in[to], s.kernel[to], s.stride[to], s.pad[to], params.padding_end[i], s.dilation[to]};
     if (!axis.fits()) axis.refuse(op, "kernel", i + 2, str("x: ", x, ", weight: ", weight));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs of elements from any dtype to the compute types f32, f64 and i64, and back: the table
-// through which elementwise kernels, which know three types only, read and write all the others.
+// Runs of elements from any dtype to the compute types f32, f64 and i64, and back: the table through which elementwise
+// kernels, which know three types only, read and write all the others.
 #include <farro/kernels/cpu/convert.h>
 
 #include <farro/core/dtype/visit.h>
@@ -27,8 +27,7 @@ inline To convert(From value) {
   if constexpr (std::is_same_v<To, bool>) {
     return value != From{0};
   } else if constexpr (std::is_same_v<To, half> || std::is_same_v<To, bfloat16>) {
-    // Through f32 in both directions: double to half is rounded twice, f32 being the compute type
-    // of halves.
+    // Through f32 in both directions: double to half is rounded twice, f32 being the compute type of halves.
     return To(static_cast<float>(value));
   } else if constexpr (std::is_same_v<From, half> || std::is_same_v<From, bfloat16>) {
     return convert<To>(static_cast<float>(value));

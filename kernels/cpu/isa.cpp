@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which instruction set the CPU kernels run with: the best of those built that the processor has,
-// or the one that FARRO_CPU_ISA names. Decided once per process, as results may differ between
-// sets.
+// Which instruction set the CPU kernels run with: the best of those built that the processor has, or the one that
+// FARRO_CPU_ISA names. Decided once per process, as results may differ between sets.
 #include <farro/kernels/cpu/isa.h>
 
 #include <farro/core/error/error.h>
@@ -28,8 +27,8 @@ void register_cpu_kernels();
 
 namespace {
 
-// What the compiler is told for these sets (cmake/FarroLibrary.cmake) must be asked for here in
-// full: an instruction that the processor lacks ends the process.
+// What the compiler is told for these sets (cmake/FarroLibrary.cmake) must be asked for here in full: an instruction
+// that the processor lacks ends the process.
 CpuIsa detect() {
 #ifdef FARRO_HAVE_AVX512
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&

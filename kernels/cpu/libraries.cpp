@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Versions of the libraries behind CPU kernels, as they are at run time: a shared library may be
-// newer than the headers it was built with.
+// Versions of the libraries behind CPU kernels, as they are at run time: a shared library may be newer than the headers
+// it was built with.
 #include <farro/kernels/cpu/libraries.h>
 
 #include <farro/core/error/error.h>

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all users of oneDNN share: the engine, the guard that keeps OpenMP at one thread, and what
-// the processor offers. oneDNN runs on one thread everywhere, as parallelism is the worker pool's.
+// What all users of oneDNN share: the engine, the guard that keeps OpenMP at one thread, and what the processor offers.
+// oneDNN runs on one thread everywhere, as parallelism is the worker pool's.
 #include <farro/kernels/cpu/onednn.h>
 
 #include <omp.h>
 
 namespace farro {
 
-// The setting is a thread's own, so the guard must stand in every worker that runs a primitive. At
-// one thread OpenMP starts no pool, whose idle threads would spin and would be missing after a
-// fork.
+// The setting is a thread's own, so the guard must stand in every worker that runs a primitive. At one thread OpenMP
+// starts no pool, whose idle threads would spin and would be missing after a fork.
 OneThread::OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
 OneThread::~OneThread() { omp_set_num_threads(before_); }
 

@@ -39,8 +39,7 @@ void forward_kernel(Ctx& ctx, const Embedding::Args& args, Outputs<Embedding>& o
 }
 
 void backward_kernel(Ctx& ctx, const EmbeddingBackward::Args& args, Outputs<EmbeddingBackward>& out) {
-  // The sum of gradient rows per table row. Entries of padding_idx get the slot -1, which add_rows
-  // passes over.
+  // The sum of gradient rows per table row. Entries of padding_idx get the slot -1, which add_rows passes over.
   const Tensor g = ctx.dense(args.grad), indices = ctx.dense(args.indices);
   check_indices(indices, args.rows);
   const Tensor sums = ctx.result(out[0]);

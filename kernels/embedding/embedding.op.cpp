@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// embedding and its gradient as ops. The gradient is dense, of the table's size: a row is the sum
-// of the gradients of all places that looked it up.
+// embedding and its gradient as ops. The gradient is dense, of the table's size: a row is the sum of the gradients of
+// all places that looked it up.
 #include <farro/kernels/embedding/embedding.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -39,8 +39,8 @@ TensorSpec EmbeddingBackward::infer(const Args& args) {
   return TensorSpec({args.rows, args.grad.sizes().back()}, args.grad);
 }
 Grads EmbeddingBackward::backward(const Back<EmbeddingBackward>& b) {
-  // backward's backward looks rows up in the gradient of the gradient; the padding row took no
-  // part, so it contributes nothing.
+  // backward's backward looks rows up in the gradient of the gradient; the padding row took no part, so it contributes
+  // nothing.
   Tensor table = b.grad[0];
   if (b.args.padding_idx >= 0) {
     table = table.clone();

@@ -21,8 +21,8 @@ class Expression {
     FARRO_CHECK(mentioned <= tensor.dim(), IndexError, op, ": at most ", tensor.dim(),
                 " dimensions must be indexed, got ", mentioned, " (tensor: ", tensor, ")");
     for (const TensorIndex& index : indices)
-      // From left to right, each entry narrowing the view or leaving an index tensor for the
-      // dimension that it stands for.
+      // From left to right, each entry narrowing the view or leaving an index tensor for the dimension that it stands
+      // for.
       std::visit([&](const auto& value) { apply(value, tensor.dim() - mentioned); }, index.value);
   }
 
@@ -68,8 +68,7 @@ class Expression {
     FARRO_CHECK(!is_floating(index.dtype()) && index.dtype() != DType::u8, DTypeError, op_,
                 ": index must be i64, i32 or a bool mask, got ", index.dtype(), " (index: ", index, ")");
     if (index.dtype() == DType::boolean) return apply_mask(index);
-    // A tensor without dimensions is a number. Reading it needs its value, which a meta tensor has
-    // not.
+    // A tensor without dimensions is a number. Reading it needs its value, which a meta tensor has not.
     if (index.dim() == 0 && !index.is_meta()) return apply(index.item<int64_t>(), 0);
     add(index);
   }
@@ -123,9 +122,8 @@ namespace {
 
 // t[mask] = number, without a list of places; false where it is anything else.
 bool fill_masked(const Tensor& target, std::span<const TensorIndex> indices, const Tensor& value) {
-  // An element count would have to be read from the mask (a wait, on a device) and a list of places
-  // written and read: masked_fill needs neither. A value that wants a gradient takes the general
-  // way.
+  // An element count would have to be read from the mask (a wait, on a device) and a list of places written and read:
+  // masked_fill needs neither. A value that wants a gradient takes the general way.
   if (indices.size() != 1 || value.numel() != 1 || !value.is_cpu() || value.requires_grad()) return false;
   const Tensor* mask = std::get_if<Tensor>(&indices[0].value);
   if (!mask || mask->dtype() != DType::boolean || mask->dim() == 0 || mask->device() != target.device()) return false;

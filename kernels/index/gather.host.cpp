@@ -27,8 +27,8 @@ void gather_kernel(Ctx& ctx, const Gather::Args& args, Outputs<Gather>& out) {
                      const T* base = from + around.outer[o];
                      const int64_t* at = index.data<int64_t>() + o * entries * inner;
                      T* to = static_cast<T*>(out[0].raw_data()) + o * entries * inner;
-                     // Along the last dimension there is one element per entry, and the inner loop
-                     // would cost more than its body.
+                     // Along the last dimension there is one element per entry, and the inner loop would cost more than
+                     // its body.
                      if (inner == 1) {
                        for (int64_t j = first; j < last; ++j) to[j] = base[at[j] * stride];
                      } else {
@@ -45,8 +45,8 @@ void scatter_add_kernel(Ctx& ctx, const ScatterAdd::Args& args, Outputs<ScatterA
   const int dim = static_cast<int>(args.dim);
   const int64_t slots = args.input.sizes()[dim];
   const Tensor index = checked_index(ctx, "scatter_add", args.index, 0, slots, dim);
-  // Long sums of f32 are formed in double. How many terms meet in one place is not known without
-  // counting; the number of entries along the dimension bounds it.
+  // Long sums of f32 are formed in double. How many terms meet in one place is not known without counting; the number
+  // of entries along the dimension bounds it.
   const Accumulator sum(ctx, out[0], args.input, index.sizes()[dim] > kMaxTerms);
   const Tensor src = sum.as_addend(ctx, args.src);
   const Surroundings around(index.sizes(), sum.tensor().strides(), dim, dim + 1);
@@ -58,9 +58,8 @@ void scatter_add_kernel(Ctx& ctx, const ScatterAdd::Args& args, Outputs<ScatterA
                       const int64_t* at = index.data<int64_t>() + o * entries * inner;
                       const T* from = src.data<T>() + o * entries * inner;
                       T* base = sum.tensor().data<T>() + around.outer[o];
-                      // A region is a range of slots or of columns that belongs to one thread: each
-                      // place is added to by one thread, in the order of the entries, so the sum is
-                      // deterministic without atomics.
+                      // A region is a range of slots or of columns that belongs to one thread: each place is added to
+                      // by one thread, in the order of the entries, so the sum is deterministic without atomics.
                       if (inner == 1 && slot_begin == 0 && slot_end == slots) {
                         for (int64_t j = 0; j < entries; ++j) {
                           T& place = base[at[j] * stride];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// gather, scatter_add, index_select and index_add as ops: two pairs, each the transpose of the
-// other, so each is the other's gradient.
+// gather, scatter_add, index_select and index_add as ops: two pairs, each the transpose of the other, so each is the
+// other's gradient.
 #include <farro/kernels/index/gather.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -122,8 +122,7 @@ Tensor scatter_add(const Tensor& input, int64_t dim, const Tensor& index, const 
   check_defined("scatter_add", "src", src);
   const int d = normalize_dim("scatter_add", dim, input.dim());
   const Tensor at = lifted(index);
-  // src may be larger than index; the surplus is cut off by a view, whose gradient fills it with
-  // zeros.
+  // src may be larger than index; the surplus is cut off by a view, whose gradient fills it with zeros.
   Tensor used = lifted(src);
   FARRO_CHECK(used.dim() == at.dim(), ShapeError, "scatter_add: src must have as many dimensions as index, got ", src,
               " and ", index);

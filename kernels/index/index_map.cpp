@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Offsets of all elements of some dimensions, and the check of index tensors, for the kernels of
-// this folder.
+// Offsets of all elements of some dimensions, and the check of index tensors, for the kernels of this folder.
 #include <farro/kernels/index/index_map.h>
 
 #include <farro/kernels/memory/reshape.h>
@@ -60,8 +59,7 @@ Tensor checked_index(Ctx& ctx, const char* op, const Tensor& index, int64_t low,
     }
     if (signs >> 63) bad.store(true, std::memory_order_relaxed);
   });
-  // The parallel pass only says that there is one; this one finds the first, so the message does
-  // not depend on threads.
+  // The parallel pass only says that there is one; this one finds the first, so the message does not depend on threads.
   for (int64_t i = 0; bad; ++i)
     if (values[i] < low || values[i] >= high) fail_at(op, index, i, values[i], low, high, dim);
   return dense;

@@ -44,8 +44,8 @@ RowMap map_rows(Ctx& ctx, const char* op, const Tensor& tensor, TensorList indic
     const int64_t size = tensor.sizes()[dim], stride = tensor.strides()[dim];
     const Tensor index = ctx.spread(checked_index(ctx, op, indices[k], -size, size, dim), places, DType::i64);
     const int64_t* at = index.data<int64_t>();
-    // A slot is the sum over the indexed dimensions of index * stride, at most the sum of (size -
-    // 1) * stride; num_slots is one more than the greatest (it began at 1).
+    // A slot is the sum over the indexed dimensions of index * stride, at most the sum of (size - 1) * stride;
+    // num_slots is one more than the greatest (it began at 1).
     rows.num_slots += std::max<int64_t>(size - 1, 0) * stride;
     parallel_for(entries, kIndexGrain, [&](int64_t begin, int64_t end) {
       for (int64_t j = begin; j < end; ++j) slots[j] = (k ? slots[j] : 0) + (at[j] + (at[j] < 0 ? size : 0)) * stride;

@@ -37,8 +37,8 @@ Tensor overwritten(const Tensor& target, TensorList indices, const Dims& dims) {
 bool are_neighbours(const Dims& dims) noexcept { return dims.back() - dims[0] == dims.size() - 1; }
 
 Shape indexed_shape(const char* op, const Shape& sizes, TensorList indices, const Dims& dims) {
-  // NumPy's rule: index tensors broadcast to one shape, which takes the place of the indexed
-  // dimensions if these are neighbours and comes first otherwise.
+  // NumPy's rule: index tensors broadcast to one shape, which takes the place of the indexed dimensions if these are
+  // neighbours and comes first otherwise.
   Shape places = indices[0].sizes();
   for (const Tensor& index : indices) {
     FARRO_CHECK(index.dtype() == DType::i64 || index.dtype() == DType::i32, DTypeError, op,
@@ -89,8 +89,8 @@ Grads IndexPut::backward(const Back<IndexPut>& b) {
   const TensorList indices = b.args.indices;
   Grads result(2 + indices.size());
   if (b.need[0]) {
-    // Where values were put, the target's old elements are gone: their gradient is 0. Where they
-    // were added, it passes unchanged.
+    // Where values were put, the target's old elements are gone: their gradient is 0. Where they were added, it passes
+    // unchanged.
     result[0] = b.grad[0];
     if (!b.args.accumulate) {
       Tensor rest = b.grad[0].clone();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// one_hot as an op. Without a number of classes it must look at the values, which waits for a
-// device.
+// one_hot as an op. Without a number of classes it must look at the values, which waits for a device.
 #include <farro/kernels/index/one_hot.op.h>
 
 #include <farro/autograd/call/call.h>

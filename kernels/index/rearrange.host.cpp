@@ -49,8 +49,8 @@ void triu_kernel(Ctx& ctx, const Triu::Args& args, Outputs<Triu>& out) {
 void flip_kernel(Ctx&, const Flip::Args& args, Outputs<Flip>& out) {
   const Tensor& input = args.input;
   if (input.numel() == 0) return;
-  // A flipped dimension is read from its last element on, with the negative stride. Tensors
-  // themselves have no negative strides, so flip copies.
+  // A flipped dimension is read from its last element on, with the negative stride. Tensors themselves have no negative
+  // strides, so flip copies.
   Strides strides = input.strides();
   int64_t start = 0;
   for (int64_t dim : args.dims) {

@@ -64,8 +64,8 @@ Tensor roll(const Tensor& input, const Dims& shifts, const Dims& dims) {
   }
   FARRO_CHECK(shifts.size() == dims.size(), ValueError, "roll: shifts must have as many entries as dims, got ", shifts,
               " and ", dims);
-  // Dimension by dimension: a roll along several is the product of single ones. Shifts are taken
-  // modulo the size, to [0, size).
+  // Dimension by dimension: a roll along several is the product of single ones. Shifts are taken modulo the size, to
+  // [0, size).
   Tensor out = input;
   for (int k = 0; k < dims.size(); ++k) {
     const int dim = normalize_dim("roll", dims[k], input.dim());

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Taking, putting and adding whole rows: the loops behind index_select, index_add, index
-// expressions and embedding. Sums are deterministic: each place belongs to one thread, which adds
-// in the entries' order.
+// Taking, putting and adding whole rows: the loops behind index_select, index_add, index expressions and embedding.
+// Sums are deterministic: each place belongs to one thread, which adds in the entries' order.
 #include <farro/kernels/index/rows.h>
 
 #include <farro/kernels/memory/copy.op.h>
@@ -61,8 +60,7 @@ Crowded find_crowded(const RowMap& rows) {
       if (count <= kMaxTerms && ++count > kMaxTerms) crowded.places.push_back(slots[j]);
     }
   if (crowded.places.empty()) return crowded;
-  // From here on the table holds -1 - n for the n-th crowded place, and counts of at least 0 for
-  // the others.
+  // From here on the table holds -1 - n for the n-th crowded place, and counts of at least 0 for the others.
   for (size_t n = 0; n < crowded.places.size(); ++n) count_of(crowded.places[n]) = -1 - static_cast<int32_t>(n);
   crowded.slots = empty({entries}, {.dtype = DType::i64, .device = Device::cpu()});
   crowded.other_slots = empty({entries}, {.dtype = DType::i64, .device = Device::cpu()});
@@ -82,8 +80,8 @@ void add_floats(float* target, const float* values, const RowMap& rows) {
   const Offsets &outer_places = rows.around.outer, &inner_places = rows.around.inner;
   const int64_t count = static_cast<int64_t>(crowded.places.size());
   const int64_t outer = outer_places.count(), inner = inner_places.count();
-  // Three steps: crowded places move to a buffer of doubles, everything is added (there or in
-  // place), and the buffer moves back, rounded once.
+  // Three steps: crowded places move to a buffer of doubles, everything is added (there or in place), and the buffer
+  // moves back, rounded once.
   const Tensor sums = empty({outer, count, inner}, {.dtype = DType::f64, .device = Device::cpu()});
   double* sum = sums.data<double>();
   // move(target element, its sum) for all of them.

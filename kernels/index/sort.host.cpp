@@ -29,8 +29,7 @@ Key key_of(T value) noexcept {
     using Float = std::conditional_t<sizeof(Key) == 8, double, float>;
     const Float x = static_cast<Float>(value);
     if (std::isnan(x)) return ~Key{0};
-    // IEEE numbers order as their bits do where they are positive, and backwards where they are
-    // negative.
+    // IEEE numbers order as their bits do where they are positive, and backwards where they are negative.
     const Key bits = std::bit_cast<Key>(x + Float{0});  // -0 + 0 = 0
     return bits & kTop ? ~bits : bits | kTop;
   }
@@ -69,8 +68,8 @@ void radix_sort(std::vector<Entry<Key>>& entries, std::vector<Entry<Key>>& spare
 // seen so far is dropped at once, which most are.
 template <class Key, class KeyAt>
 void select_front(std::vector<Entry<Key>>& entries, size_t size, size_t count, KeyAt&& key_at) {
-  // Room for twice `count` makes a selection, which is linear in the room, come at most once in
-  // `count` pushes: constant work for each.
+  // Room for twice `count` makes a selection, which is linear in the room, come at most once in `count` pushes:
+  // constant work for each.
   const size_t room = std::max<size_t>(2 * count, 64);
   const auto middle = static_cast<std::ptrdiff_t>(count) - 1;
   constexpr size_t kBlock = 128;  // keys made at a time, by a loop that vectorises

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sort, argsort and topk as one op: the first `count` entries of the sorted order with their
-// places, through which the gradient goes back.
+// sort, argsort and topk as one op: the first `count` entries of the sorted order with their places, through which the
+// gradient goes back.
 #include <farro/kernels/index/sort.op.h>
 
 #include <farro/autograd/call/call.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fused kernels of cross_entropy with class indices. The forward keeps two numbers per row, the
-// greatest logit and log(sum(exp(x - greatest))); with them the backward forms the softmax in one
-// pass.
+// The fused kernels of cross_entropy with class indices. The forward keeps two numbers per row, the greatest logit and
+// log(sum(exp(x - greatest))); with them the backward forms the softmax in one pass.
 #include <farro/core/op/op_table.h>
 #include <farro/core/parallel/parallel.h>
 #include <farro/kernels/loss/cross_entropy.op.h>
@@ -25,8 +24,8 @@ struct Targets {
   const T* weight;  // may be null
   int64_t classes;
   int64_t ignore_index;
-  // The target distribution of a row with class y is hit at y plus `everywhere` at each class,
-  // times the class weights (Szegedy et al. 2016, section 7).
+  // The target distribution of a row with class y is hit at y plus `everywhere` at each class, times the class weights
+  // (Szegedy et al. 2016, section 7).
   double hit;         // 1 - smoothing: what goes to the class itself
   double everywhere;  // smoothing / classes: what goes to each class
   double weight_sum;  // over all classes
@@ -55,8 +54,7 @@ struct Targets {
 template <class T>
 double row_loss(const Targets<T>& targets, int64_t r, const T* x, T peak, T log_sum) {
   if (targets.asks_nothing(r)) return 0;
-  // -log p(i) = (peak - x[i]) + log_sum, in this order: both terms are at least 0, so nothing
-  // cancels.
+  // -log p(i) = (peak - x[i]) + log_sum, in this order: both terms are at least 0, so nothing cancels.
   const double below = static_cast<double>(peak) - static_cast<double>(x[targets.y[r]]);
   const double share = targets.hit * targets.weight_of(r);
   double loss = share == 0 ? 0 : share * (below + static_cast<double>(log_sum));
@@ -77,8 +75,8 @@ void forward(const Tensor& logits, const Targets<T>& targets, const CrossEntropy
   const T* x = data_of<T>(logits);
   T *peaks = data_of<T>(peak), *log_sums = data_of<T>(log_sum);
   const bool each = args.reduction == Reduction::none;
-  // Losses of rows are kept apart and added in order by one thread, so the result does not depend
-  // on the number of threads.
+  // Losses of rows are kept apart and added in order by one thread, so the result does not depend on the number of
+  // threads.
   const Tensor losses = each ? Tensor() : empty({rows}, {.dtype = DType::f64, .device = Device::cpu()});
   T* each_loss = each ? data_of<T>(loss) : nullptr;
   double* row_losses = each ? nullptr : data_of<double>(losses);
@@ -113,8 +111,7 @@ void backward(const Tensor& grad, const Tensor& logits, const Tensor& peak, cons
   const T *g = data_of<T>(grad), *x = data_of<T>(logits), *w = targets.weight;
   const T *peaks = data_of<T>(peak), *log_sums = data_of<T>(log_sum);
   T* gx = data_of<T>(out);
-  // As many rows as fill a block of exp: a call for each row of 10 classes would be mostly its
-  // overhead.
+  // As many rows as fill a block of exp: a call for each row of 10 classes would be mostly its overhead.
   const int64_t step = std::max<int64_t>(kExpBlock / n, 1);
   parallel_for(logits.sizes()[0], grain(n), [&](int64_t first, int64_t last) {
     for (int64_t begin = first; begin < last; begin += step) {
@@ -128,8 +125,7 @@ void backward(const Tensor& grad, const Tensor& logits, const Tensor& peak, cons
           std::fill_n(row, n, T{0});
           continue;
         }
-        // d loss / d x[i] = scale * (mass * softmax(x)[i] - target[i]), with mass the sum of the
-        // target distribution.
+        // d loss / d x[i] = scale * (mass * softmax(x)[i] - target[i]), with mass the sum of the target distribution.
         const double scale = factor * static_cast<double>(each ? g[r] : *g);
         const T mass = static_cast<T>(scale * targets.mass(r)), spread = static_cast<T>(scale * targets.everywhere);
         if (w && targets.everywhere != 0)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cross_entropy as a fused op of class indices, and as a composition for class probabilities. The
-// ops' second derivative treats the kept statistics as functions of the logits, though they come as
-// inputs.
+// cross_entropy as a fused op of class indices, and as a composition for class probabilities. The ops' second
+// derivative treats the kept statistics as functions of the logits, though they come as inputs.
 #include <farro/kernels/loss/cross_entropy.h>
 #include <farro/kernels/loss/cross_entropy.op.h>
 
@@ -115,8 +114,8 @@ Grads CrossEntropyBackward::backward(const Back<CrossEntropyBackward>& b) {
     const Tensor infinite = full_like(log_sum, std::numeric_limits<double>::infinity());
     const Tensor t = -call<CrossEntropyBackward>({one, logits.detach(), target, peak, infinite, total, weight,
                                                   Reduction::none, b.args.ignore_index, b.args.label_smoothing});
-    // grad_x = r (mass p - t), with p = softmax(x) and mass = sum(t): its derivative with respect
-    // to x is r mass times softmax's own.
+    // grad_x = r (mass p - t), with p = softmax(x) and mass = sum(t): its derivative with respect to x is r mass times
+    // softmax's own.
     const Tensor r = mean ? g / total.to(g.dtype()) : each ? g.unsqueeze(1) : g;
     out[1] = call<SoftmaxBackward>({gg * (r * t.sum({1}, /*keepdim=*/true)), softmax(logits, 1), 1});
   }

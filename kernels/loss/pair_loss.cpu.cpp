@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernels of the losses of pairs of equal shape: mean squared error, absolute error, and binary
-// cross entropy of logits, as one loop with three bodies.
+// Kernels of the losses of pairs of equal shape: mean squared error, absolute error, and binary cross entropy of
+// logits, as one loop with three bodies.
 #include <farro/core/op/op_table.h>
 #include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/lanes.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// mse_loss, l1_loss and binary_cross_entropy_with_logits as one op template. Gradients are
-// elementwise compositions, so they can be differentiated again.
+// mse_loss, l1_loss and binary_cross_entropy_with_logits as one op template. Gradients are elementwise compositions, so
+// they can be differentiated again.
 #include <farro/kernels/loss/pair_loss.h>
 #include <farro/kernels/loss/pair_loss.op.h>
 

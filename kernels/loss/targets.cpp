@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks that the losses over classes share, and the form in which their kernels see scores: [rows,
-// classes].
+// Checks that the losses over classes share, and the form in which their kernels see scores: [rows, classes].
 #include <farro/kernels/loss/targets.h>
 
 namespace farro {

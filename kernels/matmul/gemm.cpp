@@ -63,8 +63,8 @@ Grid choose_grid(const Gemm& g, int64_t threads) {
                          std::ceil(static_cast<double>(g.n) / static_cast<double>(columns));
     const double read =
         static_cast<double>(g.m) / static_cast<double>(rows) + static_cast<double>(g.n) / static_cast<double>(columns);
-    // A strip's row or column weighs as much as 16 steps of k of one element: what is read decides
-    // only between grids whose shares are nearly equal.
+    // A strip's row or column weighs as much as 16 steps of k of one element: what is read decides only between grids
+    // whose shares are nearly equal.
     if (share * static_cast<double>(g.k) + read * 16 < least) {
       least = share * static_cast<double>(g.k) + read * 16;
       best = {rows, columns};
@@ -83,8 +83,8 @@ void run_floating(Ctx& ctx, DType dtype, const Gemm& g) {
   // Less than two threads' worth.
   if (work < 2 * kThreadWork) return run_block(ctx, dtype, g);
   const auto threads = static_cast<int64_t>(std::min<double>(num_threads(), work / kThreadWork));
-  // The grid may depend on the number of threads because the bits of an element do not depend on
-  // where the product is cut (gemm.cpu.cpp).
+  // The grid may depend on the number of threads because the bits of an element do not depend on where the product is
+  // cut (gemm.cpu.cpp).
   const Grid grid = choose_grid(g, threads);
   const Ctx::Parts contexts = ctx.parts();
   parallel_for(grid.rows * grid.columns, 1, [&](int64_t begin, int64_t end) {

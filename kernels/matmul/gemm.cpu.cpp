@@ -81,8 +81,8 @@ struct Strided {
 template <class T, int kRows, int kVectors>
 void tile(int64_t k, const Strided<T>& a, const T* b, int64_t b_row, T* c, int64_t c_row, const T* bias, bool add) {
   constexpr int64_t kWidth = Vector<T>::kWidth;
-  // Outer products: each step reads one column of A, kRows numbers, and one row of B, kVectors
-  // vectors, for kRows * kVectors vector multiply-adds.
+  // Outer products: each step reads one column of A, kRows numbers, and one row of B, kVectors vectors, for kRows *
+  // kVectors vector multiply-adds.
   V<T> sum[kRows][kVectors];
   const T* rows[kRows];
 #pragma GCC unroll 8
@@ -123,8 +123,8 @@ template <class T, int kRows, int kVectors>
 void ragged_tile(int64_t k, const Strided<T>& a, const T* b, int64_t b_row, T* c, int64_t c_row, const T* bias,
                  bool add, int64_t columns) {
   constexpr int64_t kWidth = kVectors * Vector<T>::kWidth;
-  // The tile is computed whole, on zeros behind the last column of a packed panel, and the part
-  // that exists is copied: element by element the same chain of operations as in a full tile.
+  // The tile is computed whole, on zeros behind the last column of a packed panel, and the part that exists is copied:
+  // element by element the same chain of operations as in a full tile.
   alignas(64) T whole[kRows * kWidth];
   tile<T, kRows, kVectors>(k, a, b, b_row, whole, kWidth, nullptr, false);
   for (int64_t i = 0; i < kRows; ++i)
@@ -204,8 +204,8 @@ inline void interleave(V<T> (&r)[kRows]) {
 template <class T, int kLines>
 void pack_lines(const Strided<T>& lines, int64_t count, int64_t k, T* out, int64_t out_row) {
   constexpr int64_t kWidth = Vector<T>::kWidth;
-  // Lines that are dense along k are transposed in registers, lines that are dense across are
-  // copied, any others go element by element.
+  // Lines that are dense along k are transposed in registers, lines that are dense across are copied, any others go
+  // element by element.
   int64_t p = 0;
   if (count == kLines && lines.col == 1) {
     for (; p + kWidth <= k; p += kWidth) {
@@ -277,8 +277,7 @@ struct Plan {
     inner = (g.k + blocks - 1) / blocks;
     rows = std::min(kRowBlock, g.m);
     columns = std::min(kPanels * kTileColumns<T>, g.n);
-    // A of one panel is read once, so that packing it would be a second reading; likewise B of one
-    // row of tiles.
+    // A of one panel is read once, so that packing it would be a second reading; likewise B of one row of tiles.
     direct_a = g.n <= kTileColumns<T> || (g.m - 1) * g.a_row + (g.k - 1) * g.a_col <= kSmallSpan;
     // Read in place, b must not be read beyond its last column.
     direct_b = g.b_col == 1 && g.n % Vector<T>::kWidth == 0 && (g.m <= kTileRows || g.k * g.b_row <= kSmallSpan);
@@ -302,8 +301,7 @@ void run(const Gemm& g, void* memory) {
   const Strided<T> a{static_cast<const T*>(g.a), g.a_row, g.a_col}, b{static_cast<const T*>(g.b), g.b_row, g.b_col};
   T *c = static_cast<T*>(g.c), *a_block = static_cast<T*>(memory), *b_block = a_block + plan.packed_a();
   const T* bias = static_cast<const T*>(g.bias);
-  // The loops of Goto and van de Geijn, with k outermost: a packed block of A is used for all of
-  // B's panels.
+  // The loops of Goto and van de Geijn, with k outermost: a packed block of A is used for all of B's panels.
   for (int64_t p = 0; p < g.k; p += plan.inner) {
     const int64_t k = std::min(plan.inner, g.k - p);
     for (int64_t i = 0; i < g.m; i += plan.rows) {
@@ -311,8 +309,8 @@ void run(const Gemm& g, void* memory) {
       if (!plan.direct_a) pack_a(a.at(i, p), rows, k, a_block);
       for (int64_t j = 0; j < g.n; j += plan.columns) {
         const int64_t columns = std::min(plan.columns, g.n - j);
-        // Packed anew for each block of rows: with more than 256 rows B is packed several times,
-        // which is little beside the 256 multiply-adds that each of its elements takes part in.
+        // Packed anew for each block of rows: with more than 256 rows B is packed several times, which is little beside
+        // the 256 multiply-adds that each of its elements takes part in.
         if (!plan.direct_b) pack_b(b.at(p, j), columns, k, b_block);
         for (int64_t r = 0; r < rows; r += kTileRows) {
           const Strided<T> left = plan.direct_a ? a.at(i + r, p) : Strided<T>{a_block + r * k, 1, kTileRows};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bf16 products by oneDNN, which uses the processor's bf16 instructions. A product is cut into
-// parts, each on one thread, by its sizes alone, so that no bit depends on the number of threads.
+// bf16 products by oneDNN, which uses the processor's bf16 instructions. A product is cut into parts, each on one
+// thread, by its sizes alone, so that no bit depends on the number of threads.
 #include <farro/kernels/matmul/gemm_onednn.h>
 
 #include <farro/core/op/plan_cache.h>

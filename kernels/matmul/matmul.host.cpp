@@ -75,8 +75,7 @@ void matmul_products(Ctx& ctx, const Matmul::Args& args, Outputs<Matmul>& output
   if (out.dim() == 2) return gemm_fn(ctx, a.dtype, gemm);
   if (b.sizes.size() == 2) {
     if (const auto stride = row_stride(a)) {
-      // One matrix for all batches: their rows form one tall product, which is cut better than many
-      // small ones.
+      // One matrix for all batches: their rows form one tall product, which is cut better than many small ones.
       gemm.m = row_count(a.sizes);
       gemm.a_row = *stride;
       return gemm_fn(ctx, a.dtype, gemm);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// matmul and linear as ops, and bmm and addmm, which are made of them. Leading dimensions broadcast
-// as batches; one-dimensional operands become a row or a column, which is dropped from the result.
+// matmul and linear as ops, and bmm and addmm, which are made of them. Leading dimensions broadcast as batches;
+// one-dimensional operands become a row or a column, which is dropped from the result.
 #include <farro/kernels/matmul/matmul.op.h>
 
 #include <farro/autograd/call/call.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies and fills as ops: clone, contiguous, to, copy_, fill_ and zero_. A copy's gradient is the
-// copy back, to the dtype and device that the source had.
+// Copies and fills as ops: clone, contiguous, to, copy_, fill_ and zero_. A copy's gradient is the copy back, to the
+// dtype and device that the source had.
 #include <farro/kernels/memory/copy.op.h>
 
 #include <farro/autograd/call/inplace.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tensors from numbers, and numbers from tensors. Values are checked against the dtype before
-// anything is allocated, and computed on the host in the widest type, so that one rounding leads to
-// each element.
+// Tensors from numbers, and numbers from tensors. Values are checked against the dtype before anything is allocated,
+// and computed on the host in the widest type, so that one rounding leads to each element.
 #include <farro/kernels/memory/factories.h>
 
 #include <farro/core/dtype/visit.h>
@@ -142,8 +141,7 @@ Tensor linspace(Scalar start, Scalar end, int64_t count, const TensorOptions& op
   const double from = start.to_double(), to = end.to_double();
   const double step = count > 1 ? (to - from) / static_cast<double>(count - 1) : 0;
   for (int64_t i = 0; i < count; ++i)
-    // From both ends: the last element is `end` exactly, and the middle has half the rounding
-    // error.
+    // From both ends: the last element is `end` exactly, and the middle has half the rounding error.
     data[i] = i < count / 2 ? from + static_cast<double>(i) * step : to - static_cast<double>(count - 1 - i) * step;
   if (count == 1) data[0] = from;
   return finish(host, typed);

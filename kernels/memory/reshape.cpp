@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a tensor's sizes can change without moving elements: -1 among the sizes, and the strides of a
-// view.
+// How a tensor's sizes can change without moving elements: -1 among the sizes, and the strides of a view.
 #include <farro/kernels/memory/reshape.h>
 
 namespace farro {

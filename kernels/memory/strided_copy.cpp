@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Copies between any strides, without conversion. Three cases after dimensions are merged: rows
-// that are dense on both sides, rows that are not, and transpositions, which go by tiles of
-// vectors.
+// Copies between any strides, without conversion. Three cases after dimensions are merged: rows that are dense on both
+// sides, rows that are not, and transpositions, which go by tiles of vectors.
 #include <farro/kernels/memory/strided_copy.h>
 
 #include <farro/core/dtype/visit.h>
@@ -180,8 +179,7 @@ void copy(T* out, const T* in, Nest nest) {
     *out = *in;
     return;
   }
-  // The dimension that is dense in the input; the last one, which is dense in the output, is left
-  // out.
+  // The dimension that is dense in the input; the last one, which is dense in the output, is left out.
   int across = -1;
   for (int i = 0; i + 1 < nest.rank; ++i)
     if (nest.dims[i].in == 1) across = i;

@@ -178,8 +178,7 @@ Tensor Tensor::unsqueeze(int64_t dim) const {
               " dimensions, got ", *this);
   Shape target = sizes();
   Strides strides = this->strides();
-  // A stride that keeps a contiguous tensor contiguous; the dimension has one place, so nothing
-  // else depends on it.
+  // A stride that keeps a contiguous tensor contiguous; the dimension has one place, so nothing else depends on it.
   const int64_t stride = d < this->dim() ? strides[d] * std::max<int64_t>(target[d], 1) : 1;
   target.insert(d, 1);
   strides.insert(d, stride);

@@ -15,9 +15,8 @@ constexpr int64_t kPart = 16384;  // values of a part, about
 constexpr int64_t kGrain = 16384;
 
 // Rows of a part where channels are innermost, pieces of a run where they are not.
-// Parts depend on the shape alone, so sums do not depend on the number of threads. At least 64
-// rows, or the parts' sums, two numbers for each channel, would be as much to add up as the values
-// themselves.
+// Parts depend on the shape alone, so sums do not depend on the number of threads. At least 64 rows, or the parts'
+// sums, two numbers for each channel, would be as much to add up as the values themselves.
 int64_t rows_per_part(const ChannelCall& call) { return std::max<int64_t>(64, kPart / call.channels); }
 int64_t pieces(const ChannelCall& call) { return (call.inner + kPart - 1) / kPart; }
 
@@ -48,8 +47,8 @@ template <class Term>
 void sum_rows(const ChannelCall& call, int64_t part, const double* centre, double* sums, const Term& term) {
   const int64_t channels = call.channels, rows = rows_per_part(call);
   const int64_t begin = part * rows, end = std::min(begin + rows, call.outer);
-  // Down the rows, a few packs of channels at a time: their sums stay in registers. Sums of f32 are
-  // formed in double, as there may be millions of terms.
+  // Down the rows, a few packs of channels at a time: their sums stay in registers. Sums of f32 are formed in double,
+  // as there may be millions of terms.
   for_packs<double>(channels, [&]<class P, int kCount>(int64_t at) {
     typename P::Value first[kCount] = {}, second[kCount] = {}, middle[kCount];
     for (int j = 0; j < kCount; ++j) middle[j] = P::load(centre + at + j * P::kWidth);
@@ -72,8 +71,7 @@ template <class Term>
 void sum_runs(const ChannelCall& call, int64_t part, const double* centre, double* sums, const Term& term) {
   const int64_t channels = call.channels, from = part % pieces(call) * kPart;
   const int64_t count = std::min(kPart, call.inner - from);
-  // Row-major: a channel's values lie together in runs of `inner`, one run for each element of the
-  // batch.
+  // Row-major: a channel's values lie together in runs of `inner`, one run for each element of the batch.
   for (int64_t c = 0; c < channels; ++c) {
     const int64_t base = (part / pieces(call) * channels + c) * call.inner + from;
     using P = WidePack<double>;
@@ -178,8 +176,8 @@ void for_values(const ChannelCall& call, Fn&& fn) {
 template <class T>
 void normalize(const ChannelCall& call, const T* x, const T* mean, const T* scale, const T* shift, T* y) {
   for_values<T>(call, [=]<class P>(int64_t at, auto channel) {
-    // Not x * a + b with a precomputed b = shift - mean * scale: where the mean is large beside the
-    // deviation, the two products would cancel.
+    // Not x * a + b with a precomputed b = shift - mean * scale: where the mean is large beside the deviation, the two
+    // products would cancel.
     P::store(y + at, (P::load(x + at) - channel(mean)) * channel(scale) + channel(shift));
   });
 }

@@ -49,8 +49,7 @@ void normalize(Ctx& ctx, const ChannelLayout& layout, const Tensor& x, const Ten
                const Values& mean, const Values& var, double eps, const Tensor& y) {
   const size_t channels = mean.size();
   Values scale = values_of(weight, channels, 1);
-  // y = (x - mean) * scale + shift, with scale = weight / sqrt(var + eps) and shift = bias (Ioffe
-  // and Szegedy 2015).
+  // y = (x - mean) * scale + shift, with scale = weight / sqrt(var + eps) and shift = bias (Ioffe and Szegedy 2015).
   for (size_t c = 0; c < channels; ++c) scale[c] /= std::sqrt(var[c] + eps);
   const DType dtype = layout.call.dtype;
   const Tensor middle = tensor_of(mean, dtype), scales = tensor_of(scale, dtype),
@@ -75,9 +74,9 @@ void batch_norm_cpu(Ctx& ctx, const BatchNorm::Args& args, Outputs<BatchNorm>& o
   loops<BatchNormLoops>->moments(layout.call, x.raw_data(), centre.data(), partial.data(), sums.data());
   const double count = static_cast<double>(x.numel()) / static_cast<double>(channels);
   for (size_t c = 0; c < channels; ++c) {
-    // With d = x - centre: off = mean(d), mean = centre + off, var = mean(d^2) - off^2. The
-    // subtraction is harmless as long as the centre lies within a few deviations of the mean, which
-    // a value of the channel mostly does; rounding may still take it below 0.
+    // With d = x - centre: off = mean(d), mean = centre + off, var = mean(d^2) - off^2. The subtraction is harmless as
+    // long as the centre lies within a few deviations of the mean, which a value of the channel mostly does; rounding
+    // may still take it below 0.
     const double off = sums[c] / count;
     mean[c] += off;
     var[c] = std::max(sums[channels + c] / count - off * off, 0.0);
@@ -115,8 +114,8 @@ void batch_norm_backward_cpu(Ctx& ctx, const BatchNormBackward::Args& args, Outp
   for (size_t c = 0; c < channels; ++c) {
     // With h = (x - mean) * r: grad_weight = sum(g h), grad_bias = sum(g), and
     //     grad_x = weight r (g - mean(g) - h mean(g h)) = g * scale - (x - mean) * slope - shift
-    // where scale = weight r, shift = scale * mean(g), slope = scale * r * mean(g h). Under
-    // constant statistics grad_x = g * scale alone.
+    // where scale = weight r, shift = scale * mean(g), slope = scale * r * mean(g h). Under constant statistics grad_x
+    // = g * scale alone.
     const double r = 1 / std::sqrt(var[c] + args.eps);
     grad_weight[c] = sums[channels + c] * r;
     scale[c] *= r;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Batch normalisation as three ops: with the batch's statistics, with given ones, and the gradient
-// of both. Running statistics are updated outside the ops, by the public function, since they have
-// no gradient.
+// Batch normalisation as three ops: with the batch's statistics, with given ones, and the gradient of both. Running
+// statistics are updated outside the ops, by the public function, since they have no gradient.
 #include <farro/kernels/norm/batch_norm.op.h>
 
 #include <farro/autograd/call/call.h>

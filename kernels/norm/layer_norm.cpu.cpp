@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// layer_norm and rms_norm, forward and backward, on the CPU: y = (x - mean) * rstd * weight + bias
-// for each row, and rms_norm is the same around zero (kCenter false). Rows are independent, so
-// threads share them out; the gradients of weight and bias are sums over rows, formed over fixed
-// chunks that are added in order.
+// layer_norm and rms_norm, forward and backward, on the CPU: y = (x - mean) * rstd * weight + bias for each row, and
+// rms_norm is the same around zero (kCenter false). Rows are independent, so threads share them out; the gradients of
+// weight and bias are sums over rows, formed over fixed chunks that are added in order.
 #include <farro/core/op/op_table.h>
 #include <farro/core/parallel/parallel.h>
 #include <farro/kernels/cpu/lanes.h>
@@ -77,8 +76,8 @@ void backward_x(const Backward<T>& b, int64_t r) {
   const T mean = kCenter ? b.mean[r] : T{0}, rstd = b.rstd[r];
   const auto u = [=](int64_t i) { return w ? g[i] * w[i] : g[i]; };
   const double count = static_cast<double>(b.n);
-  // With u = g * weight and h = (x - mean) * rstd: grad_x = rstd * (u - mean(u) - h * mean(u h));
-  // the mean(u) falls away where nothing was centred.
+  // With u = g * weight and h = (x - mean) * rstd: grad_x = rstd * (u - mean(u) - h * mean(u h)); the mean(u) falls
+  // away where nothing was centred.
   const T dot = static_cast<T>(sum_blocks<T>(b.n, [=](int64_t i) { return u(i) * ((x[i] - mean) * rstd); }) / count);
   const T average = kCenter ? static_cast<T>(sum_blocks<T>(b.n, u) / count) : T{0};
   T* out = b.gx + r * b.n;

@@ -22,15 +22,14 @@ using simt::Add;
 using simt::Vec;
 
 constexpr size_t kCacheLimit = 48 << 10;  // shared memory that needs no opt-in and leaves room for several blocks
-// A warp reads 32 neighbouring columns of a row, in whole sectors of 32 bytes. 8 rows of threads
-// make a block of 256, of which 8 fit an SM (2,048 threads); its two arrays take 2 KiB in f32.
+// A warp reads 32 neighbouring columns of a row, in whole sectors of 32 bytes. 8 rows of threads make a block of 256,
+// of which 8 fit an SM (2,048 threads); its two arrays take 2 KiB in f32.
 constexpr int kTile = 32;  // columns of a block that sums over rows
 constexpr int kTileRows = 8;
 // 8 rows for each thread of a column: enough work for what a block costs to start and to reduce.
 constexpr int64_t kRowsPerChunk = 64;
-// The partial sums are chunks * n numbers, which sum_chunks reads again: at most as much as 128
-// rows of x. With n / 32 blocks to a chunk, 128 chunks give the 132 SMs of an H100 or H200 a block
-// each where n is 64 or more.
+// The partial sums are chunks * n numbers, which sum_chunks reads again: at most as much as 128 rows of x. With n / 32
+// blocks to a chunk, 128 chunks give the 132 SMs of an H100 or H200 a block each where n is 64 or more.
 constexpr int64_t kMaxChunks = 128;
 
 // Calls fn(first, count) for each run of up to Vec<T>::size elements of a row of n that falls to this thread.
@@ -60,9 +59,9 @@ __global__ void norm_forward(const T* x, const T* weight, const T* bias, T* y, a
       if (cached) cache[first + k] = element;
     }
   });
-  // Two passes over the row, as on the CPU: sums of squares around the mean lose no digits to a
-  // large mean. The second and third read the row from shared memory where it fits. A thread reads
-  // back only what it wrote itself, so no barrier is needed between them.
+  // Two passes over the row, as on the CPU: sums of squares around the mean lose no digits to a large mean. The second
+  // and third read the row from shared memory where it fits. A thread reads back only what it wrote itself, so no
+  // barrier is needed between them.
   const C m = centered ? simt::block_reduce(sum, C(0), Add(), scratch) / static_cast<C>(n) : C(0);
 
   C squares = 0;
@@ -109,8 +108,8 @@ __global__ void norm_backward_x(const T* grad, const T* x, const acc_t<T>* mean,
       const Vec<T> values = simt::load_run(x + start + first, count, vectors);
       Vec<T> w{};
       if (weight) w = simt::load_run(weight + first, count, vectors);
-      // Read twice, for the sums and for the result: a row that was just read should still be in the
-      // second-level cache; shared memory would have to hold two rows of C.
+      // Read twice, for the sums and for the result: a row that was just read should still be in the second-level
+      // cache; shared memory would have to hold two rows of C.
       C g[Vec<T>::size] = {}, h[Vec<T>::size] = {};
       for (int k = 0; k < count; ++k) {
         g[k] = weight ? static_cast<C>(grads.at[k]) * static_cast<C>(w.at[k]) : static_cast<C>(grads.at[k]);
@@ -197,8 +196,8 @@ Rows rows_of(const Tensor& x, int64_t dims) {
 template <class T>
 dim3 row_block(int64_t n) {
   const int64_t runs = (n + Vec<T>::size - 1) / Vec<T>::size;
-  // A thread for each run of 16 bytes, in whole warps. At most 256 threads, as each barrier of the
-  // reductions waits for all of them; longer rows are walked in several steps.
+  // A thread for each run of 16 bytes, in whole warps. At most 256 threads, as each barrier of the reductions waits for
+  // all of them; longer rows are walked in several steps.
   return dim3(static_cast<unsigned>(std::clamp<int64_t>((runs + 31) / 32 * 32, 32, 256)));
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// layer_norm and rms_norm as ops, with their gradients as ops of their own and the second
-// derivative as a composition (double_backward). Statistics are outputs of the forward, kept for
-// the backward.
+// layer_norm and rms_norm as ops, with their gradients as ops of their own and the second derivative as a composition
+// (double_backward). Statistics are outputs of the forward, kept for the backward.
 #include <farro/kernels/norm/layer_norm.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -115,8 +114,8 @@ DoubleBackward double_backward(const Tensor& grad, const Tensor& input, const Te
   Tensor into_values;  // d L / d x-hat
   Tensor through_rstd;
   if (into_x.defined()) {
-    // grad_x = project(u) is linear in u: into_x reaches u through the same symmetric projection.
-    // It also depends on x-hat and on rstd, whose cotangents follow.
+    // grad_x = project(u) is linear in u: into_x reaches u through the same symmetric projection. It also depends on
+    // x-hat and on rstd, whose cotangents follow.
     const Tensor u = scaled(g, weight), projected = project(into_x, n, rows, center);
     out.grad = scaled(projected, weight);
     if (weight.defined()) out.weight = lead.empty() ? g * projected : sum(g * projected, lead);

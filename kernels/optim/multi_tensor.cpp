@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loops over lists of tensors for the optimizers and norms: all tensors together are cut into
-// chunks of one size, so that a thousand small parameters cost one parallel loop and a reduction
-// does not depend on the number of threads.
+// Loops over lists of tensors for the optimizers and norms: all tensors together are cut into chunks of one size, so
+// that a thousand small parameters cost one parallel loop and a reduction does not depend on the number of threads.
 #include <farro/kernels/optim/multi_tensor.h>
 
 #include <farro/core/parallel/parallel.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU loops of the fused optimizer steps and of norms and clipping. One pass reads parameter,
-// gradient and states and writes parameter and states; computing each operation by itself would go
-// through memory several times as often.
+// The CPU loops of the fused optimizer steps and of norms and clipping. One pass reads parameter, gradient and states
+// and writes parameter and states; computing each operation by itself would go through memory several times as often.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/optim/multi_tensor.h>
 #include <farro/kernels/optim/optim.op.h>
@@ -33,8 +32,7 @@ void sgd_loop(void* const* data, int64_t n, const void* constants) {
 #pragma GCC ivdep
     for (int64_t i = 0; i < n; ++i) {
       const T grad = sign * g[i] + decay * p[i];
-      // PyTorch's SGD: b = momentum b + (1 - dampening) g; p -= lr b, or with Nesterov p -= lr (g +
-      // momentum b).
+      // PyTorch's SGD: b = momentum b + (1 - dampening) g; p -= lr b, or with Nesterov p -= lr (g + momentum b).
       b[i] = momentum * b[i] + take * grad;
       p[i] -= lr * (from_grad * grad + from_buffer * b[i]);
     }
@@ -65,9 +63,8 @@ void adam_loop(void* const* data, int64_t n, const void* constants) {
 #pragma GCC ivdep
   for (int64_t i = 0; i < n; ++i) {
     const T grad = sign * g[i] + decay * p[i];
-    // Kingma and Ba 2014, algorithm 1, with both corrections of the bias moved into constants;
-    // weight decay is part of the gradient (Adam) or shrinks the parameter by `keep` (AdamW,
-    // Loshchilov and Hutter 2019).
+    // Kingma and Ba 2014, algorithm 1, with both corrections of the bias moved into constants; weight decay is part of
+    // the gradient (Adam) or shrinks the parameter by `keep` (AdamW, Loshchilov and Hutter 2019).
     m[i] = beta1 * m[i] + take1 * grad;
     const T second = v[i] * beta2 + take2 * grad * grad;
     v[i] = second;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fused optimizer steps, norms and clipping as ops that change lists of tensors: checks of
-// options and lists, costs, and the constants of a step.
+// The fused optimizer steps, norms and clipping as ops that change lists of tensors: checks of options and lists,
+// costs, and the constants of a step.
 #include <farro/kernels/optim/optim.op.h>
 
 #include <farro/autograd/call/mutate.h>

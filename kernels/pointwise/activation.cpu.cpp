@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU loops of relu, leaky_relu, tanh, sigmoid, silu and gelu and of their gradients.
-// Conditions are written as ?:, so that the loops vectorise.
+// The CPU loops of relu, leaky_relu, tanh, sigmoid, silu and gelu and of their gradients. Conditions are written as ?:,
+// so that the loops vectorise.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/cpu/vector_normal.h>
 #include <farro/kernels/pointwise/activation.op.h>

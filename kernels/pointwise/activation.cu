@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// relu, leaky_relu, tanh, sigmoid, silu, gelu and their gradients as function objects for the
-// device's elementwise loops. Formulas and rules for infinities and NaN are those of
-// activation.cpu.cpp.
+// relu, leaky_relu, tanh, sigmoid, silu, gelu and their gradients as function objects for the device's elementwise
+// loops. Formulas and rules for infinities and NaN are those of activation.cpu.cpp.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/activation.op.h>
 #include <farro/kernels/pointwise/device_loops.h>
@@ -115,8 +114,7 @@ struct GeluBackwardFn {
   template <class C>
   __device__ C operator()(C grad, C a) const {
     const C density = normal_density(a);
-    // d/da a P(a) = P(a) + a p(a). Where the density is 0, a may be infinite, and their product
-    // NaN.
+    // d/da a P(a) = P(a) + a p(a). Where the density is 0, a may be infinite, and their product NaN.
     return grad * (density == C(0) ? normal_cdf(a) : normal_cdf(a) + a * density);
   }
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Activations and their gradients as ops. Those whose derivative is a function of the result (relu,
-// tanh, sigmoid) keep the result, so that the input can go; the others keep the input.
+// Activations and their gradients as ops. Those whose derivative is a function of the result (relu, tanh, sigmoid) keep
+// the result, so that the input can go; the others keep the input.
 #include <farro/kernels/pointwise/activation.op.h>
 
 #include <farro/autograd/call/call.h>

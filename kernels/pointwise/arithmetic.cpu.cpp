@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU loops of +, -, *, / and negation. Integers wrap, which C++ leaves undefined for signed
-// ones; hence wrap_add and its like.
+// The CPU loops of +, -, *, / and negation. Integers wrap, which C++ leaves undefined for signed ones; hence wrap_add
+// and its like.
 #include <farro/kernels/cpu/wrapping.h>
 #include <farro/kernels/pointwise/arithmetic.op.h>
 #include <farro/kernels/pointwise/host_loops.h>

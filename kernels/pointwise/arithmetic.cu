@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// +, -, *, / and negation as function objects for the device's elementwise loops. Integers wrap, as
-// on the CPU.
+// +, -, *, / and negation as function objects for the device's elementwise loops. Integers wrap, as on the CPU.
 #include <farro/kernels/pointwise/arithmetic.op.h>
 #include <farro/kernels/pointwise/device_arithmetic.h>
 #include <farro/kernels/pointwise/device_loops.h>

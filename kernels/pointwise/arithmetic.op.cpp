@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// add, sub, mul, div and neg as ops, and the operators and methods that call them. This is the path
-// whose instructions tests/perf counts, so checks that plain tensors do not need stay outside
-// infer().
+// add, sub, mul, div and neg as ops, and the operators and methods that call them. This is the path whose instructions
+// tests/perf counts, so checks that plain tensors do not need stay outside infer().
 #include <farro/kernels/pointwise/arithmetic.op.h>
 
 #include <farro/autograd/call/inplace.h>

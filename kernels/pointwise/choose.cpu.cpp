@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU loops of where, masked_fill, clamp, maximum and minimum. Tests are combined with |
-// instead of ||: without branches the loops vectorise.
+// The CPU loops of where, masked_fill, clamp, maximum and minimum. Tests are combined with | instead of ||: without
+// branches the loops vectorise.
 #include <farro/kernels/cpu/wrapping.h>
 #include <farro/kernels/pointwise/choose.op.h>
 #include <farro/kernels/pointwise/host_loops.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// where, masked_fill, clamp, maximum and minimum as function objects for the device's elementwise
-// loops.
+// where, masked_fill, clamp, maximum and minimum as function objects for the device's elementwise loops.
 #include <farro/kernels/pointwise/choose.op.h>
 #include <farro/kernels/pointwise/device_arithmetic.h>
 #include <farro/kernels/pointwise/device_loops.h>

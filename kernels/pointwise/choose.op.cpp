@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// where, masked_fill, clamp, maximum and minimum as ops, with the checks of numbers that stand for
-// tensors.
+// where, masked_fill, clamp, maximum and minimum as ops, with the checks of numbers that stand for tensors.
 #include <farro/kernels/pointwise/choose.op.h>
 
 #include <farro/autograd/call/inplace.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU loops of comparisons, logical operations and tests for NaN and infinity; all of them
-// write bool.
+// The CPU loops of comparisons, logical operations and tests for NaN and infinity; all of them write bool.
 #include <farro/kernels/pointwise/compare.op.h>
 #include <farro/kernels/pointwise/host_loops.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comparisons, logical operations and tests for NaN and infinity as function objects for the
-// device's elementwise loops.
+// Comparisons, logical operations and tests for NaN and infinity as function objects for the device's elementwise
+// loops.
 #include <farro/kernels/pointwise/compare.op.h>
 #include <farro/kernels/pointwise/device_loops.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comparisons and logical operations as ops. Beside a C++ number they answer by its value: a number
-// that the tensor's dtype does not hold is greater or less than all of it, not rounded into it.
+// Comparisons and logical operations as ops. Beside a C++ number they answer by its value: a number that the tensor's
+// dtype does not hold is greater or less than all of it, not rounded into it.
 #include <farro/kernels/pointwise/compare.op.h>
 
 #include <farro/autograd/call/call.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU driver of elementwise ops: broadcasting, strides, dtypes and threads. An op's loop sees
-// dense runs of one of three types; what is strided or of another dtype passes through buffers of
-// 256 values.
+// The CPU driver of elementwise ops: broadcasting, strides, dtypes and threads. An op's loop sees dense runs of one of
+// three types; what is strided or of another dtype passes through buffers of 256 values.
 #include <farro/kernels/pointwise/host_driver.h>
 
 #include <farro/core/parallel/parallel.h>

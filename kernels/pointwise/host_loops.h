@@ -119,8 +119,7 @@ constexpr PointwiseLoop loop_for() {
 // The path of small operands: all of one dtype, dense and as many as the result; returns false for anything else.
 template <class T, int N, class F>
 bool run_small(const TensorImpl& out, const std::array<const Tensor*, size_t(N)>& inputs, const F& functor) {
-  // f32 only: the dtype of nearly all small operands, and one more instance of each loop would be
-  // compiled for another.
+  // f32 only: the dtype of nearly all small operands, and one more instance of each loop would be compiled for another.
   if (out.dtype != dtype_of<T> || !out.contiguous || out.numel > kPointwiseGrain) return false;
   const auto first = [](const TensorImpl& t) { return static_cast<T*>(t.storage->data()) + t.offset; };
   const void* in[N];

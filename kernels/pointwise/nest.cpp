@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The loop nest of an elementwise op: dimensions in the order of the output's memory, with those
-// merged that all operands walk as one. Most calls end up with a single dimension.
+// The loop nest of an elementwise op: dimensions in the order of the output's memory, with those merged that all
+// operands walk as one. Most calls end up with a single dimension.
 #include <farro/kernels/pointwise/nest.h>
 
 #include <algorithm>

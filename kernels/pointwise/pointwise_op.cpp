@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What elementwise ops share: the dtype, device and layout of the result, and the cost. The common
-// case, equal shapes and dtypes, is decided by a few comparisons.
+// What elementwise ops share: the dtype, device and layout of the result, and the cost. The common case, equal shapes
+// and dtypes, is decided by a few comparisons.
 #include <farro/kernels/pointwise/pointwise_op.h>
 
 #include <array>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU loops of pow. Powers of integers are exact modulo 2^64, by squaring; floating ones use
-// the vectorised pow where its argument range allows, else the standard library's.
+// The CPU loops of pow. Powers of integers are exact modulo 2^64, by squaring; floating ones use the vectorised pow
+// where its argument range allows, else the standard library's.
 #include <farro/kernels/cpu/vector_math.h>
 #include <farro/kernels/cpu/wrapping.h>
 #include <farro/kernels/pointwise/host_loops.h>
@@ -14,8 +14,7 @@ namespace farro::FARRO_ISA {
 namespace {
 
 int64_t integer_power(int64_t base, int64_t exponent) {
-  // 1 / base^n rounded towards zero is 0 but for bases of 1 and -1; for 0 it is undefined and taken
-  // as 0.
+  // 1 / base^n rounded towards zero is 0 but for bases of 1 and -1; for 0 it is undefined and taken as 0.
   if (exponent < 0) return base == 1 ? 1 : base == -1 ? (exponent % 2 ? -1 : 1) : 0;
   int64_t result = 1;
   for (; exponent; exponent >>= 1) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU loops of softplus, log(1 + exp(beta x)) / beta, and its gradient; beyond the threshold it
-// is x itself.
+// The CPU loops of softplus, log(1 + exp(beta x)) / beta, and its gradient; beyond the threshold it is x itself.
 #include <farro/kernels/cpu/vector_math.h>
 #include <farro/kernels/pointwise/host_loops.h>
 #include <farro/kernels/pointwise/softplus.op.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU loops of functions of one argument. Sine and cosine have a fast form for arguments that
-// are not huge and take the standard library's elsewhere.
+// The CPU loops of functions of one argument. Sine and cosine have a fast form for arguments that are not huge and take
+// the standard library's elsewhere.
 #include <farro/kernels/cpu/vector_math.h>
 #include <farro/kernels/cpu/vector_normal.h>
 #include <farro/kernels/cpu/wrapping.h>

@@ -57,8 +57,7 @@ struct ErfFn {
     return simt::erf(a);
   }
 };
-// Not CUDA's rsqrt, which is an approximation with up to 2 ulp error in f32; so results agree with
-// the CPU's.
+// Not CUDA's rsqrt, which is an approximation with up to 2 ulp error in f32; so results agree with the CPU's.
 struct RsqrtFn {
   template <class C>
   __device__ C operator()(C a) const {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Functions of one argument as ops. Exponentials and roots keep their result for backward, the
-// others their input.
+// Functions of one argument as ops. Exponentials and roots keep their result for backward, the others their input.
 #include <farro/kernels/pointwise/unary.op.h>
 
 #include <farro/autograd/call/call.h>

@@ -37,8 +37,7 @@ PoolParams resolve(const char* op, int rank, const Tensor& x, const PoolOptions&
   for (int d = 0; d < rank; ++d) {
     const int dim = x.dim() - rank + d;
     const int64_t kernel = params.kernel[d], pad = params.padding[d];
-    // With more padding a window could lie in the padding alone, where a maximum has no value.
-    // PyTorch has this rule.
+    // With more padding a window could lie in the padding alone, where a maximum has no value. PyTorch has this rule.
     FARRO_CHECK(pad <= kernel / 2, ValueError, op, ": padding must be at most half of kernel_size ", params.kernel,
                 ", got ", params.padding);
     if (kernel == 1) params.dilation[d] = 1;  // no second element is so far away
@@ -46,8 +45,7 @@ PoolParams resolve(const char* op, int rank, const Tensor& x, const PoolOptions&
     if (!axis.fits()) axis.refuse(op, "window", dim, str("x: ", x));
     check_positions(op, x, dim, axis.padded());
     params.output.push_back(axis.count(options.ceil_mode));
-    // A single window never steps. Equal parameters for equal results, and no overflow from a huge
-    // stride.
+    // A single window never steps. Equal parameters for equal results, and no overflow from a huge stride.
     if (params.output[d] == 1) params.stride[d] = 1;
   }
   return params;

@@ -176,8 +176,7 @@ void max_forward(const PoolCall& call, const T* x, T* out, I* indices) {
         Integer which[kCount];
 #pragma GCC unroll 4
         for (int j = 0; j < kCount; ++j) {
-          // -infinity is the least value, so `first`, the window's first element, stands where all
-          // are -infinity.
+          // -infinity is the least value, so `first`, the window's first element, stands where all are -infinity.
           best[j] = Value{} - std::numeric_limits<float>::infinity();
           which[j] = Integer{} + static_cast<typename P::Lane>(first);
         }
@@ -217,8 +216,8 @@ void max_backward(const PoolCall& call, const T* grad, const I* indices, T* grad
           cover.each(i2, [&](int64_t from, int32_t tap, int64_t, int64_t, int64_t) {
             const int64_t source = plane + from * inner + at;
             sums.add([&](int j) {
-              // The indices are numbers of taps within a window, not positions: an input knows the
-              // tap by which each of its windows would name it.
+              // The indices are numbers of taps within a window, not positions: an input knows the tap by which each of
+              // its windows would name it.
               const auto here =
                   P::load_integers(indices + source + j * P::kWidth) == static_cast<typename P::Lane>(tap);
               return here ? P::load(grad + source + j * P::kWidth) : typename P::Value{};

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pooling as ops. The maximum keeps which tap of the window won, in one byte where the window has
-// at most 256; its gradient scatters by it, and the gradient's gradient gathers by it. The average
-// and its gradient are transposes.
+// Pooling as ops. The maximum keeps which tap of the window won, in one byte where the window has at most 256; its
+// gradient scatters by it, and the gradient's gradient gathers by it. The average and its gradient are transposes.
 #include <farro/kernels/pool/pool.op.h>
 
 #include <farro/autograd/call/call.h>

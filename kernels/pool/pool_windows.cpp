@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tables of pooling windows: for each output which inputs it covers, and for each input which
-// outputs cover it, per dimension. They take the divisions and the cases of the border out of the
-// loops.
+// Tables of pooling windows: for each output which inputs it covers, and for each input which outputs cover it, per
+// dimension. They take the divisions and the cases of the border out of the loops.
 #include <farro/kernels/pool/pool_windows.h>
 
 #include <farro/core/util/checked.h>
@@ -18,8 +17,8 @@ struct Window {
 };
 
 Window adaptive_window(int64_t o, int64_t in, int64_t out) {
-  // From floor(o * in / out) to ceil((o + 1) * in / out), as PyTorch's adaptive pooling: windows
-  // overlap where out does not divide in.
+  // From floor(o * in / out) to ceil((o + 1) * in / out), as PyTorch's adaptive pooling: windows overlap where out does
+  // not divide in.
   const int64_t start = o * in / out, stop = ((o + 1) * in + out - 1) / out;
   return {start, 0, stop - start, stop - start};
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// dropout on the CPU. Element i depends on word i of the call's random sequence alone, so the mask
-// is not stored: backward draws it again.
+// dropout on the CPU. Element i depends on word i of the call's random sequence alone, so the mask is not stored:
+// backward draws it again.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/random/dropout.op.h>
 #include <farro/kernels/random/random.op.h>
@@ -32,8 +32,8 @@ void drop(T* out, const T* x, T scale, uint32_t threshold, const PhiloxState& ra
 
 template <class T>
 void drop_all(const Tensor& out, const Tensor& x, double p, const PhiloxState& random) {
-  // What is kept is scaled up, so that the expected value stays and evaluation has nothing to do
-  // (Srivastava et al. 2014).
+  // What is kept is scaled up, so that the expected value stays and evaluation has nothing to do (Srivastava et al.
+  // 2014).
   const T scale = static_cast<T>(1 / (1 - p));
   const uint32_t threshold = static_cast<uint32_t>(probability_threshold(p));
   const int64_t numel = x.numel(), item = static_cast<int64_t>(item_size(x.dtype()));

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// dropout on the device: the same words and the same comparison as on the CPU, so the masks are
-// equal to the bit.
+// dropout on the device: the same words and the same comparison as on the CPU, so the masks are equal to the bit.
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/device_loops.h>

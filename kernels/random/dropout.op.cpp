@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// dropout as an op. The random state is an argument of the call: its gradient is the same op with
-// the same state.
+// dropout as an op. The random state is an argument of the call: its gradient is the same op with the same state.
 #include <farro/kernels/random/dropout.op.h>
 
 #include <farro/autograd/call/call.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The CPU driver of random fills: batches of Philox blocks, each from its own counter, so that
-// threads may take them in any order.
+// The CPU driver of random fills: batches of Philox blocks, each from its own counter, so that threads may take them in
+// any order.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/random/host_driver.h>
 

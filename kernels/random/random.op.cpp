@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random tensors: uniform, normal, Bernoulli, integers and permutations. A call reserves the
-// counters that it needs from the generator when everything has been checked; the kernels draw from
-// these alone.
+// Random tensors: uniform, normal, Bernoulli, integers and permutations. A call reserves the counters that it needs
+// from the generator when everything has been checked; the kernels draw from these alone.
 #include <farro/kernels/random/random.op.h>
 
 #include <farro/autograd/call/inplace.h>

@@ -29,8 +29,7 @@ namespace device {
 
 inline constexpr int kReduceThreads = 256;
 inline constexpr int kReduceTile = 32;  // outputs of a block of the columns kernel
-// A tile of 32 x 8 threads: a row of it reads 32 neighbouring values, and its doubles take 2 KiB of
-// shared memory.
+// A tile of 32 x 8 threads: a row of it reads 32 neighbouring values, and its doubles take 2 KiB of shared memory.
 inline constexpr int kReduceTileRows = 8;
 // An output's values are cut into chunks until there are about this many blocks, enough to fill any GPU.
 inline constexpr int64_t kReduceBlocks = 1024;
@@ -148,8 +147,8 @@ void run_reduce(Ctx& ctx, const Tensor& out, const Tensor& input, uint32_t mask)
       work.kept.in[work.kept.rank - 1] < work.reduced.in[work.reduced.rank - 1] || work.length <= simt::kWarpSize;
   const int64_t blocks = columns ? (work.outputs + kReduceTile - 1) / kReduceTile : work.outputs;
   const int64_t least = columns ? kReduceChunk / kReduceTile : kReduceChunk;
-  // Chunks only where there are too few outputs to fill the GPU, and never shorter than `least`:
-  // beside shorter ones the partial results and the second launch would not pay.
+  // Chunks only where there are too few outputs to fill the GPU, and never shorter than `least`: beside shorter ones
+  // the partial results and the second launch would not pay.
   const int64_t wanted = std::min(kReduceBlocks / blocks, work.length / least);
   const int64_t chunks = std::clamp<int64_t>(wanted, 1, kReduceMaxChunks);
   work.chunk = (work.length + chunks - 1) / chunks;

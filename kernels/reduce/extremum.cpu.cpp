@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// amax, amin, max, min, argmax and argmin on the CPU: folds for the reduction driver. NaN counts as
-// greater than any number for a maximum and less for a minimum, so it is always what comes out.
+// amax, amin, max, min, argmax and argmin on the CPU: folds for the reduction driver. NaN counts as greater than any
+// number for a maximum and less for a minimum, so it is always what comes out.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/reduce/extremum.op.h>
 #include <farro/kernels/reduce/host_loops.h>
@@ -33,8 +33,7 @@ struct MaxFold {
   }
   template <class A>
   static bool better(A x, A a) {
-    // Bitwise, not logical: without branches the loop vectorises. The first NaN stays, so that its
-    // index is the result.
+    // Bitwise, not logical: without branches the loop vectorises. The first NaN stays, so that its index is the result.
     return (x > a) | ((x != x) & (a == a));
   }
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// amax, amin, max, min, argmax and argmin as ops. Without a dimension, equal extremes share the
-// gradient evenly; along a dimension the element whose index is returned gets all of it.
+// amax, amin, max, min, argmax and argmin as ops. Without a dimension, equal extremes share the gradient evenly; along
+// a dimension the element whose index is returned gets all of it.
 #include <farro/kernels/reduce/extremum.op.h>
 
 #include <farro/autograd/call/call.h>

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reductions on the CPU, over any dimensions of any strides. Two cases, by which dimension is the
-// innermost in memory: rows, where the values of one output lie together and are folded one output
-// at a time, and columns, where outputs lie together and a block of them is folded side by side.
-// How the work is cut depends on shapes and strides alone, so no result depends on the number of
-// threads.
+// Reductions on the CPU, over any dimensions of any strides. Two cases, by which dimension is the innermost in memory:
+// rows, where the values of one output lie together and are folded one output at a time, and columns, where outputs lie
+// together and a block of them is folded side by side. How the work is cut depends on shapes and strides alone, so no
+// result depends on the number of threads.
 #include <farro/kernels/reduce/host_driver.h>
 
 #include <farro/core/parallel/parallel.h>
@@ -47,8 +46,8 @@ class Reduction {
     const int64_t inner = kept_.sizes[kept_.rank - 1];
     width_ = std::min(inner,
                       columns_ ? kMaxWidth : std::clamp<int64_t>(kPiece / std::max<int64_t>(length_, 1), 1, kMaxWidth));
-    // A piece has at least kPiece values, and an output no more than kMaxChunks pieces; in the case
-    // of columns a position is a whole line of the block's width.
+    // A piece has at least kPiece values, and an output no more than kMaxChunks pieces; in the case of columns a
+    // position is a whole line of the block's width.
     chunk_ = std::max(columns_ ? std::max<int64_t>(kPiece / std::max<int64_t>(width_, 1), 1) : kPiece,
                       length_ / kMaxChunks + (length_ % kMaxChunks != 0));
     // Not length_ + chunk_ - 1: of no outputs there may be 2^63 - 1 values each.
@@ -86,8 +85,7 @@ class Reduction {
     Block results[2];
     const void* first = nullptr;
     const Block* last = nullptr;
-    // A second pass sees the results of the first, as the mean for a variance or the maximum for
-    // logsumexp.
+    // A second pass sees the results of the first, as the mean for a variance or the maximum for logsumexp.
     for (int pass = 0; pass < 2 && call_.passes[pass]; ++pass) {
       last = &results[pass];
       const ReduceSlots slots{results[pass].values, results[pass].indices, first};
@@ -107,8 +105,7 @@ class Reduction {
     if (chunks_ == 1) {
       accumulate(loops, slots, in, width, 0, length_);
     } else {
-      // Each chunk folds into accumulators of its own; they are merged in order, whichever thread
-      // made them.
+      // Each chunk folds into accumulators of its own; they are merged in order, whichever thread made them.
       const auto partial = std::make_unique_for_overwrite<int64_t[]>(static_cast<size_t>(2 * chunks_ * width));
       const auto slots_of = [&](int64_t chunk) {
         int64_t* values = partial.get() + 2 * chunk * width;
@@ -151,8 +148,7 @@ class Reduction {
     const int64_t stride = reduced_.in[reduced_.rank - 1], pitch = kept_.in[kept_.rank - 1];
     if (in_dtype_ == call_.compute && (stride == 1 || n == 1))
       return loops.rows(slots, in, pitch, width, n, at, call_.params);
-    // Other dtypes and strides are converted a buffer at a time, so that the loops know three types
-    // and one stride.
+    // Other dtypes and strides are converted a buffer at a time, so that the loops know three types and one stride.
     alignas(64) double buffer[kBuffer];
     for (int64_t j = 0; j < width; ++j) {
       const ReduceSlots slot{static_cast<double*>(slots.values) + j, slots.indices + j,

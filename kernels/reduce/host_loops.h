@@ -24,8 +24,8 @@ namespace farro::FARRO_ISA {
 template <class T>
 using Accumulator = std::conditional_t<std::is_integral_v<T>, int64_t, double>;
 
-// Four vectors of doubles under AVX-512: independent additions, so that a sum waits for memory and
-// not for the latency of the one before.
+// Four vectors of doubles under AVX-512: independent additions, so that a sum waits for memory and not for the latency
+// of the one before.
 inline constexpr int64_t kLanes = 32;
 
 #if defined(__AVX512F__)

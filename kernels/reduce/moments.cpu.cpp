@@ -25,8 +25,8 @@ struct RealSum {
   }
 };
 
-// The variance takes two passes: sum((x - mean)^2) keeps its digits where the mean is large beside
-// the deviation, unlike sum(x^2) - n mean^2.
+// The variance takes two passes: sum((x - mean)^2) keeps its digits where the mean is large beside the deviation,
+// unlike sum(x^2) - n mean^2.
 struct CenterFold : RealSum {
   static double finish(double a, double, int64_t count, const void*) { return a / static_cast<double>(count); }
 };
@@ -82,8 +82,7 @@ struct ShiftFold {
   }
   static double finish(double a, double, int64_t, const void*) { return std::isinf(a) ? 0 : a; }
 };
-// log(sum(exp(x - m))) + m, with m the maximum: every exponential is at most 1, so nothing
-// overflows.
+// log(sum(exp(x - m))) + m, with m the maximum: every exponential is at most 1, so nothing overflows.
 struct ExpSumFold : RealSum {
   template <class T>
   static T map(T x, double shift, const void*) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// var, norm and logsumexp as ops. Gradients are compositions of public ops, so they can be
-// differentiated again.
+// var, norm and logsumexp as ops. Gradients are compositions of public ops, so they can be differentiated again.
 #include <farro/kernels/reduce/moments.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -34,8 +33,7 @@ Grads Var::backward(const Back<Var>& b) {
   const ReducedFrom from(info.name, b.args.input, b.args.dims);
   const Tensor input = widened(b.args.input);
   const double divisor = static_cast<double>(from.count() - b.args.unbiased);
-  // d var / d x = 2 (x - mean) / divisor. The mean's own derivative drops out, as the differences
-  // sum to 0.
+  // d var / d x = 2 (x - mean) / divisor. The mean's own derivative drops out, as the differences sum to 0.
   const Tensor center = from.keep(mean(input, from.dims()));
   return {from.keep(b.grad[0]) * (2 / divisor) * (input - center)};
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which dimensions a reduction takes, as a mask of bits, and what shape is left: shared by the ops
-// of this folder.
+// Which dimensions a reduction takes, as a mask of bits, and what shape is left: shared by the ops of this folder.
 #include <farro/kernels/reduce/reduce_op.h>
 
 namespace farro {

@@ -112,8 +112,8 @@ void prod_others_kernel(Ctx&, const ProdOthers::Args& args, Outputs<ProdOthers>&
   for_each_line(from, 2, [&](int64_t line, double* x) {
     double* result = x + n;
     from.load(line, 0, n, x);
-    // The product of all other elements is the product of those before and those behind: two scans,
-    // and no division by an element that may be 0.
+    // The product of all other elements is the product of those before and those behind: two scans, and no division by
+    // an element that may be 0.
     double before = 1, behind = 1;
     for (int64_t i = 0; i < n; ++i) {
       result[i] = before;

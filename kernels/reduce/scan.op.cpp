@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// prod, cumsum and the ops of their gradients. The gradient of a product is the product of the
-// other elements (prod_others), whose own gradient is an op, too; beyond that gradients are
-// compositions.
+// prod, cumsum and the ops of their gradients. The gradient of a product is the product of the other elements
+// (prod_others), whose own gradient is an op, too; beyond that gradients are compositions.
 #include <farro/kernels/reduce/scan.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -47,8 +46,7 @@ Grads Prod::backward(const Back<Prod>& b) {
 TensorSpec CumSum::infer(const Args& args) {
   return scan_spec(info.name, args.input, args.dim, sum_dtype(args.input.dtype()));
 }
-// An element is a term of its own sum and of all later ones: the gradient is the sum from the other
-// end.
+// An element is a term of its own sum and of all later ones: the gradient is the sum from the other end.
 Grads CumSum::backward(const Back<CumSum>& b) { return {call<CumSum>({b.grad[0], b.args.dim, !b.args.reverse})}; }
 Cost CumSum::cost(const Args& args) { return scan_cost(args.input, 1, 1, sum_dtype(args.input.dtype())); }
 

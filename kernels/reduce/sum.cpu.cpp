@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sum, mean, any and all on the CPU: folds for the reduction driver. Floats are summed in double
-// lanes, integers in uint64_t lanes that wrap.
+// sum, mean, any and all on the CPU: folds for the reduction driver. Floats are summed in double lanes, integers in
+// uint64_t lanes that wrap.
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/reduce/host_loops.h>
 #include <farro/kernels/reduce/sum.op.h>
@@ -33,8 +33,8 @@ struct MeanFold : SumFold {
   }
 };
 
-// any and all keep an element that decides (not 0, or 0) rather than a truth value, so they run in
-// the input's compute type; NaN is not 0 and counts as true.
+// any and all keep an element that decides (not 0, or 0) rather than a truth value, so they run in the input's compute
+// type; NaN is not 0 and counts as true.
 struct AnyFold {
   template <class T>
   using Lane = T;

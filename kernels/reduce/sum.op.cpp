@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sum, mean, any and all as ops. Integers are summed in i64, halves in wide accumulators and
-// rounded once.
+// sum, mean, any and all as ops. Integers are summed in i64, halves in wide accumulators and rounded once.
 #include <farro/kernels/reduce/sum.op.h>
 
 #include <farro/autograd/call/call.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// softmax, log_softmax and their gradients on the CPU. Slices along the last dimension are rows;
-// slices along another are walked 64 side by side, so that memory is read in order. The greatest
-// element is subtracted before exp.
+// softmax, log_softmax and their gradients on the CPU. Slices along the last dimension are rows; slices along another
+// are walked 64 side by side, so that memory is read in order. The greatest element is subtracted before exp.
 #include <farro/core/op/op_table.h>
 #include <farro/core/parallel/parallel.h>
 #include <farro/kernels/softmax/exp_rows.h>
@@ -75,8 +74,7 @@ template <class T, bool kLog>
 void softmax_columns(const T* x, T* out, int64_t n, int64_t stride, int64_t width) {
   T max[kColumns], scale[kColumns], block[kColumns];
   ColumnSums<T> sums;
-  // The plain comparison passes a NaN over that is not the first; exp then gives NaN for it, and
-  // with it the sum.
+  // The plain comparison passes a NaN over that is not the first; exp then gives NaN for it, and with it the sum.
   std::copy_n(x, width, max);
   for (int64_t i = 1; i < n; ++i)
     for (int64_t j = 0; j < width; ++j) max[j] = x[i * stride + j] > max[j] ? x[i * stride + j] : max[j];

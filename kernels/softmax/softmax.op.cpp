@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// softmax and log_softmax as ops. The gradients are ops of the output alone; their second
-// derivatives are formulas of public ops.
+// softmax and log_softmax as ops. The gradients are ops of the output alone; their second derivatives are formulas of
+// public ops.
 #include <farro/kernels/softmax/softmax.op.h>
 
 #include <farro/autograd/call/call.h>
@@ -40,8 +40,8 @@ TensorSpec SoftmaxBackward::infer(const Args& args) { return backward_spec(info.
 Grads SoftmaxBackward::backward(const Back<SoftmaxBackward>& b) {
   const Tensor g = widened(b.args.grad), y = widened(b.args.output), gg = widened(b.grad[0]);
   Grads out(2);
-  // B(g, y) = y (g - sum(g y)): linear and self-adjoint in g; with respect to y, the cotangent c
-  // gives c (g - sum(g y)) - g sum(c y).
+  // B(g, y) = y (g - sum(g y)): linear and self-adjoint in g; with respect to y, the cotangent c gives c (g - sum(g y))
+  // - g sum(c y).
   if (b.need[0]) out[0] = call<SoftmaxBackward>({gg, y, b.args.dim});
   if (b.need[1]) out[1] = gg * (g - sum_over(g * y, b.args.dim)) - g * sum_over(gg * y, b.args.dim);
   return out;

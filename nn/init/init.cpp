@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Initial values of weights: Glorot and Bengio 2010 (xavier), He et al. 2015 (kaiming), normal,
-// uniform and truncated normal distributions. They write in place and record nothing.
+// Initial values of weights: Glorot and Bengio 2010 (xavier), He et al. 2015 (kaiming), normal, uniform and truncated
+// normal distributions. They write in place and record nothing.
 #include <farro/nn/init/init.h>
 
 #include <farro/autograd/node/grad_mode.h>
@@ -77,9 +77,8 @@ Tensor trunc_normal_(Tensor t, double mean, double std, double low, double high,
               std, ", low ", low, ", high ", high);
   if (t.is_meta()) return t;
   const no_grad guard;
-  // Inversion: a uniform number between the distribution function's values at the bounds, taken
-  // back through it. Drawing until a value falls into the range could take forever where the range
-  // is improbable.
+  // Inversion: a uniform number between the distribution function's values at the bounds, taken back through it.
+  // Drawing until a value falls into the range could take forever where the range is improbable.
   const double from = normal_cdf((low - mean) / std), to = normal_cdf((high - mean) / std);
   Tensor values = empty(t.sizes(), {.dtype = DType::f64, .device = Device::cpu()});
   farro::uniform_(values, from, to, generator ? *generator : default_generator());
@@ -108,8 +107,7 @@ Fans fans(const Shape& sizes) {
   FARRO_CHECK(sizes.size() >= 2, ShapeError, "fans: tensor must have at least 2 dimensions, got ", sizes);
   int64_t field = 1;
   for (int i = 2; i < sizes.size(); ++i) field *= sizes[i];
-  // Weights are [out, in, kernel...]: what one output element reads, and what one input element is
-  // read by.
+  // Weights are [out, in, kernel...]: what one output element reads, and what one input element is read by.
   return {sizes[1] * field, sizes[0] * field};
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Multi-head attention (Vaswani et al. 2017, section 3.2.2): one matrix projects to queries, keys
-// and values; heads are a view of the projections.
+// Multi-head attention (Vaswani et al. 2017, section 3.2.2): one matrix projects to queries, keys and values; heads are
+// a view of the projections.
 #include <farro/nn/layers/attention.h>
 
 #include <farro/kernels/attention/attention.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Embedding layer: a table with a row for each index; the row of padding_idx begins as zeros
-// and gets no gradient.
+// The Embedding layer: a table with a row for each index; the row of padding_idx begins as zeros and gets no gradient.
 #include <farro/nn/layers/embedding.h>
 
 #include <farro/kernels/embedding/embedding.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// LSTM (Hochreiter and Schmidhuber 1997, with forget gates as in Gers et al. 2000), several layers
-// deep, made of public ops; weights have PyTorch's names and order of gates.
+// LSTM (Hochreiter and Schmidhuber 1997, with forget gates as in Gers et al. 2000), several layers deep, made of public
+// ops; weights have PyTorch's names and order of gates.
 #include <farro/nn/layers/lstm.h>
 
 #include <farro/kernels/index/join.h>

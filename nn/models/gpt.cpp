@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// GPT-2 (Radford et al. 2019): blocks of attention and a network of width 4 E, normalised before
-// each, and an output that shares the token embedding's matrix.
+// GPT-2 (Radford et al. 2019): blocks of attention and a network of width 4 E, normalised before each, and an output
+// that shares the token embedding's matrix.
 #include <farro/nn/models/gpt.h>
 
 #include <farro/kernels/matmul/matmul.h>

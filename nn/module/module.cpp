@@ -51,8 +51,7 @@ void ModuleBase::check_new_name(std::string_view kind, std::string_view name) co
 
 Tensor ModuleBase::register_parameter(std::string_view name, const Tensor& data) {
   check_new_name("parameter", name);
-  // An absent parameter, such as the bias of a layer without one, takes no entry; its name stays
-  // free of others.
+  // An absent parameter, such as the bias of a layer without one, takes no entry; its name stays free of others.
   if (!data.defined()) return data;
   FARRO_CHECK(data.is_leaf(), ValueError, type_name(), ": parameter '", name,
               "' must be a leaf, got a computed tensor (", data, "); detach() it first");
@@ -87,8 +86,7 @@ std::string ModuleBase::path() const {
 
 std::string ModuleBase::type_name() const {
   int status = 0;
-  // The class's name as written in the source, without namespaces: "Linear", not
-  // "farro::nn::Linear".
+  // The class's name as written in the source, without namespaces: "Linear", not "farro::nn::Linear".
   const std::unique_ptr<char, void (*)(void*)> text(
       abi::__cxa_demangle(typeid(*this).name(), nullptr, nullptr, &status), std::free);
   std::string full = status == 0 ? text.get() : typeid(*this).name();
@@ -102,8 +100,7 @@ std::string ModuleBase::type_name() const {
 // The scope to run in: below the current one. Called from its parent's forward a module adds its own name; called from
 // elsewhere, its whole path.
 const ScopeNode* ModuleBase::enter_scope() {
-  // Containers such as lists of blocks have no forward of their own: who called is the next module
-  // above them.
+  // Containers such as lists of blocks have no forward of their own: who called is the next module above them.
   const ModuleBase* caller = parent_;
   while (caller && caller->only_groups_) caller = caller->parent_;
   const bool nested = caller && caller == active;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shapes, parameters and costs of a model, found by running it on tensors without data: nothing is
-// computed, and a model of any size takes no memory for it.
+// Shapes, parameters and costs of a model, found by running it on tensors without data: nothing is computed, and a
+// model of any size takes no memory for it.
 #include <farro/nn/module/summary.h>
 
 #include <farro/autograd/node/grad_mode.h>

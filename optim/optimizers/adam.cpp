@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Adam (Kingma and Ba 2014) and AdamW (Loshchilov and Hutter 2019): one class with the decay as its
-// parameter, over the fused step adam_step_.
+// Adam (Kingma and Ba 2014) and AdamW (Loshchilov and Hutter 2019): one class with the decay as its parameter, over the
+// fused step adam_step_.
 #include <farro/optim/optimizers/adam.h>
 
 #include <farro/kernels/optim/optim.h>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all optimizers share: groups with options, states by name, steps and state dicts. A step
-// first makes everything that can fail (checks, new states), then changes parameters; so a step
-// that fails has changed nothing.
+// What all optimizers share: groups with options, states by name, steps and state dicts. A step first makes everything
+// that can fail (checks, new states), then changes parameters; so a step that fails has changed nothing.
 #include <farro/optim/optimizers/optimizer.h>
 
 #include <farro/autograd/node/grad_mode.h>
@@ -41,8 +40,7 @@ void check_step(const char* name, const Tensor& param, const Tensor& grad, const
 }  // namespace
 
 Tensor Optimizer::zero_state(const Tensor& param) {
-  // States of half parameters are f32: an average of squares would lose small gradients in a half
-  // type.
+  // States of half parameters are f32: an average of squares would lose small gradients in a half type.
   const DType dtype = param.dtype() == DType::f64 ? DType::f64 : DType::f32;
   const no_grad guard;
   return zeros_like(param.detach()).to(dtype);
@@ -152,8 +150,7 @@ void Optimizer::plan_group(size_t index, std::vector<Planned>& out) const {
   const size_t count = group.params.size(), states = state_names_.size();
   std::vector<bool> used(states);
   for (size_t k = 0; k < states; ++k) used[k] = use_of(group.settings, k) != StateUse::none;
-  // Parameters can differ in their steps where some had no gradient in a step, or were loaded with
-  // states of their own.
+  // Parameters can differ in their steps where some had no gradient in a step, or were loaded with states of their own.
   const auto is_like = [&](const Planned& planned, size_t i) {
     if (group.steps[i] + 1 != planned.step) return false;
     for (size_t k = 0; k < states; ++k)
@@ -314,8 +311,7 @@ void Optimizer::check_complete(const std::vector<Group>& groups) const {
 
 void Optimizer::load_state_dict(const StateDict& state) {
   check_names(state);
-  // Everything is read into a copy, which takes the place of the old groups when nothing can fail
-  // any more.
+  // Everything is read into a copy, which takes the place of the old groups when nothing can fail any more.
   std::vector<Group> groups = groups_;
   read_settings(state, groups);
   read_states(state, groups);  // which there are, and their shapes, depends on the options

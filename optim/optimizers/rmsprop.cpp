@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RMSprop (Hinton, lecture 6e of his 2012 course; centred as in Graves 2013), composed of tensor
-// operations.
+// RMSprop (Hinton, lecture 6e of his 2012 course; centred as in Graves 2013), composed of tensor operations.
 #include <farro/optim/optimizers/rmsprop.h>
 
 #include <farro/kernels/pointwise/arithmetic.h>
@@ -39,8 +38,7 @@ void RMSprop::update(const RMSpropOptions& o, const Batch& batch) {
     const Tensor &v = batch.states[0][i], p = batch.params[i].to(v.dtype());
     Tensor g = batch.grads[i].to(v.dtype()) * (o.maximize ? -1.0 : 1.0);
     if (o.weight_decay != 0) g = g + p * o.weight_decay;
-    // v = alpha v + (1 - alpha) g^2; centred: less the square of the average gradient, which makes
-    // it a variance.
+    // v = alpha v + (1 - alpha) g^2; centred: less the square of the average gradient, which makes it a variance.
     const Tensor square = changes.set(v, v * o.alpha + g * g * (1 - o.alpha));
     Tensor spread = square;
     if (o.centered) {

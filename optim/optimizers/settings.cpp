@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Options of optimizers as named numbers: look-up, ranges, and conversion to the kind (bool,
-// integer, floating) of each.
+// Options of optimizers as named numbers: look-up, ranges, and conversion to the kind (bool, integer, floating) of
+// each.
 #include <farro/optim/optimizers/settings.h>
 
 #include <cmath>

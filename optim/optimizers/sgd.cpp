@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SGD with momentum, dampening and Nesterov's form (Sutskever et al. 2013), over the fused step
-// sgd_step_.
+// SGD with momentum, dampening and Nesterov's form (Sutskever et al. 2013), over the fused step sgd_step_.
 #include <farro/optim/optimizers/sgd.h>
 
 #include <farro/kernels/optim/optim.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Learning rates as functions of the step: schedules have no state of their own, so that resuming
-// needs the step alone.
+// Learning rates as functions of the step: schedules have no state of their own, so that resuming needs the step alone.
 #include <farro/optim/schedule/schedule.h>
 
 #include <farro/kernels/memory/factories.h>
@@ -85,8 +84,7 @@ Schedule one_cycle_lr(const OneCycleOptions& o) {
               "one_cycle_lr: div_factor and final_div_factor must be positive, got ", o.div_factor, " and ",
               o.final_div_factor);
   const double initial = o.max_lr / o.div_factor, last = initial / o.final_div_factor;
-  // PyTorch's bounds: the rise ends at step pct_start * total - 1, the fall at total - 1 (Smith and
-  // Topin 2017).
+  // PyTorch's bounds: the rise ends at step pct_start * total - 1, the fall at total - 1 (Smith and Topin 2017).
   const double peak = o.pct_start * double(o.total_steps) - 1, end = double(o.total_steps - 1);
   return [=](int64_t step, double) {
     const double at = std::min(double(step), end);

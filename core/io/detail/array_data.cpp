@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks that npy and safetensors share: sizes in bytes without overflow, and values that a dtype
-// may hold.
+// Checks that npy and safetensors share: sizes in bytes without overflow, and values that a dtype may hold.
 #include <farro/core/io/detail/array_data.h>
 
 #include <farro/core/io/file_error.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Axes of charts: where the ticks stand and what is written at them. Tolerances of 1e-9 of a step
-// take up the rounding of quotients that are meant to be whole.
+// Axes of charts: where the ticks stand and what is written at them. Tolerances of 1e-9 of a step take up the rounding
+// of quotients that are meant to be whole.
 #include <farro/core/io/detail/chart_axis.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// CRC-32C, the checksum of checkpoints and event files: by the processor's instruction where it has
-// one (SSE 4.2), else by tables, 8 bytes at a time. Both give the same number.
+// CRC-32C, the checksum of checkpoints and event files: by the processor's instruction where it has one (SSE 4.2), else
+// by tables, 8 bytes at a time. Both give the same number.
 #include <farro/core/io/detail/crc32c.h>
 
 #include <array>

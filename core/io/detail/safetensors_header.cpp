@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The header of a safetensors file, read and written. Whatever the bytes are, reading ends with a
-// header that can be trusted, whose ranges lie within the file, do not overlap and fit their
-// tensors, or with a typed error.
+// The header of a safetensors file, read and written. Whatever the bytes are, reading ends with a header that can be
+// trusted, whose ranges lie within the file, do not overlap and fit their tensors, or with a typed error.
 #include <farro/core/io/detail/safetensors_header.h>
 
 #include <farro/core/io/detail/array_data.h>
@@ -53,8 +52,7 @@ class HeaderReader : public nlohmann::json_sax<json> {
   }
   bool key(string_t& text) override {
     if (level_ == Level::names) {
-      // The format forbids duplicate names; readers that take the first or the last would disagree
-      // about the file.
+      // The format forbids duplicate names; readers that take the first or the last would disagree about the file.
       if (!names_.insert(text).second)
         fail_at(FileFault::duplicate_key, "each name must occur once, got ", printable(text), " twice");
       is_metadata_ = text == "__metadata__";
@@ -210,8 +208,7 @@ void check_ranges(const std::vector<Entry>& entries, uint64_t data_bytes, const 
     const auto fail_range = [&](const auto&... pieces) {
       fail_read(FileFault::bad_offsets, path, pieces..., " (tensor: ", printable(entry->name), ")");
     };
-    // Holes and overlaps would let two files with different bytes hold the same tensors, or hide
-    // data.
+    // Holes and overlaps would let two files with different bytes hold the same tensors, or hide data.
     if (entry->begin != covered || entry->end < entry->begin)
       fail_range("data_offsets must begin where the tensor before ends, at ", covered, ", got [", entry->begin, ", ",
                  entry->end, "]");

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// UTF-8: the length of a character, replacement of what is none, and prefixes that do not cut a
-// character.
+// UTF-8: the length of a character, replacement of what is none, and prefixes that do not cut a character.
 #include <farro/core/io/detail/utf8.h>
 
 namespace farro {
@@ -11,8 +10,8 @@ size_t utf8_character(std::string_view text) noexcept {
   const unsigned char lead = byte(0);
   if (lead < 0x80) return 1;
   const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-  // 0x80 to 0xbf continue a character, 0xc0 and 0xc1 would be overlong forms of ASCII, 0xf5 and up
-  // lie beyond U+10FFFF (RFC 3629).
+  // 0x80 to 0xbf continue a character, 0xc0 and 0xc1 would be overlong forms of ASCII, 0xf5 and up lie beyond U+10FFFF
+  // (RFC 3629).
   if (lead < 0xc2 || lead > 0xf4 || text.size() < length) return 0;
   for (size_t i = 1; i < length; ++i)
     if ((byte(i) & 0xc0) != 0x80) return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A Chrome trace that is valid JSON at every moment, so that a killed run leaves a readable file.
-// Each write replaces the closing bracket by events and a new bracket within one page, which a
-// kill cannot cut in two; between pages the bracket moves by one store of two bytes.
+// A Chrome trace that is valid JSON at every moment, so that a killed run leaves a readable file. Each write replaces
+// the closing bracket by events and a new bracket within one page, which a kill cannot cut in two; between pages the
+// bracket moves by one store of two bytes.
 #include <farro/core/profile/detail/trace_writer.h>
 
 #include <farro/core/io/detail/utf8.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exchanges what a tensor record refers to, in place: every handle of a parameter sees the module's
-// move to another device or dtype.
+// Exchanges what a tensor record refers to, in place: every handle of a parameter sees the module's move to another
+// device or dtype.
 #include <farro/nn/module/detail/replace_data.h>
 
 #include <farro/autograd/node/accumulate_grad.h>
