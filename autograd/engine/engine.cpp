@@ -39,6 +39,7 @@ Roots make_roots(const char* op, std::span<const Tensor> outputs, std::span<cons
                   ": an output without a given gradient must have one element, got ", output);
       const no_grad guard;
       gradient = empty_like(output);
+      // The derivative of an output by itself.
       gradient.fill_(1);
     }
     FARRO_CHECK(gradient.sizes() == output.sizes(), ShapeError, op, ": a gradient must have its output's shape ",

@@ -161,6 +161,7 @@ void Frame::run_again() {
   std::vector<Tensor> inputs;
   for (size_t i = 0; i < inputs_.size(); ++i) {
     const Tensor input = inputs_[i].get();
+    // Leaves of their own: the second run's graph ends here, and the first run's goes on behind them.
     inputs.push_back(input.defined() ? input.detach() : Tensor());
     // Ops save only what a gradient needs: the second run must need the same ones.
     if (requires_grad_[i]) inputs.back().set_requires_grad();
@@ -179,6 +180,7 @@ void Frame::run_again() {
   const autocast precision(cast_to_, casts_);
   const ScopeGuard where(scope_);
   Collect scope;
+  // Its results are thrown away: what its ops save is all that is wanted.
   function_(inputs);
   FARRO_CHECK(scope.made.size() == saved_, AutogradError,
               "recompute: the function must do the same when it runs again, got ", scope.made.size(),

@@ -46,6 +46,7 @@ void Tensor::set_grad(const Tensor& grad) {
   AutogradMeta& meta = impl.autograd_meta();
   if (meta.grad_buffer) {
     const TensorImpl &to = *meta.grad_buffer, &from = *grad.impl();
+    // Not where it lies in the buffer already.
     if (to.storage != from.storage || to.offset != from.offset || to.strides != from.strides) {
       const no_grad guard;
       Tensor(meta.grad_buffer).copy_(grad);
@@ -85,6 +86,7 @@ uint64_t Tensor::register_hook(Hook hook) {
 
 void Tensor::remove_hook(uint64_t id) {
   check_defined("remove_hook", "tensor", *this);
+  // It may have been turned off since the hook was registered.
   if (!requires_grad()) return;
   const Edge edge = gradient_edge(*this);
   if (edge.node && edge.node->hooks())

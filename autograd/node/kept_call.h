@@ -187,6 +187,7 @@ class KeptCall {
       member.clear();
   }
 
+  // Empty members take no room: a node is one of the records that every op makes.
   [[no_unique_address]] Members members_;
   [[no_unique_address]] std::array<SavedTensor, std::popcount(kOutputMask)> outputs_;
 };

@@ -32,6 +32,7 @@ Edge gradient_edge(const Tensor& tensor) {
   TensorImpl& impl = *tensor.impl();
   if (impl.base && impl.view_version != impl.storage->version()) refresh_view_history(impl);
   if (impl.grad_fn) return {Ref<Node>::share(static_cast<Node*>(impl.grad_fn.get())), impl.output_nr};
+  // A leaf: its accumulator ends the path.
   if (impl.requires_grad) return {Ref<Node>::share(&accumulator_of(impl)), 0};
   return {};
 }

@@ -25,6 +25,7 @@ Tensor& Tensor::retain_grad() {
   check_defined("retain_grad", "tensor", *this);
   FARRO_CHECK(requires_grad(), AutogradError, "retain_grad: tensor must require a gradient, got ", *this);
   TensorImpl& impl = record("retain_grad");
+  // A leaf keeps its gradient anyway.
   if (is_leaf() || impl.retains_grad) return *this;
   gradient_edge(*this);  // brings a stale view's history up to date
   impl.retains_grad = true;

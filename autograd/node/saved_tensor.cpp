@@ -109,6 +109,7 @@ SavedTensor SavedTensor::output(const Tensor& output, int output_nr) {
 }
 
 void SavedTensor::offer_to_scope() {
+  // recompute() takes the tensor's place here, where it lets go of it.
   deferred_ = saving_scope->saving(*this);
   if (deferred_) impl_.reset();
 }

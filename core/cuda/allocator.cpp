@@ -127,6 +127,7 @@ void CachingAllocator::split(Block& block, size_t size) {
 }
 
 void CachingAllocator::add_free(Block* block) {
+  // Two free neighbours never stand side by side, so one merge each way is enough.
   block = merge(block, block->previous);
   block = merge(block, block->next);
   block->free = true;

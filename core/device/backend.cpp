@@ -82,6 +82,7 @@ const Loaded& loaded() noexcept {
     try {
       return load();
     } catch (const std::exception& error) {
+      // An exception is a reason like any other: find_cuda_backend() does not throw.
       return Loaded{nullptr, error.what()};
     }
   }();

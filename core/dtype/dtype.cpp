@@ -27,6 +27,7 @@ DType promote(DType a, DType b) noexcept {
   // The enumeration lists types from the widest down, floating types first and bool last: promotion is mostly the
   // lesser of two numbers.
   if (a > b) std::swap(a, b);  // a is now the wider category, or the wider type within it
+  // Every type holds 0 and 1.
   if (b == DType::boolean) return a;
   // f16 has the digits that bf16 lacks, bf16 the range that f16 lacks; only f32 holds both.
   if (is_floating(a)) return a == DType::f16 && b == DType::bf16 ? DType::f32 : a;

@@ -81,6 +81,7 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
 
   struct stat old;
   if (::fstatat(folder_.get(), file_name_.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0) {
+    // A rename would replace a pipe or device by a file.
     if (!S_ISREG(old.st_mode) && !S_ISLNK(old.st_mode))
       fail_file(FileFault::wrong_kind, "could not write '", path_, "': it must be absent or a regular file, got a ",
                 S_ISDIR(old.st_mode) ? "folder" : "pipe, socket or device");
@@ -110,6 +111,7 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
 }
 
 AtomicFile::~AtomicFile() {
+  // Not committed: nothing of it stays.
   if (file_.is_open()) ::unlinkat(folder_.get(), temporary_name_.c_str(), 0);
 }
 

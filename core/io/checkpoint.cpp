@@ -82,6 +82,7 @@ CheckpointFolder::Loaded CheckpointFolder::load(int64_t step, Device device) con
 std::optional<CheckpointFolder::Loaded> CheckpointFolder::load_latest(Device device) const {
   const std::vector<int64_t> all = steps();
   std::exception_ptr first_error;
+  // The newest first; a damaged one, as after a power failure, is passed over with a warning.
   for (auto step = all.rbegin(); step != all.rend(); ++step) {
     try {
       return load(*step, device);

@@ -43,6 +43,7 @@ std::string printable(std::string_view name) {
 }
 
 void fail_errno(int error, std::string_view what, std::string_view path) {
+  // "Not there" is the one cause that callers act upon.
   const auto fault = error == ENOENT || error == ENOTDIR ? FileFault::not_found : FileFault::system;
   fail_file(fault, what, " '", path, "': ", std::generic_category().message(error), " (error ", error, ")");
 }

@@ -42,6 +42,7 @@ class HeaderParser {
       const std::string_view key = quoted();
       const int field = key == "descr" ? 0 : key == "fortran_order" ? 1 : key == "shape" ? 2 : -1;
       if (field < 0) refuse("descr, fortran_order or shape");
+      // Python would let the last one win; a file that has two was not written by NumPy.
       if (seen[field])
         fail_read(FileFault::duplicate_key, path_, "each key must occur once, got ", printable(key), " twice");
       seen[field] = true;
@@ -186,6 +187,7 @@ Tensor load_npy(const std::string& path) {
   const Header header = HeaderParser(raw.text, path).parse();
   const DType dtype = dtype_of_description(header.description, path);
 
+  // The file must be exactly as long as the header says before memory is taken.
   const uint64_t bytes = array_bytes(path, dtype, header.shape);
   check_data_bytes(path, str(dtype, " ", header.shape), bytes, file.size() - raw.data_begin);
 

@@ -114,6 +114,7 @@ LoadedTensors load_safetensors(const std::string& path, const LoadOptions& optio
   uint32_t checksum = file.header_checksum();
   for (const Entry* entry : file.in_file_order()) {
     if (entry->unreadable && options.skip_unreadable) {
+      // Tensors that cannot be read still belong to the checksum.
       checksum = file.checksum_of(entry->begin, entry->end, checksum);
       continue;
     }
@@ -191,6 +192,7 @@ void SafetensorsFile::verify(bool required) const {
 uint32_t SafetensorsFile::checksum_of(uint64_t begin, uint64_t end, uint32_t checksum) const {
   std::string chunk;
   for (; begin < end; begin += chunk.size()) {
+    // A MiB at a time, so that checking a file takes no memory of its size.
     chunk.resize(std::min<uint64_t>(end - begin, uint64_t{1} << 20));
     file_.read_exact(kLengthBytes + header_.size() + begin, chunk.data(), chunk.size());
     checksum = crc32c(chunk.data(), chunk.size(), checksum);

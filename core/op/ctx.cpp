@@ -11,6 +11,7 @@ struct Ctx::Extra {
   struct Pending {
     Tensor out, work;
   };
+  // Held until the call ends; storage of a device goes back to its stream, which orders its reuse.
   SmallVector<Ref<Storage>, 4> scratch;
   SmallVector<Pending, 2> results;
   Stream stream;
@@ -119,6 +120,7 @@ Tensor Ctx::spread(const Tensor& tensor, const Shape& sizes, DType dtype) {
 Tensor Ctx::copied(const Tensor& tensor, const Shape& sizes, MemoryFormat layout, DType dtype) {
   const Tensor copy = scratch_tensor(sizes, layout, dtype);
   copy_elements(copy, tensor);
+  // Profiles show it: a copy in every call is what a change of layout costs.
   extra().counts.copied += static_cast<int64_t>(copy.nbytes());
   return copy;
 }

@@ -110,6 +110,7 @@ void PlanCache::clear() {
   std::vector<std::shared_ptr<void>> dropped;
   const auto gate = hold_off_forks<InsidePlanCache>();
   const std::lock_guard lock(mutex_);
+  // Plans that clear() drops were dropped by request: they count as no evictions.
   const uint64_t evictions = stats_.evictions;
   shrink(0, dropped);
   stats_ = {};

@@ -55,6 +55,7 @@ int startable(int count) noexcept {
 }  // namespace
 
 int num_threads() noexcept {
+  // Within a range of a loop there is one thread: inner loops run on it.
   if (serial || worker_pool::inside()) return 1;
   if (const int chosen = thread_count.load(std::memory_order_relaxed)) return chosen;
   // OpenMP's number respects OMP_NUM_THREADS and the process's CPU mask.
@@ -65,6 +66,7 @@ int num_threads() noexcept {
 void set_num_threads(int count) {
   FARRO_CHECK(count >= 1 && count <= kMostThreads, ValueError, "set_num_threads: count must be in [1, ", kMostThreads,
               "], got ", count);
+  // Tried now, where the error can name the number, and not in the first loop that misses a thread.
   const int ready = startable(count);
   FARRO_CHECK(ready == count, ValueError, "set_num_threads: count must be at most ", ready,
               ", the threads that the system allows now (ulimit -u, -v), got ", count);

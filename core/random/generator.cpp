@@ -77,6 +77,7 @@ uint32_t RandomSequence::next32() noexcept {
 }
 
 uint64_t RandomSequence::next64() noexcept {
+  // The low word first, on every machine.
   const uint64_t low = next32();
   return uint64_t{next32()} << 32 | low;
 }

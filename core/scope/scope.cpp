@@ -29,6 +29,7 @@ const ScopeNode* intern(const ScopeNode* parent, std::string_view name) {
   // Leaked on purpose: autograd nodes with static lifetime may still name their scope while the process ends.
   static auto& nodes = *new std::map<Key, std::unique_ptr<ScopeNode>>;
   const std::lock_guard lock(intern_mutex());
+  // One node for each path, so that paths are compared by address.
   auto& slot = nodes[Key(parent, name)];
   if (!slot) slot = std::make_unique<ScopeNode>(ScopeNode{parent, std::string(name)});
   return slot.get();

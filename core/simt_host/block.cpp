@@ -50,6 +50,7 @@ BlockRunner& BlockRunner::current(const char* what, Place where) {
 
 dim3 BlockRunner::thread_index(unsigned i) const noexcept {
   const dim3& b = call_->block;
+  // Most blocks have one dimension: no divisions for these.
   if (b.y == 1 && b.z == 1) return {i, 0, 0};
   return {i % b.x, i / b.x % b.y, i / (b.x * b.y)};
 }
@@ -117,6 +118,7 @@ void BlockRunner::run_plain() {
 }
 
 void BlockRunner::run_fibers() {
+  // Lanes and their stacks are kept for the next block.
   while (lanes_.size() < threads_) lanes_.push_back(std::make_unique<Lane>());
   for (unsigned i = 0; i < threads_; ++i) {
     const dim3 t = thread_index(i);
@@ -172,6 +174,7 @@ void BlockRunner::run_lane(unsigned i) {
   threadIdx = lane.index;
   ++counters_->switches;
   lane.fiber.resume();
+  // On the scheduler's stack, where it can unwind.
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
 
@@ -203,6 +206,7 @@ bool BlockRunner::release_barrier() {
   const Lane* first = nullptr;
   for (unsigned i = 0; i < threads_; ++i) {
     const Lane& lane = *lanes_[i];
+    // As on a GPU, threads that have returned do not hold a barrier up.
     if (lane.state == State::exited) continue;
     if (lane.state != State::at_barrier) return false;
     if (!first) first = &lane;
@@ -254,6 +258,7 @@ bool BlockRunner::resolve_warp_operations(unsigned first, unsigned count) {
       complete(first, arrived);
       any = true;
     }
+    // Lanes of other masks are looked at next, each group once.
     waiting &= ~arrived;
   }
   return any;

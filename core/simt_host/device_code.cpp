@@ -6,6 +6,7 @@
 namespace farro::simt_host::detail {
 
 void check_shuffle_arguments(const char* name, int lane_or_delta, int width, Place where) {
+  // CUDA asks for a power of 2; with another one a GPU gives some value.
   if (width < 1 || width > kWarpSize || (width & (width - 1)) != 0)
     raise(cudaErrorLaunchFailure, name, ": width must be a power of two up to 32, got ", width, " at ", where);
   if (lane_or_delta < 0 || lane_or_delta >= width)

@@ -57,6 +57,7 @@ Fiber::~Fiber() {
 }
 
 void Fiber::start(void (*entry)(void*), void* argument) {
+  // Kept for the fiber's life: mapping takes two system calls.
   if (!stack_) stack_ = map_stack();
   entry_ = entry;
   argument_ = argument;

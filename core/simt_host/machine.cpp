@@ -61,6 +61,7 @@ void Machine::set_schedule(const Schedule& schedule) {
 
 bool Machine::next_allocation_fails() {
   if (allocations_left_ < 0) return false;
+  // From then on all fail, as on a device that is full.
   if (allocations_left_ == 0) return true;
   --allocations_left_;
   return false;
@@ -75,11 +76,13 @@ void Machine::destroy_stream(Stream* stream) {
   const auto it = std::find_if(streams_.begin() + device_count(), streams_.end(),
                                [&](const auto& owned) { return owned.get() == stream; });
   if (it == streams_.end()) raise(cudaErrorInvalidResourceHandle, "stream must be created and destroyed once");
+  // cudaStreamDestroy lets queued work finish.
   drain(*stream);
   streams_.erase(it);
 }
 
 Stream& Machine::resolve(Stream* stream, int current_device) {
+  // The default streams come first in the list, one for each device.
   if (!stream) return *streams_[static_cast<size_t>(current_device)];
   for (const auto& owned : streams_)
     if (owned.get() == stream) return *stream;

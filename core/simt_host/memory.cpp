@@ -96,6 +96,7 @@ void DeviceMemory::free(void* pointer) {
   const auto block = blocks_.lower_bound(data);
   if (block != blocks_.end() && block->first < data + bytes)
     raise(cudaErrorInvalidValue, "cudaFree: segment must hold no live block");
+  // Before the memory is given up: later nobody would look.
   check_guard(data, {bytes, kSentinel}, true);
   // Gives the pages back to the system; the addresses stay the device's.
   madvise(data - kFront, span, MADV_DONTNEED);

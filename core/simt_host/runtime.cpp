@@ -11,6 +11,7 @@
 namespace farro::simt_host {
 
 namespace {
+// CUDA's current device is a thread's own as well.
 thread_local int current_device = 0;
 thread_local std::string last_text;  // details of the last failure this thread was told
 thread_local cudaError_t last_status = cudaSuccess;
@@ -80,6 +81,7 @@ cudaError_t launch_kernel(KernelCall call, std::span<const PointerArgument> poin
       raise(cudaErrorInvalidResourceHandle, call.name, ": stream must be of the current device cuda:", current_device,
             ", got one of cuda:", queue.device);
     for (const auto& [position, value] : pointers) {
+      // Null is a way to say that an argument is absent.
       if (!value) continue;
       check_device_pointer(machine, value, 0, str(call.name, ": argument ", position, " of the kernel"));
     }
@@ -218,6 +220,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
     std::strcpy(properties->name, "host SIMT runtime");
     // As compute capability 9.0, so that variants for it are chosen; those in *.sm90.cu files are not built here.
     properties->major = 9;
+    // A small number, so that code that sizes its grid by it is run with few blocks.
     properties->multiProcessorCount = 4;
     properties->totalGlobalMem = machine.memory(device).limit();
     properties->sharedMemPerBlockOptin = kSharedLimit;
@@ -283,6 +286,7 @@ cudaError_t cudaMemcpyAsync(void* dst, const void* src, size_t bytes, cudaMemcpy
     } else if (kind == cudaMemcpyDeviceToDevice) {
       check_device_pointer(machine, dst, bytes, "cudaMemcpyAsync: dst");
       check_device_pointer(machine, src, bytes, "cudaMemcpyAsync: src");
+      // Parts of one allocation may overlap.
       work.run = [=] { std::memmove(dst, src, bytes); };
     } else {
       raise(cudaErrorInvalidMemcpyDirection, "cudaMemcpyAsync: kind must name a direction");
@@ -304,6 +308,7 @@ cudaError_t cudaMemsetAsync(void* dst, int value, size_t bytes, cudaStream_t str
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   return guarded([&](Machine& machine) {
+    // The only form that the backend uses; the others would need rules for the default stream.
     if (flags != cudaStreamNonBlocking)
       raise(cudaErrorNotSupported, "cudaStreamCreateWithFlags: flags must be cudaStreamNonBlocking");
     *stream = machine.create_stream(current_device);
@@ -338,6 +343,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
     Stream& queue = machine.resolve(stream, current_device);
     if (queue.device != event->device)
       raise(cudaErrorInvalidResourceHandle, "cudaEventRecord: event and stream must be of one device");
+    // Each record has a number: a wait refers to the latest one at the time of the call.
     machine.enqueue(queue, {nullptr, nullptr, event->state, ++event->state->recorded});
   });
 }

@@ -95,6 +95,7 @@ thread_local ThreadEnd thread_end;
   if (!list.head) {
     const size_t bytes = (index + 1) * kPoolAlign;
     char* slab = static_cast<char*>(heap_alloc(kSlabBytes));
+    // All blocks of a slab are of one class.
     for (size_t at = 0; at + bytes <= kSlabBytes; at += bytes) {
       auto* block = reinterpret_cast<FreeBlock*>(slab + at);
       block->next = list.head;

@@ -167,6 +167,7 @@ Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b) {
   if (a == b) return a;
   const Shape& longer = a.size() >= b.size() ? a : b;
   const Shape& shorter = a.size() >= b.size() ? b : a;
+  // Aligned at the last dimension, as in NumPy.
   Shape out = longer;
   const int lead = longer.size() - shorter.size();
   for (int i = 0; i < shorter.size(); ++i) {

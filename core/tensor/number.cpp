@@ -78,6 +78,7 @@ void check_defined(const char* op, const char* argument, TensorList tensors) {
 
 DType result_type(const Tensor& tensor, Scalar value) {
   const DType dtype = tensor.dtype();
+  // PyTorch's rule: a number decides on the kind of the result, never on its width.
   if (value.is_floating()) return is_floating(dtype) ? dtype : default_dtype();
   return dtype == DType::boolean && !value.is_bool() ? DType::i64 : dtype;
 }

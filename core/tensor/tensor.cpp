@@ -158,6 +158,8 @@ Tensor wrap_number(Scalar value, const Tensor& beside) {
 
 Tensor make_view(const Tensor& of, const Shape& sizes, const Strides& strides, int64_t offset) {
   int64_t numel = 1;
+  // Unchecked: the sizes of a view are no more elements than its base's check has passed, or were checked by the
+  // caller.
   for (int64_t size : sizes) numel *= size;
   Tensor out(Ref<TensorImpl>::adopt(new TensorImpl(of.storage(), offset, sizes, strides, numel, of.dtype())));
   out.impl()->inference = of.impl()->inference;

@@ -29,6 +29,7 @@ Sample Dataset::get_batch(std::span<const int64_t> indices) const {
   for (size_t i = 0; i < indices.size(); ++i) {
     const Sample sample = get(indices[i]);
     if (i == 0)
+      // The first sample says what all must look like.
       for (const Tensor& tensor : sample) batch.push_back(batch_like(tensor, static_cast<int64_t>(indices.size())));
     FARRO_CHECK(sample.size() == batch.size(), ShapeError,
                 "get_batch: samples must have as many tensors as the first, ", batch.size(), ", got ", sample.size(),

@@ -21,6 +21,7 @@ std::vector<Tensor> read_split(Split split, const std::string& folder) {
   const Tensor labels = read(folder, split, "labels-idx1-ubyte", 1);
   FARRO_CHECK(images.size(0) == labels.size(0), ValueError, "FashionMnist: there must be one label for each of ",
               images.size(0), " images, got ", labels.size(0), " in ", folder);
+  // [N, 1, 28, 28] bytes, and classes in the dtype that losses take.
   return {images.unsqueeze(1), labels.to(DType::i64)};
 }
 

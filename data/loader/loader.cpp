@@ -119,6 +119,7 @@ void DataLoader::check_epoch(const char* function, int64_t epoch) const {
 }
 
 void DataLoader::seek(int64_t epoch, int64_t position) {
+  // Batches that were made ahead belong to the old position.
   pipeline_.reset();
   epoch_ = epoch;
   position_ = position;

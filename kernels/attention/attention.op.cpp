@@ -33,6 +33,7 @@ DType statistics_dtype(const Tensor& q) { return q.dtype() == DType::f64 ? DType
 // `products` of queries by keys; q, k and v count `inputs` times, out and lse `outputs` times.
 Cost cost_of(const Tensor& q, const Tensor& k, const Tensor& v, double products, double inputs, double outputs) {
   const Shape& sizes = q.sizes();
+  // In doubles: products of sizes may exceed 63 bits where no such tensor is ever made (meta).
   const double queries = double(sizes[0]) * double(sizes[1]) * double(sizes[2]),
                keys = static_cast<double>(k.sizes()[2]);
   const double out = queries * static_cast<double>(v.sizes()[3]) * static_cast<double>(item_size(q.dtype()));
@@ -62,6 +63,7 @@ class Composed {
     if (bias_.defined()) scores = scores + bias_;
     if (hidden_.defined()) scores = masked_fill(scores, hidden_, kMinusInfinity);
     if (k_.sizes()[2] == 0) return scores;  // no weights, so that the products with them are 0
+    // A row of -infinity alone would be NaN in softmax; it is replaced before and set to 0 after.
     const Tensor nothing = amax(scores.detach(), {-1}, /*keepdim=*/true) == kMinusInfinity;
     return seen(masked_fill(softmax(masked_fill(scores, nothing, 0), -1), nothing, 0));
   }

@@ -15,6 +15,7 @@ int64_t offset(const int64_t* strides, int64_t a, int64_t b, const int64_t* spat
 
 // Index `i` as coordinates in a box.
 void unravel(int64_t i, const int64_t* box, int64_t* at) {
+  // Row-major, the last coordinate running fastest.
   at[2] = i % box[2];
   at[1] = i / box[2] % box[1];
   at[0] = i / box[2] / box[1];
@@ -119,6 +120,7 @@ void backward_data(const ConvGenericCall& call, const T* grad, const T* weight, 
 }
 
 template <class T>
+// One sum over batch and positions for each output channel.
 void backward_bias(const ConvGenericCall& call, const T* grad, T* grad_bias) {
   const ConvShape& s = call.shape;
   parallel_for(s.groups * s.out_channels, 1, [&](int64_t begin, int64_t end) {

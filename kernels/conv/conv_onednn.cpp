@@ -55,6 +55,7 @@ struct Descs {
     const Tag activations = flat ? Tag::nhwc : Tag::ndhwc;
     x = memory::desc(xs, type, activations);
     out = memory::desc(os, type, activations);
+    // oneDNN chooses the weights' format; activations keep the layout that the tensors have.
     weight = memory::desc(ws, weight_type, Tag::any);
     forward_weight = memory::desc(ws, type, Tag::any);
     plain_weight = memory::desc(ws, weight_type,

@@ -62,6 +62,7 @@ bool ConvParts::cut_rows(ConvPart& part, int64_t index) const {
   s.pad[d] += x0 - o0 * stride;
   s.in[d] = x1 - x0;
   s.out[d] = o1 - o0;
+  // Channels-last: a step along d is everything inside that dimension, channels included.
   int64_t x_row = s.groups * s.in_channels, out_row = s.groups * s.out_channels;
   for (int e = d + 1; e < 3; ++e) {
     x_row *= s.in[e];
@@ -74,6 +75,7 @@ bool ConvParts::cut_rows(ConvPart& part, int64_t index) const {
 }
 
 ConvPart ConvParts::operator[](int64_t index) const {
+  // Parts are numbered with the rows of one piece of the batch next to each other.
   const int64_t first = index / rows_ * batch_;
   ConvPart part{shape_, first * shape_.groups * shape_.in_channels * shape_.in_pixels(),
                 first * shape_.groups * shape_.out_channels * shape_.out_pixels()};

@@ -15,6 +15,7 @@ TensorSpec Embedding::infer(const Args& args) {
   FARRO_CHECK(args.padding_idx < args.weight.sizes()[0], ValueError, "embedding: padding_idx must be below weight's ",
               args.weight.sizes()[0], " rows, got ", args.padding_idx);
   Shape sizes = args.indices.sizes();
+  // A row of the table in the place of each index.
   sizes.push_back(args.weight.sizes()[1]);
   return TensorSpec(sizes, args.weight);
 }

@@ -67,6 +67,7 @@ class Expression {
   void apply(const Tensor& index, int) {
     FARRO_CHECK(!is_floating(index.dtype()) && index.dtype() != DType::u8, DTypeError, op_,
                 ": index must be i64, i32 or a bool mask, got ", index.dtype(), " (index: ", index, ")");
+    // A mask is the list of the places where it is true, one index for each dimension it covers.
     if (index.dtype() == DType::boolean) return apply_mask(index);
     // A tensor without dimensions is a number. Reading it needs its value, which a meta tensor has not.
     if (index.dim() == 0 && !index.is_meta()) return apply(index.item<int64_t>(), 0);

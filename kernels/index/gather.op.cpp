@@ -53,6 +53,7 @@ TensorSpec Gather::infer(const Args& args) {
   return TensorSpec(args.index.sizes(), args.input);
 }
 Grads Gather::backward(const Back<Gather>& b) {
+  // A place that was read several times gets the sum.
   return {scatter_add(zeros_as(b.grad[0], b.args.input.sizes()), b.args.dim, b.args.index, b.grad[0]), Tensor()};
 }
 Cost Gather::cost(const Args& args) {

@@ -55,6 +55,7 @@ void flip_kernel(Ctx&, const Flip::Args& args, Outputs<Flip>& out) {
   int64_t start = 0;
   for (int64_t dim : args.dims) {
     const int d = static_cast<int>(dim);
+    // The last element along d.
     start += (input.sizes()[d] - 1) * strides[d];
     strides[d] = -strides[d];
   }

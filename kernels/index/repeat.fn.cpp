@@ -31,6 +31,7 @@ Tensor repeat(const Tensor& input, const Dims& repeats) {
     out = out.reshape({outer, 1, inner}).expand({outer, repeats[d], inner}).reshape(sizes);
     inner *= repeats[d];
   }
+  // Always a new tensor, also where nothing was repeated.
   return out.storage().get() == input.storage().get() ? out.clone() : out;
 }
 

@@ -45,6 +45,7 @@ struct Crowded {
   Tensor slots, other_slots;    // of every entry: its number here or -1, its slot or -1 where it is here
 };
 
+// Which places they are is found by counting, once for all columns.
 Crowded find_crowded(const RowMap& rows) {
   Crowded crowded;
   const int64_t entries = rows.entries(), *slots = rows.slots.data<int64_t>();
@@ -158,6 +159,7 @@ void put_rows(const Tensor& target, const Tensor& values, const RowMap& rows) {
 Accumulator::Accumulator(Ctx& ctx, const Tensor& out, const Tensor& input, bool many_terms) : sum_(out) {
   const DType dtype = many_terms && is_floating(out.dtype()) ? DType::f64 : compute_type(out.dtype());
   if (dtype != out.dtype()) sum_ = ctx.result(out, MemoryFormat::contiguous, dtype);
+  // The sum begins with what is there.
   if (!sum_.is_same(input)) copy_elements(sum_, input);
 }
 

@@ -117,6 +117,7 @@ void backward(const Tensor& grad, const Tensor& logits, const Tensor& peak, cons
     for (int64_t begin = first; begin < last; begin += step) {
       const int64_t end = std::min(begin + step, last);
       for (int64_t r = begin; r < end; ++r)
+        // The logarithm of the softmax, from the two numbers that the forward kept: no sum over the row is needed here.
         for (int64_t i = r * n; i < (r + 1) * n; ++i) gx[i] = x[i] - peaks[r] - log_sums[r];
       exp_run(gx + begin * n, (end - begin) * n);
       for (int64_t r = begin; r < end; ++r) {

@@ -21,6 +21,7 @@ void forward(const Tensor& scores, const Tensor& target, const T* weight, const 
   const int64_t* y = data_of<int64_t>(target);
   T* out = data_of<T>(loss);
   const bool each = args.reduction == Reduction::none;
+  // One thread: a row takes a single load, so there is little to share out.
   double sum = 0, weights = 0;
   for (int64_t r = 0; r < target.numel(); ++r) {
     const bool counts = y[r] != args.ignore_index;

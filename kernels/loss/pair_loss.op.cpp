@@ -51,6 +51,7 @@ Grads PairLoss<kKind>::backward(const Back<PairLoss<kKind>>& b) {
   if constexpr (kKind == PairLossKind::squared)
     slope = (x - t) * g;
   else
+    // sign(x - t) g, and 0 where they are equal.
     slope = where(gt(x, t), g, where(lt(x, t), -g, (x - t).detach()));  // 0, or NaN where an operand is
   if (b.need[1]) out[1] = -slope;
   if (b.need[0]) out[0] = std::move(slope);

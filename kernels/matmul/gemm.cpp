@@ -51,10 +51,12 @@ struct Grid {
   int64_t rows = 1, columns = 1;
 };
 Grid choose_grid(const Gemm& g, int64_t threads) {
+  // A strip is at least a tile wide.
   const int64_t most_rows = std::max<int64_t>(g.m / loops<GemmLoops>->tile_rows, 1);
   const int64_t most_columns = std::max<int64_t>(g.n / loops<GemmLoops>->tile_columns, 1);
   Grid best;
   double least = INFINITY;
+  // All grids of as many parts as there are threads: few enough to try each.
   for (int64_t rows = 1; rows <= threads; ++rows) {
     const int64_t columns = threads / rows;
     if (rows > most_rows || columns > most_columns) continue;

@@ -20,6 +20,7 @@ using dnnl::memory;
 constexpr double kPartWork = 4e6;
 constexpr int64_t kMostParts = 32, kTileRows = 32, kTileColumns = 64;
 
+// bf16 elements, as 16-bit words: only oneDNN computes with them.
 struct Matrix {
   const uint16_t* data;
   int64_t rows, cols, row, col;

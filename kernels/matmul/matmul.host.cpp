@@ -60,6 +60,7 @@ int64_t batch_offset(const TensorImpl& t, const Shape& out, int64_t index) {
   for (int i = out.size() - 3; i >= 0; --i) {
     const int64_t at = index % out[i];
     index /= out[i];
+    // Dimensions that broadcast do not move.
     if (i >= lead && t.sizes[i - lead] != 1) offset += at * t.strides[i - lead];
   }
   return offset;
@@ -107,6 +108,7 @@ void linear_products(Ctx& ctx, const Linear::Args& args, Outputs<Linear>& output
   const Tensor& out = outputs[0];
   if (out.numel() == 0) return;
   const auto stride = row_stride(*args.x.impl());
+  // Rows that do not follow one stride are copied into order.
   const Tensor x = stride ? args.x : ctx.dense(args.x, MemoryFormat::contiguous, args.x.dtype());
   const Tensor bias =
       ctx.dense(args.bias, MemoryFormat::contiguous, args.bias.defined() ? args.bias.dtype() : DType::f32);

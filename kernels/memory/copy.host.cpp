@@ -59,6 +59,7 @@ void copy_on_cpu(const Tensor& target, const Tensor& source) {
     });
     return;
   }
+  // Bytes alone are moved: no type is needed, only its size.
   if (target.dtype() == source.dtype())
     return strided_copy(target.raw_data(), target.strides(), source.raw_data(),
                         broadcast_strides(source, target.sizes()), target.sizes(), item_size(target.dtype()));

@@ -31,6 +31,7 @@ TensorSpec CopyInto::infer(const Args& args) {
   return TensorSpec(sizes, args.target);
 }
 Grads CopyInto::backward(const Back<CopyInto>& b) {
+  // Nothing of the target's old values is left; the source's gradient is summed to its shape by the engine.
   return {b.need[0] ? zeros_like(b.grad[0]) : Tensor(), b.need[1] ? b.grad[0] : Tensor()};
 }
 Cost CopyInto::cost(const Args& args) {

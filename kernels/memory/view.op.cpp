@@ -46,6 +46,8 @@ ViewSpec Slice1d::geometry(const Args& args) {
   return spec;
 }
 Grads Slice1d::backward(const Back<Slice1d>& b) {
+  // Zeros around the part's gradient; not a copy into zeros by other ops, which would be two nodes in a recorded
+  // backward.
   return {call<SliceBackward>({b.grad[0], b.args.input.sizes(), b.args.dim, b.args.start, b.args.step})};
 }
 

@@ -23,6 +23,7 @@ struct ChannelLayout {
     const bool last = !x.is_contiguous() && x.is_contiguous(MemoryFormat::channels_last);
     if (last) layout = MemoryFormat::channels_last;
     const int64_t positions = x.numel() / (n * channels);
+    // As [outer, channels, inner]: channels-last is [n * positions, channels, 1], row-major [n, channels, positions].
     call = {x.dtype() == DType::f64 ? DType::f64 : DType::f32, last ? n * positions : n, channels,
             last ? 1 : positions};
   }

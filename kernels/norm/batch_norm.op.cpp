@@ -75,6 +75,7 @@ class Channels {
   Dims others_, spread_;
 };
 
+// Undefined stands for zero, so that what nobody asked for is not computed.
 Tensor plus(const Tensor& a, const Tensor& b) { return !a.defined() ? b : !b.defined() ? a : a + b; }
 Tensor times(const Tensor& a, const Tensor& b) { return a.defined() && b.defined() ? a * b : Tensor(); }
 

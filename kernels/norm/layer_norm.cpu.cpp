@@ -116,6 +116,7 @@ void backward_chunk(const Backward<T>& b, int64_t begin, int64_t end, double* to
 
 template <class T, bool kCenter>
 void backward(const Backward<T>& b) {
+  // Without parameters' gradients rows have nothing to do with each other: no chunks.
   if (!b.gw && !b.gb) {
     parallel_for(b.rows, row_grain(b.n), [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) backward_x<T, kCenter>(b, r);

@@ -69,6 +69,7 @@ void run_chunk(std::span<Operand> operands, int read_only, int64_t n, DType comp
     loop(data, count, constants);
     for (size_t k = 0; k < operands.size(); ++k) {
       const Operand& operand = operands[k];
+      // The gradients are not written back.
       if (operand.dtype == compute || static_cast<int>(k) == read_only) continue;
       store_fn(compute, operand.dtype)(operand.data + size_t(at) * item_size(operand.dtype), 1, data[k], count);
     }

@@ -7,6 +7,7 @@
 
 namespace farro {
 
+// y > 0 exactly where x > 0: the result tells what the gradient needs.
 struct Relu : UnaryFromOutput<Relu> {
   static constexpr OpInfo info{.name = "relu"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
@@ -22,6 +23,7 @@ struct Sigmoid : UnaryFromOutput<Sigmoid> {
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Sigmoid>& b);
 };
+// x sigmoid(x) is not monotonic: its input cannot be told from the result.
 struct Silu : UnaryFromInput<Silu> {
   static constexpr OpInfo info{.name = "silu"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
@@ -29,6 +31,7 @@ struct Silu : UnaryFromInput<Silu> {
   static Grads backward(const Back<Silu>& b);
 };
 
+// The gradient depends on the input's sign alone; the result could serve as well only for positive slopes.
 struct LeakyRelu {
   static constexpr OpInfo info{.name = "leaky_relu"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
@@ -69,6 +72,7 @@ struct ActivationBackward {
     static constexpr std::array names{"grad", "from"};
   };
   static constexpr Keep kKeep = Keep::inputs<Args>("grad", "from");
+  // The gradient itself is needed only for a derivative with respect to `from`.
   static Keep keep(const Args&, Need need) {
     return Keep::inputs<Args>("from") | Keep::inputs<Args>("grad").when(need[1]);
   }

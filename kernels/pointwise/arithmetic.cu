@@ -32,12 +32,14 @@ struct MulFn {
     return device::wrap_mul(a, b);
   }
 };
+// Floating types only: quotients of integers are made floating before.
 struct DivFn {
   template <class C>
   __device__ C operator()(C a, C b) const {
     return a / b;
   }
 };
+// The least integer stays itself, as on the CPU.
 struct NegFn {
   template <class C>
   __device__ C operator()(C a) const {

@@ -15,6 +15,7 @@ namespace farro {
 TensorSpec Add::infer(const Args& args) { return pointwise_spec(info.name, kKind, args.a, args.b); }
 Grads Add::backward(const Back<Add>& b) {
   const Tensor& g = b.grad[0];
+  // The gradient may have the broadcast shape: the engine sums it for the smaller operand.
   return {b.need[0] ? g : Tensor(), b.need[1] ? (b.args.alpha.to_double() == 1 ? g : g * b.args.alpha) : Tensor()};
 }
 Cost Add::cost(const Args& args) {

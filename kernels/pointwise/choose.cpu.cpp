@@ -22,6 +22,7 @@ void register_choose_cpu() {
       return (raised <= hi) | (raised != raised) ? raised : hi;
     };
   });
+  // NaN in a comes through by the test, NaN in b because the comparison is false.
   register_pointwise<Maximum>(
       [](const Maximum::Args&) { return [](auto a, auto b) { return (a > b) | (a != a) ? a : b; }; });
   register_pointwise<Minimum>(

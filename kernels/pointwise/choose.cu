@@ -10,6 +10,7 @@ namespace {
 
 using device::Number;
 
+// The condition comes in the compute type, as 0 or 1.
 struct WhereFn {
   template <class C>
   __device__ C operator()(C condition, C a, C b) const {
@@ -36,6 +37,7 @@ struct ClampFn {
   }
 };
 
+// NaN in a comes through by the test, NaN in b because the comparison is false.
 struct MaximumFn {
   template <class C>
   __device__ C operator()(C a, C b) const {

@@ -8,6 +8,7 @@ namespace farro {
 
 namespace {
 
+// Comparisons with NaN are false, but for !=; the device's operators are IEEE's, as the CPU's.
 struct EqFn {
   template <class C>
   __device__ bool operator()(C a, C b) const {

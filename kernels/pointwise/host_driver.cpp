@@ -86,6 +86,7 @@ void run_range(const Nest& nest, const PointwiseCall& call, int64_t begin, int64
   Run run(nest, call);
   const int inner = nest.rank - 1;
   const int64_t length = nest.sizes[inner];
+  // Where in the nest the range begins; from there it goes on run by run.
   int64_t index[kMaxDims] = {};
   int64_t rest = begin;
   for (int i = inner; i >= 0; --i) {

@@ -37,6 +37,7 @@ struct PowFn {
   auto slow(auto base, auto exponent) const { return std::pow(base, exponent); }
   auto operator()(auto base, auto exponent) const { return power(base, exponent); }
 };
+// One exponent for all: whether the fast form applies depends on the base alone.
 struct PowScalarFn {
   Scalar exponent;
   bool is_fast(std::floating_point auto base) const {

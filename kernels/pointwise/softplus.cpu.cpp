@@ -21,6 +21,7 @@ void register_softplus_cpu() {
     return [beta = args.beta, threshold = args.threshold](auto grad, auto x) {
       using C = decltype(x);
       const C z = static_cast<C>(beta) * x;
+      // Its derivative is sigmoid(beta x).
       return z > static_cast<C>(threshold) ? grad : grad * vmath::sigmoid(z);
     };
   });

@@ -24,6 +24,7 @@ struct SoftplusBackwardFn {
   template <class C>
   __device__ C operator()(C grad, C x) const {
     const C z = static_cast<C>(beta) * x;
+    // Its derivative is sigmoid(beta x).
     return z > static_cast<C>(threshold) ? grad : grad * simt::sigmoid(z);
   }
 };

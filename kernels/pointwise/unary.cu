@@ -9,6 +9,7 @@ namespace farro {
 
 namespace {
 
+// The functions of kernels/simt/math.h: CUDA's accurate versions on a GPU, the C library's on the host.
 struct ExpFn {
   template <class C>
   __device__ C operator()(C a) const {
@@ -70,6 +71,7 @@ struct ReciprocalFn {
     return C(1) / a;
   }
 };
+// The least integer has no positive counterpart and stays itself, as on the CPU.
 struct AbsFn {
   template <class C>
   __device__ C operator()(C a) const {

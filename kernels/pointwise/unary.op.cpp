@@ -18,6 +18,7 @@ Grads Expm1::backward(const Back<Expm1>& b) { return {b.grad[0] * (widened(b.out
 Grads Log::backward(const Back<Log>& b) { return {b.grad[0] / b.args.a}; }
 Grads Log1p::backward(const Back<Log1p>& b) { return {b.grad[0] / (widened(b.args.a) + 1)}; }
 Grads Sqrt::backward(const Back<Sqrt>& b) { return {b.grad[0] / (b.out[0] * 2)}; }
+// y = x^(-1/2): y' = -y^3 / 2. Reciprocal: y' = -y^2.
 Grads Rsqrt::backward(const Back<Rsqrt>& b) {
   const Tensor out = widened(b.out[0]);
   return {b.grad[0] * out * out * out * -0.5};
@@ -28,6 +29,7 @@ Grads Reciprocal::backward(const Back<Reciprocal>& b) {
 }
 Grads Sin::backward(const Back<Sin>& b) { return {b.grad[0] * cos(b.args.a)}; }
 Grads Cos::backward(const Back<Cos>& b) { return {-(b.grad[0] * sin(b.args.a))}; }
+// erf'(x) = 2 / sqrt(pi) exp(-x^2).
 Grads Erf::backward(const Back<Erf>& b) {
   constexpr double kTwoOverRootPi = 1.12837916709551257390;
   return {b.grad[0] * (exp(-square(widened(b.args.a))) * kTwoOverRootPi)};
@@ -41,6 +43,7 @@ Grads Square::backward(const Back<Square>& b) { return {widened(b.grad[0]) * b.a
 
 template <class Op>
 Grads StepOp<Op>::backward(const Back<Op>& b) {
+  // sign, floor, ceil and round are constant between their steps.
   return {zeros_like(b.grad[0])};
 }
 

@@ -59,6 +59,7 @@ PoolParams resolve_adaptive(const char* op, int rank, const Tensor& x, const Dim
     const int64_t in = x.size(x.dim() - rank + d);
     check_positions(op, x, x.dim() - rank + d, in);
     if (params.output[d] == -1) params.output[d] = in;
+    // An empty dimension has no value to give to a window.
     FARRO_CHECK(in >= 1 || params.output[d] == 0, ShapeError, op, ": x must not be empty in dimension ",
                 x.dim() - rank + d, ", got 0 (x: ", x, ")");
   }
@@ -68,6 +69,7 @@ PoolParams resolve_adaptive(const char* op, int rank, const Tensor& x, const Dim
 template <class Op>
 Tensor pool(int rank, const Tensor& x, PoolParams params) {
   if (x.dim() == rank + 1) return pool<Op>(rank, x.unsqueeze(0), params).squeeze(0);
+  // The result keeps the input's layout, and so does the gradient.
   params.channels_last = !x.is_contiguous() && x.is_contiguous(MemoryFormat::channels_last);
   if constexpr (kOutputs<Op> == 2)
     return std::move(call<Op>({x, params})[0]);

@@ -44,6 +44,7 @@ std::array<TensorSpec, 2> MaxPool::infer(const Args& args) {
   const int64_t window = pool_window_size(args.x.sizes(), args.params);
   FARRO_CHECK(window <= INT32_MAX, ShapeError, "max_pool: a window must have fewer than 2^31 elements, got ",
               args.params.kernel, " (x: ", args.x, ")");
+  // A byte an element is a quarter of f32 values; positions in the input would need 4 or 8.
   indices.dtype = window <= kMaxByteTaps ? DType::u8 : DType::i32;
   return {values, indices};
 }

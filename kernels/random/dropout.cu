@@ -20,6 +20,7 @@ __global__ void drop(const void* x, void* out, DType dtype, int64_t numel, C sca
   const int64_t first = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * 4;
   if (first >= numel) return;
   const PhiloxBlock block = philox_block(random, static_cast<uint64_t>(first / 4));
+  // A block's four words belong to four neighbouring elements.
   for (int i = 0; i < 4 && first + i < numel; ++i) {
     const C kept = device::load_as<C>(x, first + i, dtype) * scale;
     device::store_as(out, first + i, dtype, block.v[i] < threshold ? C(0) : kept);

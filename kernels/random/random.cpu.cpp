@@ -55,6 +55,7 @@ void uniform_f64(void* out, const PhiloxState& random, int64_t first, const void
 
 void normal_f32(void* out, const PhiloxState& random, int64_t first, const void* parameters) {
   const auto p = *static_cast<const Affine<float>*>(parameters);
+  // Lane k holds word k of every block, the form in which the pairs vectorise.
   const Words words(random, first);
   float* o = static_cast<float*>(out);
   for (int64_t j = 0; j < kDrawBatch; ++j) {
@@ -132,6 +133,7 @@ void normal_kernel(Ctx& ctx, const Normal::Args& args, Outputs<Normal>& out) {
 }
 
 void bernoulli_fill_kernel(Ctx& ctx, const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
+  // p = 1, whose threshold 2^32 is no 32-bit number.
   if (probability_threshold(args.p) >> 32) {
     copy_elements(out[0], wrap_number(1));
     return;

@@ -78,6 +78,7 @@ struct NormalF64 {
   }
 };
 
+// 1 where word / 2^32 < p, compared as integers.
 struct BernoulliWords {
   using Value = float;
   static constexpr int kValues = 4;
@@ -116,6 +117,7 @@ __global__ void fill_random(void* out, DType dtype, int64_t numel, PhiloxState r
   const int64_t block = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (block * Draw::kValues >= numel) return;
   typename Draw::Value values[Draw::kValues];
+  // The block's number is its counter: no state is passed between threads.
   draw(philox_block(random, static_cast<uint64_t>(block)), values);
   for (int i = 0; i < Draw::kValues && block * Draw::kValues + i < numel; ++i)
     device::store_as(out, block * Draw::kValues + i, dtype, values[i]);
@@ -162,6 +164,7 @@ void normal_kernel(Ctx& ctx, const Normal::Args& args, Outputs<Normal>& out) {
 
 void bernoulli_fill_kernel(Ctx& ctx, const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
   const uint64_t threshold = probability_threshold(args.p);
+  // p = 1, as on the CPU.
   if (threshold >> 32) {
     copy_elements(out[0], wrap_number(1));
     return;

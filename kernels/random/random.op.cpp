@@ -89,6 +89,7 @@ namespace {
 PhiloxState reserve(Generator* generator, const Tensor& target, int words) {
   if (target.is_meta()) return {};
   Generator& source = generator ? *generator : default_generator(target.device());
+  // Four words are a block; what is left of the last one is not used by a later call.
   return source.reserve(static_cast<uint64_t>((target.numel() * words + 3) / 4));
 }
 
@@ -102,6 +103,7 @@ Tensor& draw(Tensor& target, typename Op::Args args, Generator* generator, int w
   return call_inplace<Op>(args, target, name);
 }
 
+// f64 takes two words an element: 53 bits.
 int words_of(const Tensor& target) { return target.dtype() == DType::f64 ? 2 : 1; }
 
 Tensor& fill_uniform(Tensor& target, double low, double high, Generator* generator) {

@@ -13,6 +13,7 @@ namespace {
 
 template <class L>
 constexpr L lowest() {
+  // Neutral: no value is less, and an empty chunk adds nothing.
   return std::is_integral_v<L> ? std::numeric_limits<L>::min() : -std::numeric_limits<L>::infinity();
 }
 template <class L>

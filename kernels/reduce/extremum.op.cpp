@@ -47,6 +47,7 @@ std::array<TensorSpec, 2> IndexedExtremum<Op>::infer(const Args& args) {
 template <class Op>
 Grads IndexedExtremum<Op>::backward(const Back<Op>& b) {
   const ReducedFrom from(Op::info.name, b.args.input, {b.args.dim});
+  // Only the indices were used, which have no gradient.
   if (!b.grad[0].defined()) return Grads(1);
   if (from.sizes.empty()) return {b.grad[0]};
   const Tensor nothing = zeros(from.sizes, {.dtype = b.grad[0].dtype(), .device = b.grad[0].device()});

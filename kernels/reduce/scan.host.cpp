@@ -73,6 +73,7 @@ void cumsum_line(const Lines& in, const Lines& out, int64_t line, bool reverse) 
   A values[kBlock], sum = 0;
   for (int64_t done = 0; done < in.length(); done += kBlock) {
     const int64_t n = std::min(kBlock, in.length() - done);
+    // Blocks from the end for a reverse sum, and within each of them from its end.
     const int64_t begin = reverse ? in.length() - done - n : done;
     in.load(line, begin, n, values);
     for (int64_t i = 0; i < n; ++i) {

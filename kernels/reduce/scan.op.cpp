@@ -86,6 +86,7 @@ void register_scan() { register_ops<Prod, CumSum, ProdOthers, ProdOthersBackward
 
 Tensor prod(const Tensor& input, const Dims& dims, bool keepdim) {
   const uint32_t mask = input.defined() ? reduced_dims(Prod::info.name, input, dims) : 0;
+  // At most one bit: one dimension, along which prod_others gives the gradient.
   if (mask == 0 || (mask & (mask - 1)) == 0) return call<Prod>({input, dims, keepdim});
   // Several dimensions: bring them to the end and make them one.
   Dims order, kept;

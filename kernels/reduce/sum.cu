@@ -29,6 +29,7 @@ struct MeanFn : SumFn {
   }
 };
 
+// any and all keep an element that decides, as on the CPU (sum.cpu.cpp).
 struct AnyFn : SumFn {
   template <class A>
   __device__ static A step(A a, A x) {

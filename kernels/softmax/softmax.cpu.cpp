@@ -30,6 +30,7 @@ void softmax_rows(const T* x, T* out, int64_t rows, int64_t n) {
     exp_run(out + begin * n, (end - begin) * n);
     for (int64_t r = begin; r < end; ++r) {
       T* row = out + r * n;
+      // One division a row; the elements are multiplied.
       const T scale = 1 / static_cast<T>(sum_blocks<T>(n, [row](int64_t i) { return row[i]; }));
       for (int64_t i = 0; i < n; ++i) row[i] *= scale;
     }
@@ -142,6 +143,8 @@ void for_slices(const SoftmaxShape& s, Rows rows, Columns columns) {
     parallel_for(s.outer, grain(s.length), [&](int64_t begin, int64_t end) { rows(begin * s.length, end - begin); });
     return;
   }
+  // A slice along another dimension than the last has stride `inner`: 64 neighbours fill whole cache lines at every
+  // step.
   const int64_t groups = (s.inner + kColumns - 1) / kColumns;
   parallel_for(s.outer * groups, grain(s.length * std::min(s.inner, kColumns)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {

@@ -28,6 +28,7 @@ Cost cost_of(const Tensor& x, int reads, double flops) {
   return {flops * static_cast<double>(x.numel()), (reads + 1.0) * static_cast<double>(x.nbytes())};
 }
 
+// A tensor without dimensions has one slice of one element.
 Tensor sum_over(const Tensor& t, int64_t dim) { return t.dim() ? t.sum({dim}, /*keepdim=*/true) : t; }
 
 }  // namespace

@@ -48,6 +48,8 @@ Matrix orthogonal_factor(Matrix a) {
   }
   Matrix q{a.rows, a.cols, std::vector<double>(a.data.size())};
   for (int64_t j = 0; j < q.cols; ++j) {
+    // Column j of Q is the product of the reflections applied to unit vector j, with the sign that makes R's diagonal
+    // positive.
     q.column(j)[j] = signs[size_t(j)];
     for (int64_t k = a.cols - 1; k >= 0; --k) reflect(reflectors[size_t(k)], k, q.column(j));
   }

@@ -30,6 +30,7 @@ MultiheadAttention::MultiheadAttention(Parent parent, std::string_view name, con
       in_proj_bias(*this, "in_proj_bias", options.bias ? zeros({3 * options.embed_dim}) : Tensor()),
       out_proj(*this, "out_proj",
                {.in_features = options.embed_dim, .out_features = options.embed_dim, .bias = options.bias}) {
+  // PyTorch's initial values.
   if (options.bias) init::constant_(out_proj.bias, 0);
 }
 
@@ -64,6 +65,7 @@ Tensor MultiheadAttention::attend(const Tensor& query, const Tensor& key, const 
     const Tensor all = project(query, 0, 3);
     q = all[0], k = all[1], v = all[2];
   } else {
+    // Each by its third of the matrix.
     q = project(query, 0, 1)[0], k = project(key, 1, 1)[0], v = project(value, 2, 1)[0];
   }
   const Tensor heads = scaled_dot_product_attention(

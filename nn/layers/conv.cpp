@@ -21,6 +21,7 @@ ConvLayerOptions checked(ConvLayerOptions o, int rank) {
 }
 
 Shape weight_sizes(const ConvLayerOptions& o, int rank) {
+  // A group's outputs see the group's inputs alone.
   Shape sizes{o.out_channels, o.in_channels / o.groups};
   for (int64_t size : o.kernel_size.expand("Conv: kernel_size", rank)) sizes.push_back(size);
   return sizes;

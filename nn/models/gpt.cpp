@@ -67,6 +67,7 @@ Tensor GPT::forward(const Tensor& tokens) {
   // Learned positions: one row for each of the block's places.
   Tensor x = drop(wte(tokens) + wpe(positions));
   for (auto& block : blocks) x = block(x);
+  // Shared with the embedding (Press and Wolf 2017).
   return linear(ln_f(x), wte.weight);
 }
 

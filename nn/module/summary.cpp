@@ -116,6 +116,7 @@ class WatchedModules {
 void add_rows(const ModuleBase& module, int depth, const std::map<const ModuleBase*, SummaryRow*>& own,
               std::vector<SummaryRow>& out) {
   const size_t at = out.size();
+  // What ran in a module itself stands in its own row; sums over what is below are added here, on the way up.
   out.push_back(*own.at(&module));
   out[at].depth = depth;
   for (const ModuleBase* child : module.children()) {
@@ -166,6 +167,7 @@ Summary summary(ModuleBase& model, const std::function<void()>& run) {
   for (const Tensor& buffer : model.buffers()) result.weight_bytes += static_cast<int64_t>(buffer.nbytes());
 
   {
+    // Nothing is recorded, so that no graph holds on to the tensors without data.
     const no_grad guard;
     const KeepRandomState random;
     const OnMeta meta(model);

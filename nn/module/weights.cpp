@@ -61,6 +61,7 @@ LoadReport ModuleBase::load_state_dict(const StateDict& state, LoadMode mode) {
   };
   std::vector<std::string> own_names, missing, unexpected;
   std::vector<Copy> copies;
+  // Everything that does not fit is found before an error is thrown, so that one message names it all.
   LoadReport report;
   const no_grad guard;
   for_each_entry({}, [&](const std::string& name, const Entry& entry, const ModuleBase& owner) {

@@ -42,6 +42,7 @@ void Adagrad::update(const AdagradOptions& o, const Batch& batch) {
     const Tensor &s = batch.states[0][i], p = batch.params[i].to(s.dtype());
     Tensor g = batch.grads[i].to(s.dtype()) * (o.maximize ? -1.0 : 1.0);
     if (o.weight_decay != 0) g = g + p * o.weight_decay;
+    // Nothing is written before changes.apply(): an update that fails half-way has changed nothing.
     const Tensor sum = changes.set(s, s + g * g);
     changes.set(batch.params[i], p - g * lr / (sqrt(sum) + o.eps));
   }

@@ -53,6 +53,7 @@ Optimizer::Optimizer(const char* name, std::vector<const char*> state_names, std
     for (const Tensor& param : given.params) {
       FARRO_CHECK(param.defined() && param.is_leaf() && is_floating(param.dtype()), ValueError, name_,
                   ": params must be defined floating leaves, got ", param);
+      // A parameter in two groups would be changed twice in a step.
       FARRO_CHECK(seen.insert(param.impl()).second, ValueError, name_, ": params must be distinct, got one twice (",
                   param, ")");
     }
@@ -220,6 +221,7 @@ StateDict Optimizer::state_dict() const {
       out.set_number(str("param_groups.", g, ".", setting.name), setting.value);
     out.set_number(str("param_groups.", g, ".num_params"), static_cast<int64_t>(group.params.size()));
     for (size_t i = 0; i < group.params.size(); ++i, ++number) {
+      // A parameter without a step has no state, as in PyTorch's dicts.
       if (group.steps[i] == 0) continue;
       out.set_number(str("state.", number, ".step"), group.steps[i]);
       for (size_t k = 0; k < state_names_.size(); ++k)
@@ -278,6 +280,7 @@ void Optimizer::check_names(const StateDict& state) const {
     known.push_back(str("param_groups.", g, ".num_params"));
     for (size_t i = 0; i < groups_[g].params.size(); ++i, ++number) {
       known.push_back(str("state.", number, ".step"));
+      // All names that a dict of this optimizer may hold, also for the hint at a similar one.
       for (const char* name : state_names_) known.push_back(str("state.", number, ".", name));
     }
   }

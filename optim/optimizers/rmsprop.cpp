@@ -53,6 +53,7 @@ void RMSprop::update(const RMSpropOptions& o, const Batch& batch) {
     }
     changes.set(batch.params[i], p - direction * o.lr);
   }
+  // As in adagrad.cpp: all writes at the end.
   changes.apply();
 }
 

@@ -26,6 +26,7 @@ std::string to_utf8(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const size_t length = utf8_character(text);
+    // U+FFFD, the replacement character, for each byte that begins no character.
     out += length > 0 ? text.substr(0, length) : std::string_view("\xef\xbf\xbd");
     text.remove_prefix(length > 0 ? length : 1);
   }
