@@ -279,7 +279,14 @@ void run(int threads, int64_t count, int64_t grain, RangeFn fn, void* context) {
   Pool& from = pool_with(threads - 1);
   Taken taken[kMaxWorkers];
   const int workers = take(from, threads - 1, taken);
-  if (workers == 0) return fn(context, 0, count);
+  if (workers == 0) {
+    // All have other work. It is a loop all the same: those within it run on this thread.
+    struct InRange {
+      InRange() noexcept { in_range = true; }
+      ~InRange() { in_range = false; }
+    } const inside_loop;
+    return fn(context, 0, count);
+  }
 
   Job job(fn, context, count);
   job.lanes = std::min(workers + 1, kMaxLanes);
