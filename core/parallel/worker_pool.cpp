@@ -253,7 +253,11 @@ void bench(Worker& worker) {
 // `busy`, and for `range` on each of its ranges.
 void join(const Pool& from, const Taken& taken, int64_t alone, int64_t busy, int64_t range) {
   Worker& worker = *taken.worker;
-  if (worker.change(kOffered, kFree)) {
+  // This caller's own offer, by the number of the job: the worker may be done with it and hold another caller's, which
+  // would wait for ever if it were taken back here.
+  uint32_t offered = taken.working - kWorking + kOffered;
+  if (worker.word.compare_exchange_strong(offered, offered - kOffered + kFree, std::memory_order_acq_rel,
+                                          std::memory_order_relaxed)) {
     if (busy > 4 * kGap) bench(worker);  // it had the time to begin
     return;
   }
