@@ -219,11 +219,20 @@ Pool& pool_with(int wanted) {
   return it;
 }
 
-// A worker that a caller took, and its word while it works on the caller's job.
+// A worker that a caller took, and the number of the caller's job.
 struct Taken {
   Worker* worker;
-  uint32_t working;
+  uint32_t job;
   bool asleep;
+
+  // The worker's word in a state of this job.
+  uint32_t word(State state) const noexcept { return job * kStates + state; }
+};
+
+// Around the ranges of a loop: loops within it run on this thread.
+struct InRange {
+  InRange() noexcept { in_range = true; }
+  ~InRange() { in_range = false; }
 };
 
 int take(Pool& from, int wanted, Taken* taken) {
@@ -235,7 +244,7 @@ int take(Pool& from, int wanted, Taken* taken) {
     if (time < worker.benched_until.load(std::memory_order_relaxed)) continue;
     const bool asleep = worker.state() == kAsleep;
     if (!worker.change(asleep ? kAsleep : kFree, kTaken)) continue;
-    taken[count++] = {&worker, worker.word.load(std::memory_order_relaxed) - kTaken + kWorking, asleep};
+    taken[count++] = {&worker, worker.word.load(std::memory_order_relaxed) / kStates, asleep};
   }
   return count;
 }
@@ -255,19 +264,18 @@ void join(const Pool& from, const Taken& taken, int64_t alone, int64_t busy, int
   Worker& worker = *taken.worker;
   // This caller's own offer, by the number of the job: the worker may be done with it and hold another caller's, which
   // would wait for ever if it were taken back here.
-  uint32_t offered = taken.working - kWorking + kOffered;
-  if (worker.word.compare_exchange_strong(offered, offered - kOffered + kFree, std::memory_order_acq_rel,
+  uint32_t word = taken.word(kOffered);
+  if (worker.word.compare_exchange_strong(word, taken.word(kFree), std::memory_order_acq_rel,
                                           std::memory_order_relaxed)) {
     if (busy > 4 * kGap) bench(worker);  // it had the time to begin
     return;
   }
-  const uint32_t job = taken.working / kStates;
-  const auto done = [&] { return worker.word.load(std::memory_order_acquire) / kStates != job; };
+  const auto done = [&] { return worker.word.load(std::memory_order_acquire) / kStates != taken.job; };
   if (spin(kJoinSpin, done) == Spin::done) return;
   FARRO_CHECK(pool.load() == &from, BackendError, "parallel_for: the process must not be forked inside a range");
-  uint32_t word = taken.working;
-  worker.word.compare_exchange_strong(word, taken.working - kWorking + kAwaited, std::memory_order_acq_rel);
-  while (!done()) sleep_while(worker.word, taken.working - kWorking + kAwaited);
+  word = taken.word(kWorking);
+  worker.word.compare_exchange_strong(word, taken.word(kAwaited), std::memory_order_acq_rel);
+  while (!done()) sleep_while(worker.word, taken.word(kAwaited));
   if (now() - alone > 2 * range + 4 * kGap) bench(worker);
 }
 
@@ -284,11 +292,7 @@ void run(int threads, int64_t count, int64_t grain, RangeFn fn, void* context) {
   Taken taken[kMaxWorkers];
   const int workers = take(from, threads - 1, taken);
   if (workers == 0) {
-    // All have other work. It is a loop all the same: those within it run on this thread.
-    struct InRange {
-      InRange() noexcept { in_range = true; }
-      ~InRange() { in_range = false; }
-    } const inside_loop;
+    const InRange loop;  // all have other work; it is a loop all the same
     return fn(context, 0, count);
   }
 
@@ -302,9 +306,10 @@ void run(int threads, int64_t count, int64_t grain, RangeFn fn, void* context) {
     if (taken[i].asleep) wake(taken[i].worker->word);
   }
   const int64_t began = now();
-  in_range = true;
-  const int64_t ranges = job.work(0);
-  in_range = false;
+  const int64_t ranges = [&] {
+    const InRange loop;
+    return job.work(0);
+  }();
   const int64_t alone = now(), busy = alone - began;
   for (int i = 0; i < workers; ++i) join(from, taken[i], alone, busy, busy / std::max<int64_t>(ranges, 1));
   if (job.error) std::rethrow_exception(job.error);
