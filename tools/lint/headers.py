@@ -10,8 +10,8 @@ import pathlib
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-FOLDERS = ("core", "autograd", "kernels", "nn", "optim", "data")
+from check import LIBRARY, ROOT
+
 # Headers of device code, and of files that are built once per instruction set, have their own compilers.
 SKIPPED = ("core/simt_host/", "core/cuda/", "kernels/simt/")
 
@@ -28,7 +28,7 @@ def compile_alone(include, header):
 
 
 def headers_of_the_tree():
-    headers = [str(path.relative_to(ROOT)) for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.h"))]
+    headers = [str(path.relative_to(ROOT)) for folder in LIBRARY for path in sorted((ROOT / folder).rglob("*.h"))]
     return [h for h in headers if not h.startswith(SKIPPED) and not is_device_header(ROOT / h)]
 
 

@@ -13,10 +13,10 @@ import subprocess
 import sys
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from check import LIBRARY, ROOT
+
 BUILD = ROOT / "build" / "release"
 DATABASE = ROOT / "build" / "tidy"  # where compile_commands.json is written
-FOLDERS = ("core", "autograd", "kernels", "nn", "optim", "data")
 PROCESSES = 2
 
 
@@ -27,7 +27,7 @@ def write_database():
     DATABASE.mkdir(parents=True, exist_ok=True)
     (DATABASE / "compile_commands.json").write_text(json.dumps(commands), encoding="utf-8")
     files = sorted({(BUILD / entry["file"]).resolve() for entry in commands})
-    return [path for path in files if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in FOLDERS
+    return [path for path in files if path.is_relative_to(ROOT) and path.relative_to(ROOT).parts[0] in LIBRARY
             and not path.name.endswith(".cpu.cpp")]
 
 
