@@ -23,6 +23,7 @@
 #pragma once
 
 #include <farro/autograd/node/grad_mode.h>
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 #include <memory>
@@ -33,7 +34,7 @@ namespace detail {
 struct AutocastState;
 }
 
-class autocast {
+class FARRO_API autocast {
  public:
   // `dtype`: bf16 or f16 (ValueError). `enabled` = false switches an outer scope off.
   explicit autocast(DType dtype = DType::bf16, bool enabled = true);
@@ -47,8 +48,8 @@ class autocast {
 };
 
 // Whether calls of this thread are cast, and to which half type.
-bool autocast_enabled() noexcept;
-DType autocast_dtype() noexcept;  // bf16 outside all scopes
+FARRO_API bool autocast_enabled() noexcept;
+FARRO_API DType autocast_dtype() noexcept;  // bf16 outside all scopes
 
 namespace detail {
 
@@ -65,7 +66,7 @@ class AutocastOff {
 };
 
 // What one call's inputs are cast to.
-class CastPlan {
+class FARRO_API CastPlan {
  public:
   template <class EachInput>
   CastPlan(Autocast autocast, EachInput&& each_input) : autocast_(autocast) {

@@ -7,16 +7,17 @@
 #include <farro/autograd/call/autocast.h>
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/autograd/node/node.h>
+#include <farro/core/api.h>
 #include <farro/core/op/dispatch.h>
 
 namespace farro {
 
 namespace detail {
 
-[[noreturn]] void throw_undefined_input(const char* op, std::string_view argument);
-[[noreturn]] void throw_device_mismatch(const char* op, const Tensor& a, const Tensor& b);
-[[noreturn]] void throw_no_backward(const char* op, std::string_view argument, const char* reason,
-                                    const std::string& args);
+[[noreturn]] FARRO_API void throw_undefined_input(const char* op, std::string_view argument);
+[[noreturn]] FARRO_API void throw_device_mismatch(const char* op, const Tensor& a, const Tensor& b);
+[[noreturn]] FARRO_API void throw_no_backward(const char* op, std::string_view argument, const char* reason,
+                                              const std::string& args);
 
 // Of the ops whose kernels read a 0-dim CPU tensor as a number: the elementwise ones.
 template <class Op>

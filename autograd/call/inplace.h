@@ -4,6 +4,7 @@
 #pragma once
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/api.h>
 
 #include <string_view>
 
@@ -13,9 +14,9 @@ namespace detail {
 
 // Throws where `target` cannot take a result of `spec`: shape, dtype category, device, a leaf that requires a gradient,
 // or memory that is written twice. `op` is the name that the user called; `records`: the call will be recorded.
-void check_inplace_target(const char* op, const Tensor& target, const TensorSpec& spec, bool records);
+FARRO_API void check_inplace_target(const char* op, const Tensor& target, const TensorSpec& spec, bool records);
 // Hangs `node` into the history of `target` (and of its base).
-void rebase_history(const Tensor& target, const Ref<Node>& node);
+FARRO_API void rebase_history(const Tensor& target, const Ref<Node>& node);
 
 // Bumps a storage's version when it goes, for a kernel that throws may have changed some of the elements.
 class VersionBump {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <farro/autograd/call/call.h>
+#include <farro/core/api.h>
 
 namespace farro {
 
@@ -17,13 +18,13 @@ struct ViewSpec {
 namespace detail {
 
 // Notes whose view `view` is.
-void attach_base(TensorImpl& view, const Tensor& input) noexcept;
+FARRO_API void attach_base(TensorImpl& view, const Tensor& input) noexcept;
 // The gradient of a view lies in its base's: throws ValueError (naming `op`) where the view leaves the base, or where
 // the base itself holds an element twice.
-void check_lies_in_base(const char* op, const TensorImpl& view);
+FARRO_API void check_lies_in_base(const char* op, const TensorImpl& view);
 
 // Where a view lies within its base, for applying the same geometry to the base's gradient.
-struct ViewGeometry {
+struct FARRO_API ViewGeometry {
   explicit ViewGeometry(const TensorImpl& view);
   Tensor of(const Tensor& base_like) const;
   // With the base's sizes and layout: uninitialised, but for zeros in gaps, since a view may lie across them.
@@ -40,7 +41,7 @@ struct ViewGeometry {
 
 // A view whose storage was changed in place after it was taken derives its history from its base again. Called by
 // gradient_edge().
-void refresh_view_history(TensorImpl& view);
+FARRO_API void refresh_view_history(TensorImpl& view);
 
 // An op whose output is a view of its first input: `static ViewSpec geometry(const Args&)` with `args.input`.
 template <class Op>

@@ -4,12 +4,13 @@
 #pragma once
 
 #include <farro/autograd/engine/engine.h>
+#include <farro/core/api.h>
 #include <farro/core/error/error.h>
 
 namespace farro {
 
 // A gradient and its numeric estimate differ by more than atol + rtol * |numeric|.
-struct GradcheckError : AutogradError {
+struct FARRO_API GradcheckError : AutogradError {
   GradcheckError(std::string message, size_t input_, size_t output_, int64_t input_element_, int64_t output_element_,
                  double analytic_, double numeric_)
       : AutogradError(std::move(message)),
@@ -36,11 +37,12 @@ struct GradcheckOptions {
 // Compares d(outputs)/d(input) for every f64 input with requires_grad() and every floating output. Throws
 // GradcheckError at the first difference; ValueError unless some input is f64 and requires a gradient; AutogradError
 // where no output does.
-void gradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs, const GradcheckOptions& options = {});
+FARRO_API void gradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs,
+                         const GradcheckOptions& options = {});
 
 // The same for the gradients as functions of the inputs and of the outputs' gradients, so that grad() of grad() is
 // right.
-void gradgradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs,
-                   const GradcheckOptions& options = {});
+FARRO_API void gradgradcheck(const TensorFunction& function, const std::vector<Tensor>& inputs,
+                             const GradcheckOptions& options = {});
 
 }  // namespace farro

@@ -2,6 +2,7 @@
 // Walks a recorded graph backwards. Tensor::backward() accumulates into the leaves; grad() returns gradients instead.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <functional>
@@ -16,7 +17,8 @@ using TensorFunction = std::function<std::vector<Tensor>(const std::vector<Tenso
 // Sum of d(output_i)/d(leaf) * gradients_i into every leaf's grad(). An undefined gradient stands for 1 and needs an
 // output with one element. Throws AutogradError where an output has no graph or the graph was freed; ShapeError,
 // DeviceError and DTypeError where a gradient does not fit (one floating dtype is converted to another).
-void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients = {}, BackwardOptions options = {});
+FARRO_API void backward(std::span<const Tensor> outputs, std::span<const Tensor> gradients = {},
+                        BackwardOptions options = {});
 
 struct GradOptions {
   bool retain_graph = false;
@@ -25,13 +27,13 @@ struct GradOptions {
 };
 
 // The gradients with respect to `inputs` (leaves or not), without touching anybody's grad(), retain_grad() or not.
-std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
-                         std::span<const Tensor> gradients = {}, GradOptions options = {});
-Tensor grad(const Tensor& output, const Tensor& input, GradOptions options = {});
+FARRO_API std::vector<Tensor> grad(std::span<const Tensor> outputs, std::span<const Tensor> inputs,
+                                   std::span<const Tensor> gradients = {}, GradOptions options = {});
+FARRO_API Tensor grad(const Tensor& output, const Tensor& input, GradOptions options = {});
 
 // While it lives, backward() on this thread stops at the first node that produces NaN, naming the op and the module
 // path where it was recorded.
-class AnomalyGuard {
+class FARRO_API AnomalyGuard {
  public:
   AnomalyGuard() noexcept;
   ~AnomalyGuard();

@@ -3,6 +3,7 @@
 // sent as a whole.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
@@ -15,8 +16,8 @@ namespace farro {
 // Throws AutogradError unless `leaf` is a leaf that requires a gradient; ShapeError, DTypeError and DeviceError unless
 // the buffer looks like it; ValueError where the buffer holds an element twice. An undefined buffer takes the present
 // one away; grad() stays. A leaf that moves to another dtype or device loses it.
-void set_grad_buffer(const Tensor& leaf, const Tensor& buffer);
+FARRO_API void set_grad_buffer(const Tensor& leaf, const Tensor& buffer);
 // Undefined where there is none.
-Tensor grad_buffer(const Tensor& leaf);
+FARRO_API Tensor grad_buffer(const Tensor& leaf);
 
 }  // namespace farro

@@ -6,6 +6,7 @@
 
 #include <farro/autograd/engine/node_map.h>
 #include <farro/autograd/node/node.h>
+#include <farro/core/api.h>
 
 #include <span>
 #include <vector>
@@ -18,7 +19,7 @@ struct Capture {
   Tensor grad;
 };
 
-class GraphTask {
+class FARRO_API GraphTask {
  public:
   GraphTask(bool keep_graph, bool create_graph) noexcept : keep_graph_(keep_graph), create_graph_(create_graph) {}
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <farro/autograd/engine/engine.h>
+#include <farro/core/api.h>
 
 namespace farro {
 
@@ -19,10 +20,10 @@ struct RecomputeOptions {
 //
 // What `function` refers to must live until backward is over. Doing something else the second time throws
 // AutogradError.
-std::vector<Tensor> recompute(TensorFunction function, const std::vector<Tensor>& inputs,
-                              const RecomputeOptions& options = {});
-Tensor recompute(std::function<Tensor(const Tensor&)> function, const Tensor& input,
-                 const RecomputeOptions& options = {});
+FARRO_API std::vector<Tensor> recompute(TensorFunction function, const std::vector<Tensor>& inputs,
+                                        const RecomputeOptions& options = {});
+FARRO_API Tensor recompute(std::function<Tensor(const Tensor&)> function, const Tensor& input,
+                           const RecomputeOptions& options = {});
 
 // The name that PyTorch gives it. (Files of a training run are core/io/checkpoint.h.)
 inline std::vector<Tensor> checkpoint(TensorFunction function, const std::vector<Tensor>& inputs,

@@ -3,20 +3,21 @@
 #pragma once
 
 #include <farro/autograd/node/node.h>
+#include <farro/core/api.h>
 
 namespace farro::detail {
 
 // `grad` as the gradient of output number `output` of `node`: summed over dimensions that were broadcast, converted to
 // the output's dtype. Throws ShapeError or DeviceError where it cannot be that.
-Tensor fit_gradient(const Node& node, uint32_t output, Tensor grad);
+FARRO_API Tensor fit_gradient(const Node& node, uint32_t output, Tensor grad);
 
 // A gradient that code of the user made gets no such leniency: throws ShapeError, DTypeError or DeviceError unless it
 // looks exactly as `expected` says. `op` and `who` begin the message: "mul: a hook".
-void check_exact_gradient(const char* op, const char* who, const OutputMeta& expected, const Tensor& grad);
+FARRO_API void check_exact_gradient(const char* op, const char* who, const OutputMeta& expected, const Tensor& grad);
 
 // Whether an AnomalyGuard lives on this thread.
-bool anomaly_detection_enabled() noexcept;
+FARRO_API bool anomaly_detection_enabled() noexcept;
 // Throws AutogradError if a result of `node` holds NaN.
-void check_no_nan(const Node& node, const Grads& results);
+FARRO_API void check_no_nan(const Node& node, const Grads& results);
 
 }  // namespace farro::detail

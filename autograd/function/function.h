@@ -19,12 +19,13 @@
 #pragma once
 
 #include <farro/autograd/node/node.h>
+#include <farro/core/api.h>
 
 #include <type_traits>
 
 namespace farro {
 
-class FunctionContext {
+class FARRO_API FunctionContext {
  public:
   // In forward(): keeps tensors for backward(). Each must be an argument, a result, or a constant.
   void save(std::vector<Tensor> tensors) { to_save_ = std::move(tensors); }
@@ -49,7 +50,7 @@ class FunctionContext {
 };
 
 // The part of a custom function's node that does not depend on its type. Used by apply_function().
-class CustomNode : public Node {
+class FARRO_API CustomNode : public Node {
  public:
   Grads apply(Grads&& grads) override;
   void release_saved() noexcept override;
@@ -93,7 +94,8 @@ class FunctionNode final : public CustomNode {
   }
 };
 
-std::vector<Tensor> forward_without_recording(CustomNode& node, const std::function<std::vector<Tensor>()>& forward);
+FARRO_API std::vector<Tensor> forward_without_recording(CustomNode& node,
+                                                        const std::function<std::vector<Tensor>()>& forward);
 
 }  // namespace detail
 

@@ -4,12 +4,13 @@
 #pragma once
 
 #include <farro/autograd/node/node.h>
+#include <farro/core/api.h>
 
 #include <mutex>
 
 namespace farro {
 
-class AccumulateGrad final : public Node {
+class FARRO_API AccumulateGrad final : public Node {
  public:
   explicit AccumulateGrad(TensorImpl& leaf);
   const char* name() const noexcept override { return "accumulate_grad"; }
@@ -27,6 +28,6 @@ class AccumulateGrad final : public Node {
   OutputMeta output_;
 };
 
-AccumulateGrad& accumulator_of(TensorImpl& leaf);
+FARRO_API AccumulateGrad& accumulator_of(TensorImpl& leaf);
 
 }  // namespace farro

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <farro/autograd/node/saved_tensor.h>
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/core/op/owned_args.h>
 
@@ -35,7 +36,7 @@ struct KeptData {
   Tensor restore() const { return data.get(); }
 };
 
-Tensor meta_tensor(const OutputMeta& like);
+FARRO_API Tensor meta_tensor(const OutputMeta& like);
 
 struct KeptSizes {
   bool present = false;

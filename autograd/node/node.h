@@ -4,6 +4,7 @@
 #pragma once
 
 #include <farro/autograd/node/kept_call.h>
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/core/scope/scope.h>
 
@@ -22,7 +23,7 @@ struct Edge {
   uint32_t output = 0;
 };
 
-struct NodeHooks {
+struct FARRO_API NodeHooks {
   // Never the same twice in a process: a tensor that is changed in place has another node, and an id that was given for
   // the former must not mean a hook of the latter.
   static uint64_t new_id() noexcept;
@@ -43,7 +44,7 @@ struct NodeHooks {
   std::vector<Post> post;
 };
 
-class Node : public GraphNode {
+class FARRO_API Node : public GraphNode {
  public:
   // From the gradients of the outputs (undefined: zero) to those of the inputs, one for each edge. Edges without a node
   // may get an undefined tensor.
@@ -83,8 +84,8 @@ class Node : public GraphNode {
 };
 
 // The node whose apply() runs on this thread; null outside backward.
-Node* running_node() noexcept;
-class RunningNode {
+FARRO_API Node* running_node() noexcept;
+class FARRO_API RunningNode {
  public:
   explicit RunningNode(Node* node) noexcept;
   ~RunningNode();
@@ -96,11 +97,11 @@ class RunningNode {
 };
 
 // Where the gradient of `tensor` goes: its grad_fn, its accumulator if it is a leaf that requires one, else nowhere.
-Edge gradient_edge(const Tensor& tensor);
+FARRO_API Edge gradient_edge(const Tensor& tensor);
 // Makes `tensor` output number `output` of `node`.
-void set_history(TensorImpl& tensor, const Ref<Node>& node, uint32_t output) noexcept;
+FARRO_API void set_history(TensorImpl& tensor, const Ref<Node>& node, uint32_t output) noexcept;
 
-[[noreturn]] void throw_graph_freed(const Node& node);
+[[noreturn]] FARRO_API void throw_graph_freed(const Node& node);
 
 // The node of a recorded call<Op>().
 template <class Op>

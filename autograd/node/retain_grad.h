@@ -3,11 +3,12 @@
 #pragma once
 
 #include <farro/autograd/node/node.h>
+#include <farro/core/api.h>
 
 namespace farro {
 
 // Hangs the hook onto the tensor's present history; the one on an earlier history dies. Called again whenever an
 // in-place operation gives a tensor with `retains_grad` another history.
-void attach_retain_hook(TensorImpl& tensor);
+FARRO_API void attach_retain_hook(TensorImpl& tensor);
 
 }  // namespace farro

@@ -4,6 +4,7 @@
 // of the tensor. Within recompute() the tensor is not kept at all but made again when it is needed.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <utility>
@@ -16,14 +17,14 @@ class SavedTensor;
 namespace detail {
 
 // Stands for a tensor that is made when it is asked for.
-class DeferredTensor : public RefCounted, public Pooled {
+class FARRO_API DeferredTensor : public RefCounted, public Pooled {
  public:
   virtual ~DeferredTensor() = default;
   virtual Tensor get() = 0;
 };
 
 // While one is installed on a thread, it sees every tensor that is saved there.
-class SavingScope {
+class FARRO_API SavingScope {
  public:
   SavingScope() noexcept;
   virtual ~SavingScope();
@@ -38,7 +39,7 @@ class SavingScope {
 
 // While it lives, `target` is the tensor whose in-place change is being recorded: SavedTensor knows that its storage is
 // about to change version, and copies the inputs that lie there.
-class InplaceRecording {
+class FARRO_API InplaceRecording {
  public:
   explicit InplaceRecording(const TensorImpl& target) noexcept;
   ~InplaceRecording();
@@ -58,7 +59,7 @@ class InplaceRecording {
 
 }  // namespace detail
 
-class SavedTensor {
+class FARRO_API SavedTensor {
  public:
   SavedTensor() noexcept = default;  // nothing saved: get() gives an undefined tensor
   // Keeps an input of the op, as a copy where the op is about to change its storage; throws AutogradError for a tensor

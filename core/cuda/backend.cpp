@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Backend over the CUDA runtime API: built against CUDA into libfarro_cuda.so and against core/simt_host into
 // libfarro_simt.so. Loaded by core/device; one object per process, never destroyed.
+#include <farro/core/api.h>
 #include <farro/core/cuda/allocator.h>
 #include <farro/core/cuda/status.h>
 #include <farro/core/device/backend.h>
@@ -221,6 +222,6 @@ Backend* create(std::string& why_not) {
 }  // namespace farro
 
 extern "C" {
-extern const farro::BackendEntry farro_backend_entry;
+extern FARRO_API const farro::BackendEntry farro_backend_entry;
 const farro::BackendEntry farro_backend_entry{farro::kBackendAbi, &farro::cuda::create};
 }

@@ -4,6 +4,7 @@
 // FARRO_CUDA says which backend answers to Device::cuda: simt the host runtime, off none, cuda or nothing CUDA.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/device/device.h>
 
 #include <cstddef>
@@ -29,7 +30,7 @@ struct DeviceProperties {
 };
 
 // Implementations throw OutOfMemoryError and BackendError. All functions may be called from any thread.
-class Backend {
+class FARRO_API Backend {
  public:
   virtual ~Backend() = default;
   virtual const char* name() const noexcept = 0;  // "cuda" or "simt"
@@ -77,16 +78,16 @@ class Backend {
 
 // What a backend library exports as `farro_backend_entry`. `abi` must equal kBackendAbi on both sides.
 inline constexpr int kBackendAbi = 1;
-struct BackendEntry {
+struct FARRO_API BackendEntry {
   int abi = kBackendAbi;
   Backend* (*create)(std::string& why_not) = nullptr;  // null with the reason where no device is usable
 };
 
 // The backend of Device::cuda; throws DeviceError with the one-line reason when there is none.
-Backend& cuda_backend();
+FARRO_API Backend& cuda_backend();
 // The same without throwing: null, and cuda_unavailable_reason() tells the reason in one line.
-Backend* find_cuda_backend() noexcept;
-const std::string& cuda_unavailable_reason() noexcept;
-int cuda_device_count() noexcept;
+FARRO_API Backend* find_cuda_backend() noexcept;
+FARRO_API const std::string& cuda_unavailable_reason() noexcept;
+FARRO_API int cuda_device_count() noexcept;
 
 }  // namespace farro

@@ -3,6 +3,8 @@
 // asks, which needs CUDA, so that every cause can be tested.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <string>
 #include <string_view>
 
@@ -17,10 +19,10 @@ struct CudaFacts {
 };
 
 // One line, for a runtime that gave no device.
-std::string why_no_cuda_device(const CudaFacts& facts);
+FARRO_API std::string why_no_cuda_device(const CudaFacts& facts);
 
 // Whether code built for `architectures` (CMake's list, "80-real;90;100-virtual") runs on a device of that compute
 // capability: machine code within its major version from its minor one on, intermediate code on all later devices.
-bool runs_on(std::string_view architectures, int major, int minor) noexcept;
+FARRO_API bool runs_on(std::string_view architectures, int major, int minor) noexcept;
 
 }  // namespace farro

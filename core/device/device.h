@@ -2,6 +2,8 @@
 // Where a tensor lives: cpu, cuda:i, or meta (shapes and no data).
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,7 +13,7 @@ namespace farro {
 enum class DeviceType : uint8_t { cpu, cuda, meta };
 inline constexpr int kNumDeviceTypes = 3;
 
-struct Device {
+struct FARRO_API Device {
   DeviceType type = DeviceType::cpu;
   int8_t index = 0;
 
@@ -29,18 +31,18 @@ struct Device {
   constexpr bool is_cpu() const noexcept { return type == DeviceType::cpu; }
   constexpr bool is_cuda() const noexcept { return type == DeviceType::cuda; }
   constexpr bool is_meta() const noexcept { return type == DeviceType::meta; }
-  friend constexpr bool operator==(const Device&, const Device&) noexcept = default;
+  friend FARRO_API constexpr bool operator==(const Device&, const Device&) noexcept = default;
 
  private:
   static constexpr int kLastIndex = 126;
   [[noreturn]] static void throw_bad_index(int index);
 };
 
-std::string to_string(Device device);
+FARRO_API std::string to_string(Device device);
 
 // The device of factory functions that are given none; cpu at start. Thread-local.
-Device default_device() noexcept;
-class DefaultDeviceGuard {
+FARRO_API Device default_device() noexcept;
+class FARRO_API DefaultDeviceGuard {
  public:
   explicit DefaultDeviceGuard(Device device);
   ~DefaultDeviceGuard();

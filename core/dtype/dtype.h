@@ -2,6 +2,8 @@
 // Element types, their sizes and names, and PyTorch's promotion rules.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -32,22 +34,22 @@ concept ElementType =
     std::same_as<T, int8_t> || std::same_as<T, uint8_t> || std::same_as<T, bool>;
 
 // "f32", "bool", ...
-const char* name(DType dtype) noexcept;
-std::string to_string(DType dtype);
+FARRO_API const char* name(DType dtype) noexcept;
+FARRO_API std::string to_string(DType dtype);
 // The inverse of name(); throws DTypeError that lists the names.
-DType parse_dtype(std::string_view text);
+FARRO_API DType parse_dtype(std::string_view text);
 
 // The smallest dtype both can be converted to: the wider category (bool < integer < floating) wins, within a category
 // the wider type; u8 with a signed integer gives the next wider signed one; f16 with bf16 gives f32.
-DType promote(DType a, DType b) noexcept;
+FARRO_API DType promote(DType a, DType b) noexcept;
 
 // Dtype of a sum or product of values: integers and bool accumulate and are returned as i64.
 constexpr DType sum_dtype(DType dtype) noexcept { return is_floating(dtype) ? dtype : DType::i64; }
 
 // The dtype of factory functions that are given none; f32 at start. Thread-local.
-DType default_dtype() noexcept;
+FARRO_API DType default_dtype() noexcept;
 // Sets it for the guard's lifetime; throws DTypeError unless floating.
-class DefaultDTypeGuard {
+class FARRO_API DefaultDTypeGuard {
  public:
   explicit DefaultDTypeGuard(DType dtype);
   ~DefaultDTypeGuard();

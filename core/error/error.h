@@ -4,6 +4,8 @@
 // The scope suffix is added here; callers never write it.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <exception>
 #include <string>
 #include <string_view>
@@ -11,7 +13,7 @@
 
 namespace farro {
 
-class Error : public std::exception {
+class FARRO_API Error : public std::exception {
  public:
   explicit Error(std::string message) : message_(std::move(message)) {}
   const char* what() const noexcept override { return message_.c_str(); }
@@ -23,72 +25,72 @@ class Error : public std::exception {
 };
 
 // Errors the caller can cause and repair.
-struct UserError : Error {
+struct FARRO_API UserError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "UserError"; }
 };
-struct ShapeError : UserError {
+struct FARRO_API ShapeError : UserError {
   using UserError::UserError;
   const char* kind() const noexcept override { return "ShapeError"; }
 };
-struct DTypeError : UserError {
+struct FARRO_API DTypeError : UserError {
   using UserError::UserError;
   const char* kind() const noexcept override { return "DTypeError"; }
 };
-struct DeviceError : UserError {
+struct FARRO_API DeviceError : UserError {
   using UserError::UserError;
   const char* kind() const noexcept override { return "DeviceError"; }
 };
-struct ValueError : UserError {
+struct FARRO_API ValueError : UserError {
   using UserError::UserError;
   const char* kind() const noexcept override { return "ValueError"; }
 };
-struct IndexError : UserError {
+struct FARRO_API IndexError : UserError {
   using UserError::UserError;
   const char* kind() const noexcept override { return "IndexError"; }
 };
-struct IoError : UserError {
+struct FARRO_API IoError : UserError {
   using UserError::UserError;
   const char* kind() const noexcept override { return "IoError"; }
 };
 // Misuse of the autograd graph: a saved tensor was changed, the graph was already freed, no gradient is defined, ...
-struct AutogradError : UserError {
+struct FARRO_API AutogradError : UserError {
   using UserError::UserError;
   const char* kind() const noexcept override { return "AutogradError"; }
 };
-struct NotImplementedError : UserError {
+struct FARRO_API NotImplementedError : UserError {
   using UserError::UserError;
   const char* kind() const noexcept override { return "NotImplementedError"; }
 };
 // A kernel variant that was asked for by name cannot run this call.
-struct UnsupportedVariantError : NotImplementedError {
+struct FARRO_API UnsupportedVariantError : NotImplementedError {
   using NotImplementedError::NotImplementedError;
   const char* kind() const noexcept override { return "UnsupportedVariantError"; }
 };
-struct OutOfMemoryError : Error {
+struct FARRO_API OutOfMemoryError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "OutOfMemoryError"; }
 };
 // A device API call failed or a kernel misbehaved.
-struct BackendError : Error {
+struct FARRO_API BackendError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "BackendError"; }
 };
-struct CommError : Error {
+struct FARRO_API CommError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "CommError"; }
 };
 // A broken invariant of the library itself; please report it.
-struct InternalError : Error {
+struct FARRO_API InternalError : Error {
   using Error::Error;
   const char* kind() const noexcept override { return "InternalError"; }
 };
 
 namespace detail {
 
-void append_signed(std::string& out, long long value);
-void append_unsigned(std::string& out, unsigned long long value);
-void append_double(std::string& out, double value);  // shortest text that reads back to the same value
+FARRO_API void append_signed(std::string& out, long long value);
+FARRO_API void append_unsigned(std::string& out, unsigned long long value);
+FARRO_API void append_double(std::string& out, double value);  // shortest text that reads back to the same value
 
 // Text of one message piece. Library types take part by a free function to_string(const T&) in namespace farro.
 template <class T>
@@ -111,7 +113,7 @@ void append_piece(std::string& out, const T& piece) {
 }
 
 // `message` with " in <module path>" when a scope is active.
-std::string with_scope(std::string message);
+FARRO_API std::string with_scope(std::string message);
 
 }  // namespace detail
 

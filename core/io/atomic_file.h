@@ -4,6 +4,7 @@
 // path holds either the complete old file or the complete new one.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/io/file.h>
 
 #include <string>
@@ -11,7 +12,7 @@
 
 namespace farro::io {
 
-class AtomicFile {
+class FARRO_API AtomicFile {
  public:
   // Begins a temporary file in the folder of `path`. The folder must exist; `path` may be absent or a regular file,
   // which keeps its mode and, as far as the system lets this process, its owner. A symbolic link at `path` is replaced,
@@ -41,13 +42,13 @@ class AtomicFile {
 };
 
 // Writes a whole file atomically.
-void write_file(const std::string& path, std::string_view bytes);
+FARRO_API void write_file(const std::string& path, std::string_view bytes);
 
 // Removes temporary files that killed processes left in `folder`, and returns their number. Files of AtomicFiles that
 // are still being written, here or in another process, are left alone. Call it when a run starts.
-int remove_stray_files(const std::string& folder);
+FARRO_API int remove_stray_files(const std::string& folder);
 
 // Creates a folder and its parents where they are absent.
-void make_folder(const std::string& folder);
+FARRO_API void make_folder(const std::string& folder);
 
 }  // namespace farro::io

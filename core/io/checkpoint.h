@@ -3,6 +3,7 @@
 // on after a kill: at every moment the folder holds a complete checkpoint, once the first was written.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/io/safetensors.h>
 
 #include <cstdint>
@@ -12,7 +13,7 @@
 
 namespace farro::io {
 
-class CheckpointFolder {
+class FARRO_API CheckpointFolder {
  public:
   // Makes the folder, and removes what a killed writer left in it. ValueError unless keep >= 1.
   explicit CheckpointFolder(const std::string& folder, int keep = 3);

@@ -4,6 +4,7 @@
 // folder.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/io/file.h>
 
 #include <cstdint>
@@ -12,7 +13,7 @@
 
 namespace farro::io {
 
-class EventFile {
+class FARRO_API EventFile {
  public:
   // Creates a new file in `folder` (made if absent) with a name of its own. For a run that goes on after a checkpoint
   // pass its first new step: TensorBoard then drops what earlier files hold for that step and later ones.

@@ -4,6 +4,8 @@
 // Files are read, not mapped: a file that another process cuts short gives an error here, where a mapping gives SIGBUS.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -12,7 +14,7 @@
 namespace farro::io {
 
 // Owns a file descriptor.
-class FileDescriptor {
+class FARRO_API FileDescriptor {
  public:
   FileDescriptor() = default;
   explicit FileDescriptor(int fd) noexcept : fd_(fd) {}
@@ -35,9 +37,9 @@ class FileDescriptor {
 };
 
 // Writes all of `bytes`, going on after interrupts and short writes. Throws FileError that names `path`.
-void write_all(int fd, std::string_view bytes, std::string_view path);
+FARRO_API void write_all(int fd, std::string_view bytes, std::string_view path);
 
-class InputFile {
+class FARRO_API InputFile {
  public:
   // Opens a regular file; FileError (not_found, wrong_kind, system) otherwise. A pipe or device never blocks the
   // caller.
@@ -56,7 +58,7 @@ class InputFile {
 };
 
 // A file that only grows. Each append() is one write call, so that a killed process leaves whole records.
-class AppendFile {
+class FARRO_API AppendFile {
  public:
   enum class Mode { truncate, append };
   AppendFile(std::string path, Mode mode);
@@ -72,6 +74,6 @@ class AppendFile {
 };
 
 // The whole file. FileError (too_large) when it has more than `max_bytes`.
-std::string read_file(const std::string& path, uint64_t max_bytes = uint64_t{1} << 32);
+FARRO_API std::string read_file(const std::string& path, uint64_t max_bytes = uint64_t{1} << 32);
 
 }  // namespace farro::io

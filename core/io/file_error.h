@@ -3,6 +3,7 @@
 // one without reading text. Every reader and writer in core/io and data/dataset raises its errors through fail_file().
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/error/error.h>
 
 #include <cstdint>
@@ -26,7 +27,7 @@ enum class FileFault : uint8_t {
   bad_checksum,    // the content differs from what was written
   in_use,          // another process works on it
 };
-const char* name(FileFault fault) noexcept;
+FARRO_API const char* name(FileFault fault) noexcept;
 
 struct FileError : IoError {
   FileError(std::string message, FileFault reason) : IoError(std::move(message)), fault(reason) {}
@@ -47,9 +48,9 @@ template <class... Pieces>
 
 // A name out of a file, for a message: in quotes, cut at 80 bytes, control characters as \xNN. A hostile file must not
 // reach the user's terminal.
-std::string printable(std::string_view name);
+FARRO_API std::string printable(std::string_view name);
 
 // For a failed system call: "<what> '<path>': <text of error number>"; ENOENT becomes not_found.
-[[noreturn]] void fail_errno(int error, std::string_view what, std::string_view path);
+[[noreturn]] FARRO_API void fail_errno(int error, std::string_view what, std::string_view path);
 
 }  // namespace farro::io

@@ -3,6 +3,8 @@
 // .cpp files that read JSON (safetensors headers, run logs, configurations).
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <string_view>
@@ -11,6 +13,6 @@ namespace farro::io {
 
 // FileError: bad_header for text that is no JSON or nests deeper than `max_depth`, duplicate_key. `what` begins the
 // message and should name the file.
-nlohmann::json parse_json(std::string_view text, std::string_view what, int max_depth = 32);
+FARRO_API nlohmann::json parse_json(std::string_view text, std::string_view what, int max_depth = 32);
 
 }  // namespace farro::io

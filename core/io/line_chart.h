@@ -3,6 +3,8 @@
 // the end of an epoch; needs nothing but a browser to be looked at.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <span>
 #include <string>
 #include <vector>
@@ -27,10 +29,10 @@ struct LineChart {
 };
 
 // One picture with the charts side by side. ValueError when x and y differ in length or smoothing is outside [0, 1).
-std::string render_svg(std::span<const LineChart> charts);
-std::string render_svg(const LineChart& chart);
+FARRO_API std::string render_svg(std::span<const LineChart> charts);
+FARRO_API std::string render_svg(const LineChart& chart);
 
 // The same into a file, replaced as a whole, so that a viewer never meets half a picture.
-void save_svg(const std::string& path, std::span<const LineChart> charts);
+FARRO_API void save_svg(const std::string& path, std::span<const LineChart> charts);
 
 }  // namespace farro::io

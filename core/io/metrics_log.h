@@ -3,6 +3,7 @@
 // training loops. A line is there completely as soon as write() returns, also when the process is killed next.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/error/error.h>
 #include <farro/core/io/file.h>
 
@@ -16,7 +17,7 @@ namespace farro::io {
 
 // One name and value of a record. Numbers are written so that they read back to the same value; NaN and infinities,
 // which JSON lacks, as the strings "nan", "inf" and "-inf".
-struct Metric {
+struct FARRO_API Metric {
   Metric(std::string_view metric_name, bool value) : name(metric_name), json(value ? "true" : "false") {}
   Metric(std::string_view metric_name, float value);
   Metric(std::string_view metric_name, double value);
@@ -28,7 +29,7 @@ struct Metric {
   std::string json;
 };
 
-class MetricsLog {
+class FARRO_API MetricsLog {
  public:
   // Begins the log of a new run; an old file at `path` is emptied.
   static MetricsLog create(const std::string& path);

@@ -4,6 +4,7 @@
 // strict parser and never evaluated.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <string>
@@ -12,9 +13,9 @@ namespace farro::io {
 
 // A CPU tensor; Fortran order becomes strides. FileError: bad_magic, bad_header, bad_dtype (big-endian, text, objects,
 // ...), bad_shape, truncated, trailing_bytes, bad_value.
-Tensor load_npy(const std::string& path);
+FARRO_API Tensor load_npy(const std::string& path);
 
 // Any device and strides; the file is in C order, replaced as a whole. DTypeError for bf16, which NumPy lacks.
-void save_npy(const std::string& path, const Tensor& tensor);
+FARRO_API void save_npy(const std::string& path, const Tensor& tensor);
 
 }  // namespace farro::io

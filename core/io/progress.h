@@ -4,6 +4,8 @@
 // which say where to write: the library prints nothing by itself.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -24,7 +26,7 @@ struct ProgressOptions {
   double line_seconds = 10;  // between two plain lines
 };
 
-class Progress {
+class FARRO_API Progress {
  public:
   struct Number {
     std::string_view name;

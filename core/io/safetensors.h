@@ -5,6 +5,7 @@
 // Files written here also carry a CRC-32C of the whole file in their metadata, which readers of other projects ignore.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/io/file.h>
 #include <farro/core/io/file_error.h>
 #include <farro/core/tensor/tensor.h>
@@ -23,7 +24,7 @@ using Metadata = std::map<std::string, std::string>;
 
 // Writes all tensors (any device, any strides) to `path`, replaced as a whole. The same content gives the same bytes.
 // ValueError for an undefined tensor, a name given twice, the name "__metadata__", or text that is no UTF-8; FileError.
-void save_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata = {});
+FARRO_API void save_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata = {});
 
 struct LoadOptions {
   Device device = Device::cpu();
@@ -42,10 +43,10 @@ struct LoadedTensors {
 // FileError for everything that a damaged or hostile file can be; see FileFault. Nothing is executed, and memory stays
 // within the tensors' bytes and about twelve times the header's (a tensor without elements costs a record, too). A file
 // that another tool saved again with our metadata carries a stale checksum and is refused.
-LoadedTensors load_safetensors(const std::string& path, const LoadOptions& options = {});
+FARRO_API LoadedTensors load_safetensors(const std::string& path, const LoadOptions& options = {});
 
 // Reads a file tensor by tensor.
-class SafetensorsFile {
+class FARRO_API SafetensorsFile {
  public:
   struct Entry {
     std::string name;
@@ -78,7 +79,7 @@ class SafetensorsFile {
   void verify(bool required = false) const;
 
  private:
-  friend LoadedTensors load_safetensors(const std::string& path, const LoadOptions& options);
+  friend FARRO_API LoadedTensors load_safetensors(const std::string& path, const LoadOptions& options);
   std::vector<const Entry*> in_file_order() const;
   void check_readable(const Entry& entry) const;
   uint32_t header_checksum() const;

@@ -3,6 +3,7 @@
 // comes out. The profile, summary() and the recorder are listeners; there may be any number at once.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/ctx.h>
 #include <farro/core/op/op_methods.h>
 
@@ -28,7 +29,7 @@ struct CallEvent {
 };
 
 // Calls come from any thread; implementations do not throw.
-class CallListener {
+class FARRO_API CallListener {
  public:
   virtual ~CallListener() = default;
   virtual void begin(const CallEvent& event) noexcept = 0;
@@ -38,14 +39,14 @@ class CallListener {
 // A listener hears the calls that begin after it was added and, once remove_call_listener() has returned, is not called
 // again: removal waits for calls that it is hearing on other threads. It must not be removed from within begin() or
 // end(). A listener that is there already is not added again.
-void add_call_listener(CallListener& listener);
-void remove_call_listener(CallListener& listener) noexcept;
+FARRO_API void add_call_listener(CallListener& listener);
+FARRO_API void remove_call_listener(CallListener& listener) noexcept;
 
 namespace detail {
 // What call<Op>() looks at: how many listeners there are.
-extern std::atomic<int> call_listeners;
+extern FARRO_API std::atomic<int> call_listeners;
 // Listeners told of begin() are told of end(), with what changed meanwhile in `event`.
-class ListenedCall {
+class FARRO_API ListenedCall {
  public:
   explicit ListenedCall(CallEvent& event) noexcept;
   ~ListenedCall();

@@ -4,6 +4,7 @@
 // nothing of it is recorded by autograd, and what was handed out goes back when the kernel returns or throws.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/device/backend.h>
 #include <farro/core/op/plan_cache.h>
 #include <farro/core/tensor/tensor.h>
@@ -12,7 +13,7 @@
 
 namespace farro {
 
-class Ctx {
+class FARRO_API Ctx {
  public:
   Ctx(const char* op, Device device) noexcept : op_(op), device_(device) {}
   // A context belongs to one thread. Parts of a parallel loop each make one of their own from what parts() gave before
@@ -94,7 +95,7 @@ class Ctx {
 
 // Elements of `source`, broadcast and converted, into `target`, unrecorded; defined beside the copy op
 // (kernels/memory/copy.host.cpp).
-void copy_elements(const Tensor& target, const Tensor& source);
+FARRO_API void copy_elements(const Tensor& target, const Tensor& source);
 
 // Typed access without the check of Tensor::data(), where T is known from the dtype; null for an undefined tensor.
 template <class T>

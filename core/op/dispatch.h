@@ -2,13 +2,14 @@
 // From a checked call to its kernel: which variant runs, who is told. call<Op>() (autograd/call) stands above it.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/call_listener.h>
 #include <farro/core/op/op_table.h>
 
 namespace farro::detail {
 
-[[noreturn]] void throw_no_kernel(const char* op, DeviceType device, const std::string& args);
-[[noreturn]] void throw_no_variant(const char* op, const char* forced, const std::string& args);
+[[noreturn]] FARRO_API void throw_no_kernel(const char* op, DeviceType device, const std::string& args);
+[[noreturn]] FARRO_API void throw_no_variant(const char* op, const char* forced, const std::string& args);
 
 template <class Op>
 [[gnu::noinline]] const typename OpTable<Op>::Entry& pick(const typename Op::Args& args, Device device) {
@@ -91,7 +92,7 @@ template <class Op>
 }
 
 // Whether two tensors share some but not all of their elements, or in another order.
-bool overlaps_partially(const Tensor& a, const Tensor& b) noexcept;
+FARRO_API bool overlaps_partially(const Tensor& a, const Tensor& b) noexcept;
 
 // Whether a kernel that writes into `target`, input number 0, could read what it has overwritten.
 template <class Args>

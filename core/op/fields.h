@@ -13,6 +13,7 @@
 // (plan_cache.h).
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <array>
@@ -139,7 +140,7 @@ std::string_view input_name(const Args& args, int index) {
 }
 
 // Sees the values of a call by type. What has no type of its own here (an enum) comes as an integer.
-class ArgVisitor {
+class FARRO_API ArgVisitor {
  public:
   virtual ~ArgVisitor() = default;
   virtual void tensor(std::string_view name, const Tensor& value) = 0;

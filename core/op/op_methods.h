@@ -3,6 +3,7 @@
 // the op again on other tensors.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/core/op/owned_args.h>
 
@@ -13,11 +14,11 @@ namespace farro {
 
 // How an op was called: call(), call_inplace(), call_view(), call_mutating().
 enum class CallForm : uint8_t { plain, in_place, view, mutating };
-const char* name(CallForm form) noexcept;
+FARRO_API const char* name(CallForm form) noexcept;
 
 using TensorMap = std::function<Tensor(const Tensor&)>;
 
-struct OpMethods {
+struct FARRO_API OpMethods {
   OpInfo info;
   int outputs = 1;
   const char* no_backward = nullptr;  // the reason, where there is no gradient

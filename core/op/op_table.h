@@ -4,6 +4,7 @@
 // file registers what is said by its name (cmake/FarroManifest.cmake).
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/ctx.h>
 #include <farro/core/op/op.h>
 #include <farro/core/op/op_methods.h>
@@ -30,7 +31,7 @@ struct VariantInfo {
 };
 
 // Who forces a variant of an op; its address is the op's identity.
-struct Forced {
+struct FARRO_API Forced {
   std::atomic<const char*> process{nullptr};  // by name
   std::atomic<int> scopes{0};                 // VariantScopes on any thread
   bool any() const noexcept {
@@ -42,7 +43,7 @@ struct Forced {
 
 // The variants of one op, by device type. The kernel is written last: a thread that sees it sees the rest.
 template <class Op>
-struct OpTable {
+struct FARRO_API OpTable {
   struct Entry {
     std::atomic<Kernel<Op>> kernel{nullptr};
     Supports<Op> supports = nullptr;
@@ -57,7 +58,7 @@ struct OpTable {
 };
 
 // What tools and tests know of every op.
-struct OpEntry {
+struct FARRO_API OpEntry {
   const OpMethods* methods = nullptr;
   std::string schema;
   // The variants present for a device type, by rank.
@@ -70,16 +71,16 @@ struct OpEntry {
 };
 
 // All ops, ordered by name. Kernels of CUDA devices are in the tables once the backend was loaded (find_cuda_backend).
-const std::vector<OpEntry>& all_ops();
+FARRO_API const std::vector<OpEntry>& all_ops();
 
 // Forces a variant of an op by name, for the process, on every device type that has one of that name; "auto" lifts it.
 // A call that the variant does not support then throws UnsupportedVariantError. Throws ValueError on an unknown op, and
 // on a name that no device type has. FARRO_VARIANT_<OP>=<name> in the environment does the same at start.
-void set_variant(std::string_view op, std::string_view variant);
+FARRO_API void set_variant(std::string_view op, std::string_view variant);
 
 // The same for the calling thread and the guard's lifetime; goes before what the process has set. "auto" lets calls
 // choose though the process forces one.
-class VariantScope {
+class FARRO_API VariantScope {
  public:
   VariantScope(std::string_view op, std::string_view variant);
   ~VariantScope();
@@ -95,16 +96,16 @@ class VariantScope {
 
 namespace detail {
 
-void add_op(OpEntry entry);
+FARRO_API void add_op(OpEntry entry);
 // Runs all registration functions once, and reads the settings of the environment; called by each op until it has been
 // done. A setting that is wrong is a ValueError of every call, until it is mended.
-void ensure_registered();
-extern std::atomic<bool> settings_read;
+FARRO_API void ensure_registered();
+extern FARRO_API std::atomic<bool> settings_read;
 // Compute capability of a CUDA device, e.g. 90; 0 elsewhere.
-int compute_capability(Device device);
-[[noreturn]] void throw_duplicate_variant(const char* op, DeviceType device, const VariantInfo& a,
-                                          const VariantInfo& b);
-[[noreturn]] void throw_too_many_variants(const char* op, int most);
+FARRO_API int compute_capability(Device device);
+[[noreturn]] FARRO_API void throw_duplicate_variant(const char* op, DeviceType device, const VariantInfo& a,
+                                                    const VariantInfo& b);
+[[noreturn]] FARRO_API void throw_too_many_variants(const char* op, int most);
 
 template <class Op>
 void refresh_direct() {

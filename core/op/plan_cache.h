@@ -4,6 +4,7 @@
 // whatever an op's Args holds is in it.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/fields.h>
 
 #include <concepts>
@@ -16,7 +17,7 @@
 namespace farro {
 
 // A list of 64-bit words. Two keys are the same plan if and only if their words are.
-class PlanKey {
+class FARRO_API PlanKey {
  public:
   // `kind` names what is planned, e.g. "conv".
   explicit PlanKey(const char* kind) { add(std::string_view(kind)); }
@@ -34,7 +35,7 @@ class PlanKey {
   PlanKey& add(const Scalar& value);
 
   std::span<const int64_t> words() const noexcept { return words_; }
-  friend bool operator==(const PlanKey&, const PlanKey&) = default;
+  friend FARRO_API bool operator==(const PlanKey&, const PlanKey&) = default;
 
  private:
   std::vector<int64_t> words_;
@@ -64,7 +65,7 @@ PlanKey plan_key(const char* op, const Args& args, TensorList outputs = {}) {
 }
 
 // Shared by all threads. A plan that is thrown out lives on for who still runs it.
-class PlanCache {
+class FARRO_API PlanCache {
  public:
   explicit PlanCache(size_t capacity = 1024) : capacity_(capacity) {}
 
@@ -110,6 +111,6 @@ class PlanCache {
 };
 
 // Of the CPU, and of each CUDA device; each holds 1,024 plans and lives until the process ends.
-PlanCache& plan_cache(Device device);
+FARRO_API PlanCache& plan_cache(Device device);
 
 }  // namespace farro

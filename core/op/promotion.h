@@ -3,17 +3,18 @@
 // (bool < integer < floating) is higher, and C++ numbers only after those.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
 
 // Grows from bool over the integers to the floating types.
-int category(DType dtype) noexcept;
+FARRO_API int category(DType dtype) noexcept;
 
-DType result_type(const Tensor& a, const Tensor& b) noexcept;
-DType result_type(TensorList tensors) noexcept;
+FARRO_API DType result_type(const Tensor& a, const Tensor& b) noexcept;
+FARRO_API DType result_type(TensorList tensors) noexcept;
 
 // As result_type for functions that only exist on floating values: integers and bool become the default dtype.
-DType floating_result_type(TensorList tensors) noexcept;
+FARRO_API DType floating_result_type(TensorList tensors) noexcept;
 
 }  // namespace farro

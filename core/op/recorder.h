@@ -28,6 +28,7 @@
 // Only the outermost calls of the recording thread are kept, without views, meta tensors and calls that threw.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/call_listener.h>
 
 #include <exception>
@@ -38,7 +39,7 @@
 namespace farro {
 
 // One call: what ran, on what.
-class RecordedCall {
+class FARRO_API RecordedCall {
  public:
   // Throws OutOfMemoryError.
   explicit RecordedCall(const CallEvent& event);
@@ -68,7 +69,7 @@ class RecordedCall {
   std::vector<Ref<Storage>> written_;  // their versions change
 };
 
-class Recorder {
+class FARRO_API Recorder {
  public:
   // Records while it lives, on the thread that made it, where it must also end.
   class [[nodiscard]] Scope {

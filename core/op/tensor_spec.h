@@ -2,6 +2,7 @@
 // What infer() says of one output: enough to allocate it, or to make a meta tensor.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
@@ -23,6 +24,6 @@ struct TensorSpec {
 };
 
 // Uninitialised tensor of that description; throws OutOfMemoryError, and ShapeError where the size overflows.
-Tensor allocate(const char* op, const TensorSpec& spec);
+FARRO_API Tensor allocate(const char* op, const TensorSpec& spec);
 
 }  // namespace farro

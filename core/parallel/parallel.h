@@ -3,23 +3,25 @@
 // where they wait, which beside other busy processes makes a step several times slower, and do not survive a fork.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <cstdint>
 #include <type_traits>
 
 namespace farro {
 
 // Threads that parallel_for may use here: 1 inside it. The number of processors (or OMP_NUM_THREADS) at start.
-int num_threads() noexcept;
+FARRO_API int num_threads() noexcept;
 // ValueError unless 1 <= count <= 1024 and so many threads can start; a number not set here is lowered where they
 // cannot.
-void set_num_threads(int count);
+FARRO_API void set_num_threads(int count);
 
 // Caps the grain of every parallel_for: 1 makes even tiny loops split, so that tests see that results do not depend on
 // it.
-void limit_parallel_grain(int64_t limit) noexcept;
+FARRO_API void limit_parallel_grain(int64_t limit) noexcept;
 
 // While it lives, parallel_for uses the calling thread alone: for threads that work beside the main computation.
-class SerialGuard {
+class FARRO_API SerialGuard {
  public:
   SerialGuard() noexcept;
   ~SerialGuard();
@@ -31,9 +33,9 @@ class SerialGuard {
 };
 
 namespace detail {
-extern int64_t parallel_grain_limit;  // INT64_MAX but in tests
+extern FARRO_API int64_t parallel_grain_limit;  // INT64_MAX but in tests
 using RangeFn = void (*)(void* context, int64_t begin, int64_t end);
-void parallel_for(int64_t count, int64_t grain, RangeFn fn, void* context);
+FARRO_API void parallel_for(int64_t count, int64_t grain, RangeFn fn, void* context);
 }  // namespace detail
 
 // Calls fn(begin, end) on disjoint ranges that cover [0, count), on several threads where count exceeds `grain`. Which

@@ -3,9 +3,11 @@
 // cost. Used by start_profile() and stop_profile().
 #pragma once
 
+#include <farro/core/api.h>
+
 namespace farro::detail {
 
-void listen_to_ops();
-void stop_listening_to_ops() noexcept;
+FARRO_API void listen_to_ops();
+FARRO_API void stop_listening_to_ops() noexcept;
 
 }  // namespace farro::detail

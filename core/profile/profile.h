@@ -4,6 +4,8 @@
 // runs a range costs one relaxed load and a branch.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <atomic>
 #include <cstdint>
 #include <string>
@@ -38,23 +40,23 @@ struct ProfileResult {
 };
 
 namespace detail {
-inline std::atomic<bool> profile_active{false};
+FARRO_API inline std::atomic<bool> profile_active{false};
 struct OpenRange;
-OpenRange* open_range(std::string_view name, std::string_view category) noexcept;
-void close_range(OpenRange* range) noexcept;
-void note_on_range(OpenRange* range, std::string_view key, std::string_view value) noexcept;
+FARRO_API OpenRange* open_range(std::string_view name, std::string_view category) noexcept;
+FARRO_API void close_range(OpenRange* range) noexcept;
+FARRO_API void note_on_range(OpenRange* range, std::string_view key, std::string_view value) noexcept;
 }  // namespace detail
 
 inline bool profiling_active() noexcept { return detail::profile_active.load(std::memory_order_relaxed); }
 
 // ValueError when one runs already; IoError when the trace cannot be created.
-void start_profile(const ProfileOptions& options = {});
+FARRO_API void start_profile(const ProfileOptions& options = {});
 // Ends it: ranges that are still open are left out. ValueError when none runs; IoError when the trace could not be
 // written.
-ProfileResult stop_profile();
+FARRO_API ProfileResult stop_profile();
 
 // A table for people: name, calls, total and own time, share of all own time.
-std::string format_table(const ProfileResult& result, int max_rows = 30);
+FARRO_API std::string format_table(const ProfileResult& result, int max_rows = 30);
 
 // Measures its own lifetime on the current thread. Ranges of a thread nest; the module path (core/scope) is recorded.
 class ProfileRange {

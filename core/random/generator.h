@@ -3,6 +3,7 @@
 // i / 4 of its range, so threads that draw at the same time never share a number. Each device has a default generator.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/device/device.h>
 #include <farro/core/random/philox.h>
 
@@ -15,7 +16,7 @@ namespace farro {
 inline constexpr uint64_t kDefaultSeed = 67280421310721;
 
 // Thread-safe.
-class Generator {
+class FARRO_API Generator {
  public:
   explicit Generator(uint64_t seed = kDefaultSeed) noexcept : state_{.seed = seed} {}
   explicit Generator(const PhiloxState& state) noexcept : state_(state) {}
@@ -43,13 +44,13 @@ class Generator {
 };
 
 // The generator that random functions on a device use unless they are given another. A meta device has the CPU's.
-Generator& default_generator(Device device = Device::cpu());
+FARRO_API Generator& default_generator(Device device = Device::cpu());
 
 // Seeds the default generators of all devices alike.
-void manual_seed(uint64_t seed) noexcept;
+FARRO_API void manual_seed(uint64_t seed) noexcept;
 
 // Numbers one after another from a state, for code that draws a few (shuffling, data augmentation). Not thread-safe.
-class RandomSequence {
+class FARRO_API RandomSequence {
  public:
   explicit RandomSequence(const PhiloxState& state) noexcept : state_(state) {}
 
@@ -65,6 +66,6 @@ class RandomSequence {
   int used_ = 4;
 };
 
-std::string to_string(const PhiloxState& state);  // "seed 1 stream 0 offset 128"
+FARRO_API std::string to_string(const PhiloxState& state);  // "seed 1 stream 0 offset 128"
 
 }  // namespace farro

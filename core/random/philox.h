@@ -5,6 +5,8 @@
 // and constexpr because CUDA kernels include it too.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <array>
 #include <cstdint>
 
@@ -41,7 +43,7 @@ struct PhiloxState {
   uint64_t offset = 0;
 
   static constexpr std::array names{"seed", "stream", "offset"};
-  friend constexpr bool operator==(const PhiloxState&, const PhiloxState&) noexcept = default;
+  friend FARRO_API constexpr bool operator==(const PhiloxState&, const PhiloxState&) noexcept = default;
 };
 
 // Block number `offset + index`.

@@ -4,6 +4,8 @@
 // whole process, so "where am I" is a single pointer: cheap to store in every autograd node.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <string>
 #include <string_view>
 
@@ -16,14 +18,14 @@ struct ScopeNode {
 };
 
 // The current thread's innermost scope; null outside every scope.
-const ScopeNode* current_scope() noexcept;
+FARRO_API const ScopeNode* current_scope() noexcept;
 
 // "net.block3.fc1"; empty for null. The overload without argument describes the current scope.
-std::string scope_path(const ScopeNode* node);
-std::string scope_path();
+FARRO_API std::string scope_path(const ScopeNode* node);
+FARRO_API std::string scope_path();
 
 // Enters a child of the current scope for the guard's lifetime.
-class ScopeGuard {
+class FARRO_API ScopeGuard {
  public:
   explicit ScopeGuard(std::string_view name);
   // Enters exactly `node`, e.g. the scope in which a backward node was recorded.

@@ -5,6 +5,7 @@
 // Invariant: while a block runs, BlockRunner::current() is set on the OS thread that runs it, and on no other.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/simt_host/control.h>
 #include <farro/core/simt_host/cuda_runtime.h>
 #include <farro/core/simt_host/fiber.h>
@@ -24,7 +25,7 @@ inline constexpr int kWarpSize = 32;
 inline constexpr unsigned kMaxBlockThreads = 1024;
 
 // A launched kernel: its shape, and the call that runs it as the thread threadIdx names.
-struct KernelCall {
+struct FARRO_API KernelCall {
   const char* name = "";  // of the op, for errors
   dim3 grid;
   dim3 block;
@@ -45,7 +46,7 @@ struct WarpRequest {
   Place where;
 };
 
-class BlockRunner {
+class FARRO_API BlockRunner {
  public:
   void run_grid(const KernelCall& call, const Schedule& schedule, uint64_t seed, Counters& counters);
 
@@ -96,7 +97,7 @@ class BlockRunner {
 }  // namespace farro::simt_host
 
 // The built-in variables of device code. initial-exec: one instruction instead of a call per use.
-extern thread_local constinit uint3 threadIdx __attribute__((tls_model("initial-exec")));
-extern thread_local constinit uint3 blockIdx __attribute__((tls_model("initial-exec")));
-extern thread_local constinit dim3 blockDim __attribute__((tls_model("initial-exec")));
-extern thread_local constinit dim3 gridDim __attribute__((tls_model("initial-exec")));
+extern FARRO_API thread_local constinit uint3 threadIdx __attribute__((tls_model("initial-exec")));
+extern FARRO_API thread_local constinit uint3 blockIdx __attribute__((tls_model("initial-exec")));
+extern FARRO_API thread_local constinit dim3 blockDim __attribute__((tls_model("initial-exec")));
+extern FARRO_API thread_local constinit dim3 gridDim __attribute__((tls_model("initial-exec")));

@@ -3,6 +3,8 @@
 // Every setter first finishes all queued work, so a change never reorders what was issued before it.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -18,18 +20,18 @@ enum class Order : uint8_t {
 struct Schedule {
   Order order = Order::inorder;
   uint64_t seed = 0;  // of everything random; same seed and same program, same order
-  friend bool operator==(const Schedule&, const Schedule&) = default;
+  friend FARRO_API bool operator==(const Schedule&, const Schedule&) = default;
 };
 
 // "inorder" or "adversarial:SEED", the syntax of FARRO_SIMT_SCHEDULE, which sets the schedule at start.
 // Throws ValueError on anything else.
-Schedule parse_schedule(std::string_view text);
-std::string to_string(const Schedule& schedule);
+FARRO_API Schedule parse_schedule(std::string_view text);
+FARRO_API std::string to_string(const Schedule& schedule);
 
-Schedule schedule();
-void set_schedule(const Schedule& schedule);
+FARRO_API Schedule schedule();
+FARRO_API void set_schedule(const Schedule& schedule);
 
-class ScheduleGuard {
+class FARRO_API ScheduleGuard {
  public:
   explicit ScheduleGuard(const Schedule& value) : previous_(schedule()) { set_schedule(value); }
   ~ScheduleGuard();
@@ -42,16 +44,16 @@ class ScheduleGuard {
 
 // After `count` more device allocations succeed (those of Backend::allocate), all further ones fail with
 // OutOfMemoryError; a negative count ends that.
-void fail_allocation_after(int64_t count);
+FARRO_API void fail_allocation_after(int64_t count);
 
 // Size of each fake device's memory; FARRO_SIMT_MEMORY_MIB sets it at start (default 16384).
-void set_device_memory(size_t bytes);
+FARRO_API void set_device_memory(size_t bytes);
 
 struct Counters {
   uint64_t launches = 0;
   uint64_t blocks = 0;
   uint64_t switches = 0;  // entries into fibers
 };
-Counters counters();
+FARRO_API Counters counters();
 
 }  // namespace farro::simt_host

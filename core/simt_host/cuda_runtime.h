@@ -5,6 +5,8 @@
 // libcudart.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <cstddef>
 
 struct uint3 {
@@ -29,9 +31,9 @@ enum [[nodiscard]] cudaError_t {
 };
 
 // In addition to CUDA's text: after an error that this thread was just told, the details the runtime knows about it.
-const char* cudaGetErrorString(cudaError_t status);
-const char* cudaGetErrorName(cudaError_t status);
-cudaError_t cudaGetLastError();  // launches report at once here, so there is never a pending error
+FARRO_API const char* cudaGetErrorString(cudaError_t status);
+FARRO_API const char* cudaGetErrorName(cudaError_t status);
+FARRO_API cudaError_t cudaGetLastError();  // launches report at once here, so there is never a pending error
 
 struct cudaDeviceProp {
   char name[256];
@@ -42,22 +44,22 @@ struct cudaDeviceProp {
   size_t sharedMemPerBlockOptin;
 };
 
-cudaError_t cudaGetDeviceCount(int* count);
-cudaError_t cudaGetDevice(int* device);
-cudaError_t cudaSetDevice(int device);
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
-cudaError_t cudaDeviceSynchronize();
+FARRO_API cudaError_t cudaGetDeviceCount(int* count);
+FARRO_API cudaError_t cudaGetDevice(int* device);
+FARRO_API cudaError_t cudaSetDevice(int device);
+FARRO_API cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+FARRO_API cudaError_t cudaDeviceSynchronize();
 
-cudaError_t cudaMalloc(void** data, size_t bytes);
-cudaError_t cudaFree(void* data);
-cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
+FARRO_API cudaError_t cudaMalloc(void** data, size_t bytes);
+FARRO_API cudaError_t cudaFree(void* data);
+FARRO_API cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
 
 enum cudaMemoryType { cudaMemoryTypeUnregistered = 0, cudaMemoryTypeHost = 1, cudaMemoryTypeDevice = 2 };
 struct cudaPointerAttributes {
   cudaMemoryType type;
   int device;
 };
-cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* data);
+FARRO_API cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* attributes, const void* data);
 
 namespace farro::simt_host {
 class Stream;
@@ -69,19 +71,20 @@ using cudaEvent_t = farro::simt_host::Event*;
 inline constexpr unsigned cudaStreamNonBlocking = 1;  // the only kind supported: no implicit order between streams
 inline constexpr unsigned cudaEventDisableTiming = 2;
 
-cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
-cudaError_t cudaStreamDestroy(cudaStream_t stream);
-cudaError_t cudaStreamSynchronize(cudaStream_t stream);
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags = 0);
+FARRO_API cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
+FARRO_API cudaError_t cudaStreamDestroy(cudaStream_t stream);
+FARRO_API cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+FARRO_API cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags = 0);
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
-cudaError_t cudaEventDestroy(cudaEvent_t event);
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
-cudaError_t cudaEventSynchronize(cudaEvent_t event);
+FARRO_API cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
+FARRO_API cudaError_t cudaEventDestroy(cudaEvent_t event);
+FARRO_API cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+FARRO_API cudaError_t cudaEventSynchronize(cudaEvent_t event);
 
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 
 // Host memory counts as pageable: a copy to the device has read it when the call returns; a copy to the host is done
 // only when the stream is synchronised.
-cudaError_t cudaMemcpyAsync(void* dst, const void* src, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
-cudaError_t cudaMemsetAsync(void* dst, int value, size_t bytes, cudaStream_t stream);
+FARRO_API cudaError_t cudaMemcpyAsync(void* dst, const void* src, size_t bytes, cudaMemcpyKind kind,
+                                      cudaStream_t stream);
+FARRO_API cudaError_t cudaMemsetAsync(void* dst, int value, size_t bytes, cudaStream_t stream);

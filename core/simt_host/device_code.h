@@ -3,6 +3,7 @@
 // Function names and meanings are CUDA's; each waiting point passes its source line along for the reports.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/simt_host/block.h>
 
 #include <cstdint>
@@ -38,7 +39,7 @@ inline int lane() {
   return static_cast<int>((threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)) % kWarpSize);
 }
 
-void check_shuffle_arguments(const char* name, int lane_or_delta, int width, Place where);
+FARRO_API void check_shuffle_arguments(const char* name, int lane_or_delta, int width, Place where);
 
 }  // namespace farro::simt_host::detail
 

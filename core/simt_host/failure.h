@@ -3,6 +3,7 @@
 // and core/cuda turns the status into a farro error with the scope attached.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/error/error.h>
 #include <farro/core/simt_host/cuda_runtime.h>
 
@@ -11,7 +12,7 @@
 
 namespace farro::simt_host {
 
-class Failure : public std::exception {
+class FARRO_API Failure : public std::exception {
  public:
   Failure(cudaError_t status, std::string text) : status_(status), text_(std::move(text)) {}
   cudaError_t status() const noexcept { return status_; }

@@ -4,6 +4,8 @@
 // its stack is destroyed.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <boost/context/detail/fcontext.hpp>
 #include <cstddef>
 
@@ -24,7 +26,7 @@
 
 namespace farro::simt_host {
 
-class Fiber {
+class FARRO_API Fiber {
  public:
   Fiber() = default;
   ~Fiber();

@@ -6,6 +6,7 @@
 // a forgotten wait fails.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/simt_host/block.h>
 #include <farro/core/simt_host/control.h>
 #include <farro/core/simt_host/memory.h>
@@ -32,7 +33,7 @@ class Event {
   const std::shared_ptr<EventState> state;
 };
 
-struct Work {
+struct FARRO_API Work {
   std::function<void()> run;              // may be empty
   std::shared_ptr<EventState> waits_for;  // null, or not before it reaches `number`
   std::shared_ptr<EventState> records;    // null, or brought to `number`
@@ -46,7 +47,7 @@ class Stream {
   std::deque<Work> queue;
 };
 
-class Machine {
+class FARRO_API Machine {
  public:
   // While one lives, this machine's memory may be touched. They nest; the lock must be held.
   class Access {

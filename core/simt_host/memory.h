@@ -6,6 +6,8 @@
 // Called under the machine's lock.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -13,7 +15,7 @@
 
 namespace farro::simt_host {
 
-class DeviceMemory {
+class FARRO_API DeviceMemory {
  public:
   // `hidden`: the host may touch the memory only between show() and hide(); otherwise it faults, as on a GPU.
   DeviceMemory(int device, bool hidden);

@@ -3,6 +3,7 @@
 // zones that are checked at every barrier and at the block's end. Used by the block runner.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/simt_host/place.h>
 
 #include <cstddef>
@@ -21,7 +22,7 @@ struct SharedArray {
 inline constexpr size_t kStaticSharedLimit = 48 << 10;  // of all SMEM arrays of a block, as on every GPU
 inline constexpr size_t kSharedLimit = 227 << 10;       // with dynamic shared memory, as on compute 9.0
 
-class SharedMemory {
+class FARRO_API SharedMemory {
  public:
   SharedMemory();
   ~SharedMemory();

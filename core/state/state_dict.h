@@ -3,6 +3,7 @@
 // being 0-dim tensors, so that a checkpoint is the union of them under prefixes.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <map>
@@ -15,7 +16,7 @@ namespace farro {
 
 using NamedTensors = std::vector<std::pair<std::string, Tensor>>;
 
-class StateDict {
+class FARRO_API StateDict {
  public:
   StateDict() = default;
   // ValueError where a name occurs twice or is no UTF-8.
@@ -76,9 +77,9 @@ struct LoadReport {
   bool clean() const noexcept { return missing.empty() && unexpected.empty() && misshaped.empty(); }
 };
 // One line a fault; empty for a clean report.
-std::string to_string(const LoadReport& report);
+FARRO_API std::string to_string(const LoadReport& report);
 
 // The name with the smallest edit distance to `name`; empty where all differ in more than half of their letters.
-std::string nearest_name(std::string_view name, const std::vector<std::string>& among);
+FARRO_API std::string nearest_name(std::string_view name, const std::vector<std::string>& among);
 
 }  // namespace farro

@@ -2,6 +2,8 @@
 // For tests: memory that runs out at a chosen moment. Costs nothing where it is not used.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <cstdint>
 
 namespace farro {
@@ -9,7 +11,7 @@ namespace farro {
 // While it lives, allocation number `at` of the calling thread (the first is 0) throws OutOfMemoryError, as if the
 // system had no memory; all others succeed. It sees tensor records, graph nodes and storages, small and large. One at a
 // time.
-class AllocationFault {
+class FARRO_API AllocationFault {
  public:
   explicit AllocationFault(int64_t at);
   ~AllocationFault();
@@ -26,7 +28,7 @@ class AllocationFault {
 };
 
 namespace detail {
-extern constinit thread_local AllocationFault* allocation_fault [[gnu::tls_model("initial-exec")]];
+extern FARRO_API constinit thread_local AllocationFault* allocation_fault [[gnu::tls_model("initial-exec")]];
 }
 
 }  // namespace farro

@@ -5,6 +5,8 @@
 // seen.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -36,11 +38,12 @@ struct FreeList {
   uint32_t count = kMaxLocalBlocks;
 };
 // By size class. Trivial, so that access is a plain offset from the thread pointer, also while a thread ends.
-extern constinit thread_local FreeList free_lists[kSmallBlock / kPoolAlign] [[gnu::tls_model("initial-exec")]];
+extern FARRO_API constinit thread_local FreeList free_lists[kSmallBlock / kPoolAlign] [[gnu::tls_model(
+    "initial-exec")]];
 
-void* small_alloc_slow(size_t bytes);                      // an empty list, or a block above kSmallBlock
-void small_free_slow(void* block, size_t bytes) noexcept;  // likewise
-void share_free_blocks(size_t size_class) noexcept;
+FARRO_API void* small_alloc_slow(size_t bytes);                      // an empty list, or a block above kSmallBlock
+FARRO_API void small_free_slow(void* block, size_t bytes) noexcept;  // likewise
+FARRO_API void share_free_blocks(size_t size_class) noexcept;
 
 }  // namespace detail
 

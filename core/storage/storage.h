@@ -3,6 +3,7 @@
 // share one Storage. On the CPU the record and the bytes are one block from the caching allocator.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/device/device.h>
 #include <farro/core/storage/small_pool.h>
 #include <farro/core/util/ref.h>
@@ -13,7 +14,7 @@
 
 namespace farro {
 
-class Storage : public RefCounted {
+class FARRO_API Storage : public RefCounted {
  public:
   // Uninitialised bytes (on the CPU aligned to 64 bytes, small ones to 32); meta storages have a size and no data.
   // Throws OutOfMemoryError, and DeviceError where the device does not exist.

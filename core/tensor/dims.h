@@ -2,6 +2,7 @@
 // Sizes and strides: up to 8 numbers kept inside the object. Also the one place where sizes are multiplied with checks.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/error/error.h>
 
 #include <cstdint>
@@ -74,34 +75,34 @@ class Dims {
 using Shape = Dims;
 using Strides = Dims;
 
-std::string to_string(const Dims& dims);  // "[2, 3]"
+FARRO_API std::string to_string(const Dims& dims);  // "[2, 3]"
 
 // Product of the sizes; throws ShapeError on a negative size or where the product leaves 63 bits. `op` names the
 // caller.
-int64_t checked_numel(const char* op, const Shape& sizes);
+FARRO_API int64_t checked_numel(const char* op, const Shape& sizes);
 // numel * item bytes, checked likewise.
-int64_t checked_bytes(const char* op, int64_t numel, size_t item_bytes);
+FARRO_API int64_t checked_bytes(const char* op, int64_t numel, size_t item_bytes);
 
-Strides contiguous_strides(const Shape& sizes) noexcept;
+FARRO_API Strides contiguous_strides(const Shape& sizes) noexcept;
 // Strides with the channel dimension (dim 1) innermost: NHWC order for 4 dims, NDHWC for 5; contiguous for others.
-Strides channels_last_strides(const Shape& sizes) noexcept;
-bool is_contiguous(const Shape& sizes, const Strides& strides) noexcept;
-bool is_channels_last(const Shape& sizes, const Strides& strides) noexcept;
+FARRO_API Strides channels_last_strides(const Shape& sizes) noexcept;
+FARRO_API bool is_contiguous(const Shape& sizes, const Strides& strides) noexcept;
+FARRO_API bool is_channels_last(const Shape& sizes, const Strides& strides) noexcept;
 // Whether the elements fill a stretch of memory without gaps, each one once, in some order of dimensions.
-bool is_dense(const Shape& sizes, const Strides& strides) noexcept;
+FARRO_API bool is_dense(const Shape& sizes, const Strides& strides) noexcept;
 // A dimension whose steps may run into elements of the others, the shortest there is; -1 where no element can lie on
 // another.
-int overlapping_dim(const Shape& sizes, const Strides& strides) noexcept;
+FARRO_API int overlapping_dim(const Shape& sizes, const Strides& strides) noexcept;
 
 // Elements from the first to one past the last that strides reach; 0 for an empty tensor.
-int64_t reach(const Shape& sizes, const Strides& strides) noexcept;
+FARRO_API int64_t reach(const Shape& sizes, const Strides& strides) noexcept;
 // The same for a geometry that a user gives; throws ShapeError and ValueError where it is none.
-int64_t checked_reach(const char* op, const Shape& sizes, const Strides& strides);
+FARRO_API int64_t checked_reach(const char* op, const Shape& sizes, const Strides& strides);
 
 // `dim` in [-rank, rank) as a non-negative index (rank 0 accepts -1 and 0); throws IndexError.
-int normalize_dim(const char* op, int64_t dim, int rank);
+FARRO_API int normalize_dim(const char* op, int64_t dim, int rank);
 
 // NumPy broadcasting of two shapes; throws ShapeError naming `op`.
-Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b);
+FARRO_API Shape broadcast_shapes(const char* op, const Shape& a, const Shape& b);
 
 }  // namespace farro

@@ -4,12 +4,13 @@
 // autograd/node adds everything else.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/storage/small_pool.h>
 #include <farro/core/util/ref.h>
 
 namespace farro {
 
-class GraphNode : public RefCounted, public Pooled {
+class FARRO_API GraphNode : public RefCounted, public Pooled {
  public:
   static void destroy(GraphNode* node) noexcept;
   // The name of the op that was recorded.
@@ -33,7 +34,7 @@ struct GradMode {
   bool inference = false;
   bool autocast = false;
 };
-extern constinit thread_local GradMode grad_mode_tls [[gnu::tls_model("initial-exec")]];
+extern FARRO_API constinit thread_local GradMode grad_mode_tls [[gnu::tls_model("initial-exec")]];
 }  // namespace detail
 
 }  // namespace farro

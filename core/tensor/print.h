@@ -3,6 +3,7 @@
 // have the names of this library: tensor([1.], dtype=f64, grad_fn=<mul>).
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <iosfwd>
@@ -20,13 +21,13 @@ struct PrintOptions {
 };
 
 // The options of operator<< and of to_text without options; those of the process. ValueError for a negative number.
-void set_print_options(const PrintOptions& options);
-PrintOptions print_options();
+FARRO_API void set_print_options(const PrintOptions& options);
+FARRO_API PrintOptions print_options();
 
 // Waits for the device. An undefined tensor is "tensor(undefined)".
-std::string to_text(const Tensor& tensor, const PrintOptions& options);
-std::string to_text(const Tensor& tensor);
+FARRO_API std::string to_text(const Tensor& tensor, const PrintOptions& options);
+FARRO_API std::string to_text(const Tensor& tensor);
 
-std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
+FARRO_API std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 }  // namespace farro

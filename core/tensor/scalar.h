@@ -2,6 +2,7 @@
 // A C++ number on its way into a tensor operation. It keeps its kind, because promotion looks at the kind only.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/dtype/dtype.h>
 
 #include <concepts>
@@ -12,7 +13,7 @@
 
 namespace farro {
 
-class Scalar {
+class FARRO_API Scalar {
  public:
   constexpr Scalar(std::floating_point auto value) noexcept
       : kind_(Kind::floating), real_(value), integer_(truncated(real_)) {}
@@ -53,6 +54,6 @@ class Scalar {
   int64_t integer_;
 };
 
-std::string to_string(const Scalar& scalar);
+FARRO_API std::string to_string(const Scalar& scalar);
 
 }  // namespace farro

@@ -4,6 +4,7 @@
 // (kernels/<family>); every other operation is a free function.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/scalar.h>
 #include <farro/core/tensor/tensor_impl.h>
 
@@ -34,7 +35,7 @@ struct BackwardOptions {
   bool create_graph = false;
 };
 
-class Tensor {
+class FARRO_API Tensor {
  public:
   Tensor() noexcept = default;  // undefined: holds nothing
   explicit Tensor(Ref<TensorImpl> impl) noexcept : impl_(std::move(impl)) {}
@@ -213,51 +214,52 @@ class Tensor {
 };
 
 // "f32 [512] cuda:0": how errors describe a tensor; "undefined" for an empty handle.
-std::string to_string(const Tensor& tensor);
+FARRO_API std::string to_string(const Tensor& tensor);
 
 // --- operators; a number counts as a 0-dim tensor of low priority in promotion
-Tensor operator+(const Tensor& a, const Tensor& b);
-Tensor operator-(const Tensor& a, const Tensor& b);
-Tensor operator*(const Tensor& a, const Tensor& b);
-Tensor operator/(const Tensor& a, const Tensor& b);
-Tensor operator+(const Tensor& a, Scalar b);
-Tensor operator-(const Tensor& a, Scalar b);
-Tensor operator*(const Tensor& a, Scalar b);
-Tensor operator/(const Tensor& a, Scalar b);
-Tensor operator+(Scalar a, const Tensor& b);
-Tensor operator-(Scalar a, const Tensor& b);
-Tensor operator*(Scalar a, const Tensor& b);
-Tensor operator/(Scalar a, const Tensor& b);
+FARRO_API Tensor operator+(const Tensor& a, const Tensor& b);
+FARRO_API Tensor operator-(const Tensor& a, const Tensor& b);
+FARRO_API Tensor operator*(const Tensor& a, const Tensor& b);
+FARRO_API Tensor operator/(const Tensor& a, const Tensor& b);
+FARRO_API Tensor operator+(const Tensor& a, Scalar b);
+FARRO_API Tensor operator-(const Tensor& a, Scalar b);
+FARRO_API Tensor operator*(const Tensor& a, Scalar b);
+FARRO_API Tensor operator/(const Tensor& a, Scalar b);
+FARRO_API Tensor operator+(Scalar a, const Tensor& b);
+FARRO_API Tensor operator-(Scalar a, const Tensor& b);
+FARRO_API Tensor operator*(Scalar a, const Tensor& b);
+FARRO_API Tensor operator/(Scalar a, const Tensor& b);
 // Elementwise comparisons give bool tensors.
-Tensor operator==(const Tensor& a, const Tensor& b);
-Tensor operator!=(const Tensor& a, const Tensor& b);
-Tensor operator<(const Tensor& a, const Tensor& b);
-Tensor operator<=(const Tensor& a, const Tensor& b);
-Tensor operator>(const Tensor& a, const Tensor& b);
-Tensor operator>=(const Tensor& a, const Tensor& b);
-Tensor operator==(const Tensor& a, Scalar b);
-Tensor operator!=(const Tensor& a, Scalar b);
-Tensor operator<(const Tensor& a, Scalar b);
-Tensor operator<=(const Tensor& a, Scalar b);
-Tensor operator>(const Tensor& a, Scalar b);
-Tensor operator>=(const Tensor& a, Scalar b);
+FARRO_API Tensor operator==(const Tensor& a, const Tensor& b);
+FARRO_API Tensor operator!=(const Tensor& a, const Tensor& b);
+FARRO_API Tensor operator<(const Tensor& a, const Tensor& b);
+FARRO_API Tensor operator<=(const Tensor& a, const Tensor& b);
+FARRO_API Tensor operator>(const Tensor& a, const Tensor& b);
+FARRO_API Tensor operator>=(const Tensor& a, const Tensor& b);
+FARRO_API Tensor operator==(const Tensor& a, Scalar b);
+FARRO_API Tensor operator!=(const Tensor& a, Scalar b);
+FARRO_API Tensor operator<(const Tensor& a, Scalar b);
+FARRO_API Tensor operator<=(const Tensor& a, Scalar b);
+FARRO_API Tensor operator>(const Tensor& a, Scalar b);
+FARRO_API Tensor operator>=(const Tensor& a, Scalar b);
 
 // --- construction without computing anything; the rest is in kernels/random and kernels/memory/factories.h
 
 // Uninitialised.
-Tensor empty(const Shape& sizes, const TensorOptions& options = {});
-Tensor empty_strided(const Shape& sizes, const Strides& strides, const TensorOptions& options = {});
+FARRO_API Tensor empty(const Shape& sizes, const TensorOptions& options = {});
+FARRO_API Tensor empty_strided(const Shape& sizes, const Strides& strides, const TensorOptions& options = {});
 // Sizes, dtype, device and (if dense) strides of `like`.
-Tensor empty_like(const Tensor& like);
+FARRO_API Tensor empty_like(const Tensor& like);
 // Memory of the caller, on the host unless options say otherwise; alive until `deleter` has run.
-Tensor from_blob(void* data, const Shape& sizes, const TensorOptions& options = {}, std::function<void()> deleter = {});
-Tensor from_blob(void* data, const Shape& sizes, const Strides& strides, const TensorOptions& options = {},
-                 std::function<void()> deleter = {});
+FARRO_API Tensor from_blob(void* data, const Shape& sizes, const TensorOptions& options = {},
+                           std::function<void()> deleter = {});
+FARRO_API Tensor from_blob(void* data, const Shape& sizes, const Strides& strides, const TensorOptions& options = {},
+                           std::function<void()> deleter = {});
 // A 0-dim CPU tensor that counts as a C++ number in promotion: of the default dtype, i64 or bool.
-Tensor wrap_number(Scalar value);
+FARRO_API Tensor wrap_number(Scalar value);
 // As above, for an operation with `beside`: where that is floating, in a dtype that loses nothing there (f64 or f32).
-Tensor wrap_number(Scalar value, const Tensor& beside);
+FARRO_API Tensor wrap_number(Scalar value, const Tensor& beside);
 // Another view of the same storage: no history, no checks. For the machinery.
-Tensor make_view(const Tensor& of, const Shape& sizes, const Strides& strides, int64_t offset);
+FARRO_API Tensor make_view(const Tensor& of, const Shape& sizes, const Strides& strides, int64_t offset);
 
 }  // namespace farro

@@ -2,6 +2,7 @@
 // The record behind a Tensor handle. Used by the machinery (call, engine, kernels' drivers); users see Tensor.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/device/device.h>
 #include <farro/core/dtype/dtype.h>
 #include <farro/core/storage/storage.h>
@@ -27,7 +28,7 @@ struct AutogradMeta {
   Ref<TensorImpl>& grad() noexcept { return retained_grad ? *retained_grad : own_grad; }
 };
 
-struct TensorImpl : RefCounted, Pooled {
+struct FARRO_API TensorImpl : RefCounted, Pooled {
   TensorImpl(Ref<Storage> storage_, int64_t offset_, const Shape& sizes_, const Strides& strides_, int64_t numel_,
              DType dtype_) noexcept;
   // Over `storage_` from its start, with the sizes of `like`, which is contiguous.

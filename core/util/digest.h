@@ -3,6 +3,7 @@
 // gradients and the parameters), so that two runs, or a resumed one, can be compared to the first step where they part.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 namespace farro {
 
 // Equal sequences of add() give equal values, on every machine of the same byte order. Not cryptographic.
-class Digest {
+class FARRO_API Digest {
  public:
   // Elements in row-major order with dtype and shape, bit by bit: -0 differs from 0. Tensors on a device are copied to
   // the host; an undefined tensor counts as itself.

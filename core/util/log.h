@@ -4,6 +4,8 @@
 // itself stays silent. Callers build the text with str().
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <cstdint>
 #include <string_view>
 
@@ -11,15 +13,15 @@ namespace farro {
 
 enum class LogLevel : uint8_t { debug, info, warning, error, off };
 
-void log(LogLevel level, std::string_view message) noexcept;
+FARRO_API void log(LogLevel level, std::string_view message) noexcept;
 inline void log_debug(std::string_view message) noexcept { log(LogLevel::debug, message); }
 inline void log_info(std::string_view message) noexcept { log(LogLevel::info, message); }
 inline void log_warning(std::string_view message) noexcept { log(LogLevel::warning, message); }
 inline void log_error(std::string_view message) noexcept { log(LogLevel::error, message); }
 
 // What a program shows where the user has not set FARRO_LOG.
-void set_default_log_level(LogLevel level);
+FARRO_API void set_default_log_level(LogLevel level);
 // To skip the building of a message that would not be shown.
-bool log_enabled(LogLevel level) noexcept;
+FARRO_API bool log_enabled(LogLevel level) noexcept;
 
 }  // namespace farro

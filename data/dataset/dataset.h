@@ -3,6 +3,7 @@
 // worker threads, so both functions are const and must be safe to call at the same time.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace farro::data {
 
 using Sample = std::vector<Tensor>;
 
-class Dataset {
+class FARRO_API Dataset {
  public:
   virtual ~Dataset() = default;
   virtual int64_t size() const = 0;
@@ -29,7 +30,7 @@ class Dataset {
 };
 
 // Row i of each tensor is sample i.
-class TensorDataset : public Dataset {
+class FARRO_API TensorDataset : public Dataset {
  public:
   // ValueError unless there are tensors, all on the CPU, contiguous and with equally many rows.
   explicit TensorDataset(std::vector<Tensor> tensors);
@@ -45,7 +46,7 @@ class TensorDataset : public Dataset {
 };
 
 // A part of another dataset, which must outlive it.
-class Subset final : public Dataset {
+class FARRO_API Subset final : public Dataset {
  public:
   // IndexError where an index leaves the dataset.
   Subset(const Dataset& dataset, std::vector<int64_t> indices);

@@ -3,6 +3,7 @@
 // dataset-fashion-mnist installs it; any other set in MNIST's four files works as well.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/data/dataset/dataset.h>
 
 #include <array>
@@ -19,7 +20,7 @@ inline constexpr double kFashionMnistMean = 0.2860, kFashionMnistStd = 0.3530;
 enum class Split : uint8_t { train, test };
 
 // Samples are {u8 [1, 28, 28], i64 []}; the normalize transform makes floats of a batch.
-class FashionMnist final : public TensorDataset {
+class FARRO_API FashionMnist final : public TensorDataset {
  public:
   // Reads <prefix>-images-idx3-ubyte and <prefix>-labels-idx1-ubyte, plain or .gz, from a folder; the prefix is train
   // or t10k. IoError (FileError) for missing or damaged files, ValueError where images and labels do not match.

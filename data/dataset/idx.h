@@ -3,6 +3,7 @@
 // Called by the datasets and by programs that bring such files.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <cstdint>
@@ -14,6 +15,6 @@ namespace farro::data {
 // io::FileError in one line that says what was wrong, expected and found: bad_magic, bad_shape (the sizes' product
 // leaves 63 bits), truncated, trailing_bytes, too_large above `max_bytes` decompressed, and those of gzip.
 // ValueError unless 1 <= dims <= 8.
-Tensor read_idx(const std::string& path, int dims, uint64_t max_bytes = uint64_t{1} << 32);
+FARRO_API Tensor read_idx(const std::string& path, int dims, uint64_t max_bytes = uint64_t{1} << 32);
 
 }  // namespace farro::data

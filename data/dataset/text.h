@@ -2,6 +2,7 @@
 // Text as a sequence of tokens, cut into blocks for language models.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/data/dataset/dataset.h>
 
 #include <array>
@@ -11,7 +12,7 @@
 namespace farro::data {
 
 // The bytes that occur in a text, numbered in ascending order.
-class ByteVocabulary {
+class FARRO_API ByteVocabulary {
  public:
   explicit ByteVocabulary(std::string_view text);
   int64_t size() const noexcept { return static_cast<int64_t>(bytes_.size()); }
@@ -35,7 +36,7 @@ struct TextOptions {
 
 // Sample i is {tokens[s, s + block_size), tokens[s + 1, s + block_size + 1)} with s = i * stride: each position's
 // target is the token behind it.
-class TextDataset final : public Dataset {
+class FARRO_API TextDataset final : public Dataset {
  public:
   // `tokens` i64 [n] on the CPU. ValueError unless it holds at least one sample.
   TextDataset(const Tensor& tokens, const TextOptions& options);

@@ -8,6 +8,7 @@
 //       for (const data::Batch& batch : loader) loss = net(batch[0]) ... batch[1];
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/state/state_dict.h>
 #include <farro/data/dataset/dataset.h>
 #include <farro/data/transform/transform.h>
@@ -41,7 +42,7 @@ struct Batch {
   int64_t size() const noexcept { return static_cast<int64_t>(indices.size()); }
 };
 
-class DataLoader {
+class FARRO_API DataLoader {
  public:
   // The dataset must outlive the loader. ValueError for options out of range.
   DataLoader(const Dataset& dataset, LoaderOptions options);

@@ -4,6 +4,7 @@
 // a resumed run.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/random/generator.h>
 #include <farro/core/tensor/tensor.h>
 #include <farro/nn/layers/extents.h>
@@ -16,7 +17,7 @@
 namespace farro::data {
 
 // Which samples a batch holds.
-struct BatchInfo {
+struct FARRO_API BatchInfo {
   uint64_t seed = 0;
   int64_t epoch = 0;
   std::span<const int64_t> indices;  // one for each row of the batch
@@ -31,7 +32,7 @@ using Transform = std::function<Tensor(const Tensor& batch, const BatchInfo& inf
 
 // u8 or floating [N, C, ...] to f32: u8 is divided by 255 first, then (x - mean[c]) / std[c]. One mean and std serve
 // all channels. ValueError unless each std is positive and there are as many of both.
-Transform normalize(std::vector<double> mean, std::vector<double> std);
+FARRO_API Transform normalize(std::vector<double> mean, std::vector<double> std);
 
 struct RandomCropOptions {
   nn::Extents size = {};  // of the result: height and width
@@ -39,9 +40,9 @@ struct RandomCropOptions {
 };
 // A window of each image of [N, C, H, W], each place equally likely. ShapeError where the window exceeds the padded
 // image.
-Transform random_crop(const RandomCropOptions& options);
+FARRO_API Transform random_crop(const RandomCropOptions& options);
 
 // Mirrors images of [N, C, H, W] left to right with probability p.
-Transform random_horizontal_flip(double p = 0.5);
+FARRO_API Transform random_horizontal_flip(double p = 0.5);
 
 }  // namespace farro::data

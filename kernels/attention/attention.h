@@ -2,6 +2,7 @@
 // softmax(q k^T * scale + mask) v, without storing the scores (Dao et al. 2022): memory is linear in the lengths.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/random/generator.h>
 #include <farro/core/tensor/tensor.h>
 
@@ -23,7 +24,7 @@ struct AttentionOptions {
 // that the mask hides (false, -infinity, or later than the query) are left out altogether: what stands there may be NaN
 // or infinite. Throws ShapeError and DTypeError naming the argument that does not fit, ValueError for options out of
 // range.
-Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                                    const AttentionOptions& options = {});
+FARRO_API Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                              const AttentionOptions& options = {});
 
 }  // namespace farro

@@ -2,12 +2,13 @@
 // The op structs of attention.h, for its kernels. Tensors have 4 dimensions here.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
 // {out [B, H, L, E], lse [B, H, L]}: lse is log(sum(exp(scores))) of each query, -inf where it attends to nothing.
-struct Attention {
+struct FARRO_API Attention {
   static constexpr OpInfo info{.name = "scaled_dot_product_attention", .autocast = Autocast::half};
   static constexpr int kOutputs = 2;
   struct Args {
@@ -26,7 +27,7 @@ struct Attention {
 };
 
 // {grad_q, grad_k, grad_v}.
-struct AttentionBackward {
+struct FARRO_API AttentionBackward {
   static constexpr OpInfo info{.name = "scaled_dot_product_attention_backward", .autocast = Autocast::half};
   static constexpr int kOutputs = 3;
   static constexpr const char* no_backward =

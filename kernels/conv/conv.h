@@ -9,6 +9,7 @@
 // channels-last if x is. Code that needs rows asks for reshape() or contiguous().
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
@@ -25,11 +26,14 @@ struct ConvOptions {
 // x [N, C, L], weight [O, C / groups, K], bias [O] or undefined -> [N, O, L']; x may lack N. All of one floating dtype.
 // Throws ShapeError where ranks, channels or groups do not match or the kernel exceeds the padded input, DTypeError for
 // integers or mixed dtypes, ValueError for options out of range.
-Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
+FARRO_API Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const ConvOptions& options = {});
 // x [N, C, H, W], weight [O, C / groups, KH, KW].
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
+FARRO_API Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const ConvOptions& options = {});
 // x [N, C, D, H, W], weight [O, C / groups, KD, KH, KW].
-Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const ConvOptions& options = {});
+FARRO_API Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                        const ConvOptions& options = {});
 
 struct ConvTransposeOptions {
   Dims stride = {};          // default 1
@@ -41,11 +45,11 @@ struct ConvTransposeOptions {
 
 // The transpose (adjoint) of a convolution: x [N, C, ...], weight [C, O / groups, ...], bias [O] ->
 // [N, O, (L - 1) * stride - 2 * padding + dilation * (K - 1) + output_padding + 1]. Errors as for the convolutions.
-Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
-                        const ConvTransposeOptions& options = {});
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
-                        const ConvTransposeOptions& options = {});
-Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
-                        const ConvTransposeOptions& options = {});
+FARRO_API Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                                  const ConvTransposeOptions& options = {});
+FARRO_API Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                                  const ConvTransposeOptions& options = {});
+FARRO_API Tensor conv_transpose3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+                                  const ConvTransposeOptions& options = {});
 
 }  // namespace farro

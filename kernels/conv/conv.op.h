@@ -4,13 +4,14 @@
 // maps of one trilinear form, so each one's gradient is made of the other two.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/kernels/conv/conv.h>
 #include <farro/kernels/conv/conv_shape.h>
 
 namespace farro {
 
-struct Conv {
+struct FARRO_API Conv {
   static constexpr OpInfo info{.name = "conv", .autocast = Autocast::half};
   struct Args {
     const Tensor& x;
@@ -31,7 +32,7 @@ struct Conv {
 };
 
 // The gradient of conv with respect to x.
-struct ConvBackwardData {
+struct FARRO_API ConvBackwardData {
   static constexpr OpInfo info{.name = "conv_backward_data", .autocast = Autocast::half};
   struct Args {
     const Tensor& grad;
@@ -52,7 +53,7 @@ struct ConvBackwardData {
 };
 
 // The gradients of conv with respect to weight and bias; the second output is empty unless `bias`.
-struct ConvBackwardFilter {
+struct FARRO_API ConvBackwardFilter {
   static constexpr OpInfo info{.name = "conv_backward_filter", .autocast = Autocast::half};
   static constexpr int kOutputs = 2;
   struct Args {
@@ -75,10 +76,10 @@ struct ConvBackwardFilter {
 
 // The gradient of a convolution's result with respect to x: from grad [N, O, ...] and weight to `x_sizes`. The rank of
 // grad says which convolution; options are those of the convolution.
-Tensor conv_backward_data(const Tensor& grad, const Tensor& weight, const Shape& x_sizes,
-                          const ConvOptions& options = {});
+FARRO_API Tensor conv_backward_data(const Tensor& grad, const Tensor& weight, const Shape& x_sizes,
+                                    const ConvOptions& options = {});
 // The gradients with respect to weight and, if asked for, bias (else an empty tensor).
-std::pair<Tensor, Tensor> conv_backward_filter(const Tensor& grad, const Tensor& x, const Shape& weight_sizes,
-                                               bool with_bias, const ConvOptions& options = {});
+FARRO_API std::pair<Tensor, Tensor> conv_backward_filter(const Tensor& grad, const Tensor& x, const Shape& weight_sizes,
+                                                         bool with_bias, const ConvOptions& options = {});
 
 }  // namespace farro

@@ -2,6 +2,7 @@
 // Rows of a table by index.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
@@ -12,6 +13,6 @@ struct EmbeddingOptions {
 
 // weight [V, D], indices i64 [...]: [..., D]. Throws IndexError naming value and position where an index is not in
 // [0, V). The gradient is dense and summed in the order of the indices.
-Tensor embedding(const Tensor& weight, const Tensor& indices, const EmbeddingOptions& options = {});
+FARRO_API Tensor embedding(const Tensor& weight, const Tensor& indices, const EmbeddingOptions& options = {});
 
 }  // namespace farro

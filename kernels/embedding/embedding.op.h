@@ -2,11 +2,12 @@
 // The op structs of embedding.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
-struct Embedding {
+struct FARRO_API Embedding {
   static constexpr OpInfo info{.name = "embedding", .autocast = Autocast::none};
   struct Args {
     const Tensor& weight;
@@ -21,7 +22,7 @@ struct Embedding {
 };
 
 // Zeros [rows, D] with every grad[i] added to row indices[i], except for the padding row.
-struct EmbeddingBackward {
+struct FARRO_API EmbeddingBackward {
   static constexpr OpInfo info{.name = "embedding_backward", .autocast = Autocast::none};
   struct Args {
     const Tensor& grad;

@@ -2,11 +2,12 @@
 // The op structs of gather.h, for their kernels. All tensors have at least one dimension, and `dim` is not negative.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
-struct Gather {
+struct FARRO_API Gather {
   static constexpr OpInfo info{.name = "gather", .autocast = Autocast::none};
   struct Args {
     const Tensor& input;
@@ -20,7 +21,7 @@ struct Gather {
   static Cost cost(const Args& args);
 };
 
-struct ScatterAdd {
+struct FARRO_API ScatterAdd {
   static constexpr OpInfo info{.name = "scatter_add"};
   struct Args {
     const Tensor& input;
@@ -36,7 +37,7 @@ struct ScatterAdd {
   static Cost cost(const Args& args);
 };
 
-struct IndexSelect {
+struct FARRO_API IndexSelect {
   static constexpr OpInfo info{.name = "index_select", .autocast = Autocast::none};
   using Args = Gather::Args;
   static constexpr Keep kKeep = Gather::kKeep;
@@ -45,7 +46,7 @@ struct IndexSelect {
   static Cost cost(const Args& args);
 };
 
-struct IndexAdd {
+struct FARRO_API IndexAdd {
   static constexpr OpInfo info{.name = "index_add"};
   using Args = ScatterAdd::Args;
   static constexpr Keep kKeep = ScatterAdd::kKeep;

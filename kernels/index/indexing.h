@@ -11,6 +11,7 @@
 // dimensions is a number.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <concepts>
@@ -52,15 +53,16 @@ struct TensorIndex {
 };
 
 // The methods of Tensor for a list made at run time.
-Tensor index(const Tensor& input, std::span<const TensorIndex> indices);
+FARRO_API Tensor index(const Tensor& input, std::span<const TensorIndex> indices);
 // `values` broadcasts to the shape of the indexed part and is converted to the tensor's dtype. Where a place is named
 // twice the last value stays; with `accumulate` all are added to what is there, in order.
-Tensor& index_put_(Tensor& target, std::span<const TensorIndex> indices, const Tensor& values, bool accumulate = false);
+FARRO_API Tensor& index_put_(Tensor& target, std::span<const TensorIndex> indices, const Tensor& values,
+                             bool accumulate = false);
 
 // The elements where `mask` is true, in row-major order, as one dimension. Shapes broadcast.
-Tensor masked_select(const Tensor& input, const Tensor& mask);
+FARRO_API Tensor masked_select(const Tensor& input, const Tensor& mask);
 
 // Where the elements that are not zero lie: [count, dimensions] i64, in row-major order. NaN is not zero.
-Tensor nonzero(const Tensor& input);
+FARRO_API Tensor nonzero(const Tensor& input);
 
 }  // namespace farro

@@ -3,6 +3,7 @@
 // numbers, slices and None, and masks have become index tensors.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 #include <vector>
@@ -10,7 +11,7 @@
 namespace farro {
 
 // indices[k] names places in dimension dims[k]; dims rise.
-struct Index {
+struct FARRO_API Index {
   static constexpr OpInfo info{.name = "index", .autocast = Autocast::none};
   struct Args {
     const Tensor& input;
@@ -25,7 +26,7 @@ struct Index {
 };
 
 // target with `values` put or added at the indexed places; in place only.
-struct IndexPut {
+struct FARRO_API IndexPut {
   static constexpr OpInfo info{.name = "index_put"};
   struct Args {
     const Tensor& target;
@@ -42,13 +43,13 @@ struct IndexPut {
 };
 
 // The shape of what the indices name in a tensor of those sizes.
-Shape indexed_shape(const char* op, const Shape& sizes, TensorList indices, const Dims& dims);
+FARRO_API Shape indexed_shape(const char* op, const Shape& sizes, TensorList indices, const Dims& dims);
 
 // Whether dims are neighbours, so that the indexed part stays where it was.
-bool are_neighbours(const Dims& dims) noexcept;
+FARRO_API bool are_neighbours(const Dims& dims) noexcept;
 
 // The places of `count` true elements of a bool tensor.
-struct Nonzero {
+struct FARRO_API Nonzero {
   static constexpr OpInfo info{.name = "nonzero", .autocast = Autocast::none};
   static constexpr const char* no_backward = "the result is a list of places";
   struct Args {

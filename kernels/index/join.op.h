@@ -2,11 +2,12 @@
 // The op struct of join.h.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
-struct Cat {
+struct FARRO_API Cat {
   static constexpr OpInfo info{.name = "cat"};
   struct Args {
     TensorList tensors;

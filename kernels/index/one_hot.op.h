@@ -2,11 +2,12 @@
 // The op struct of one_hot.h.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
-struct OneHot {
+struct FARRO_API OneHot {
   static constexpr OpInfo info{.name = "one_hot", .autocast = Autocast::none};
   static constexpr const char* no_backward = "it takes and gives integers";
   struct Args {

@@ -2,11 +2,12 @@
 // The op structs of rearrange.h, for their kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
-struct Tril {
+struct FARRO_API Tril {
   static constexpr OpInfo info{.name = "tril", .autocast = Autocast::none};
   struct Args {
     const Tensor& input;
@@ -18,7 +19,7 @@ struct Tril {
   static Cost cost(const Args& args);
 };
 
-struct Triu {
+struct FARRO_API Triu {
   static constexpr OpInfo info{.name = "triu", .autocast = Autocast::none};
   using Args = Tril::Args;
   static TensorSpec infer(const Args& args);
@@ -26,7 +27,7 @@ struct Triu {
   static Cost cost(const Args& args);
 };
 
-struct Flip {
+struct FARRO_API Flip {
   static constexpr OpInfo info{.name = "flip", .autocast = Autocast::none};
   struct Args {
     const Tensor& input;

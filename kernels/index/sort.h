@@ -4,6 +4,7 @@
 // gradient of the values goes back to the elements they came from.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <utility>
@@ -11,10 +12,10 @@
 namespace farro {
 
 // {values, indices}; values[j] = input[indices[j]].
-std::pair<Tensor, Tensor> sort(const Tensor& input, int64_t dim = -1, bool descending = false);
-Tensor argsort(const Tensor& input, int64_t dim = -1, bool descending = false);
+FARRO_API std::pair<Tensor, Tensor> sort(const Tensor& input, int64_t dim = -1, bool descending = false);
+FARRO_API Tensor argsort(const Tensor& input, int64_t dim = -1, bool descending = false);
 
 // The first k of sort(input, dim, descending = largest), for less work. ValueError unless 0 <= k <= size of dim.
-std::pair<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim = -1, bool largest = true);
+FARRO_API std::pair<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim = -1, bool largest = true);
 
 }  // namespace farro

@@ -2,11 +2,12 @@
 // The op struct of sort.h: the first `count` of the sorted elements along a dimension.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
-struct Sort {
+struct FARRO_API Sort {
   static constexpr OpInfo info{.name = "sort", .autocast = Autocast::none};
   static constexpr int kOutputs = 2;  // values, indices
   struct Args {

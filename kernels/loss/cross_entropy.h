@@ -2,6 +2,7 @@
 // The cross entropy of logits with class indices or class probabilities.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 #include <farro/kernels/loss/reduction.h>
 
@@ -18,6 +19,6 @@ struct CrossEntropyOptions {
 // class probabilities of the logits' shape and dtype. The mean divides by the weights of the targets that count (NaN if
 // none does), that of probabilities by the number of distributions. Throws IndexError naming value and position where a
 // target is no class.
-Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options = {});
+FARRO_API Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyOptions& options = {});
 
 }  // namespace farro

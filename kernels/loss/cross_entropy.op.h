@@ -5,6 +5,7 @@
 // where r is the gradient of the row's loss.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/kernels/loss/reduction.h>
 
@@ -13,7 +14,7 @@ namespace farro {
 // {loss, peak [N], log_sum [N], total}: a row's largest logit, log(sum(exp(row - peak))), and the sum of w_y over the
 // rows that count; f32 (f64 for f64). lse = peak + log_sum is never formed: beside a large peak it would lose log_sum's
 // digits.
-struct CrossEntropy {
+struct FARRO_API CrossEntropy {
   static constexpr OpInfo info{.name = "cross_entropy", .autocast = Autocast::full};
   static constexpr int kOutputs = 4;
   struct Args {
@@ -32,7 +33,7 @@ struct CrossEntropy {
 };
 
 // The gradient of the logits; peak, log_sum and total are those of the forward pass and are not differentiated.
-struct CrossEntropyBackward {
+struct FARRO_API CrossEntropyBackward {
   static constexpr OpInfo info{.name = "cross_entropy_backward", .autocast = Autocast::full};
   struct Args {
     const Tensor& grad;

@@ -2,6 +2,7 @@
 // The negative log likelihood of class indices.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 #include <farro/kernels/loss/reduction.h>
 
@@ -14,6 +15,6 @@ struct NllLossOptions {
 };
 
 // -weight[target] * log_probs[target], for log-probabilities as log_softmax gives them; shapes as in cross_entropy.
-Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllLossOptions& options = {});
+FARRO_API Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllLossOptions& options = {});
 
 }  // namespace farro

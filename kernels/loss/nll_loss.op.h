@@ -2,13 +2,14 @@
 // The op structs behind nll_loss, for its kernels. Scores are [N, C] here. Both directions only pick single elements.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/kernels/loss/reduction.h>
 
 namespace farro {
 
 // {loss, total}: total is the sum of weight[target] over the rows that count, f32 (f64 for f64).
-struct NllLoss {
+struct FARRO_API NllLoss {
   static constexpr OpInfo info{.name = "nll_loss", .autocast = Autocast::full};
   static constexpr int kOutputs = 2;
   struct Args {
@@ -27,7 +28,7 @@ struct NllLoss {
 };
 
 // The gradient of log_probs, [N, classes].
-struct NllLossBackward {
+struct FARRO_API NllLossBackward {
   static constexpr OpInfo info{.name = "nll_loss_backward", .autocast = Autocast::full};
   struct Args {
     const Tensor& grad;

@@ -4,21 +4,22 @@
 // threads.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
 
 // By rank, as in PyTorch: vector.vector is a 0-dim tensor, a vector acts as a row on the left and as a column on the
 // right, and leading dimensions are batches that broadcast: [..., m, k] x [..., k, n] = [..., m, n].
-Tensor matmul(const Tensor& a, const Tensor& b);
+FARRO_API Tensor matmul(const Tensor& a, const Tensor& b);
 
 // [B, m, k] x [B, k, n] = [B, m, n].
-Tensor bmm(const Tensor& a, const Tensor& b);
+FARRO_API Tensor bmm(const Tensor& a, const Tensor& b);
 
 // beta * input + alpha * (a x b), with input broadcast to [m, n].
-Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1);
+FARRO_API Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1);
 
 // x [..., in] x weight [out, in]^T + bias [out]: [..., out]. The bias is added while the product is written.
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+FARRO_API Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 }  // namespace farro

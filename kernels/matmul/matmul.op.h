@@ -2,12 +2,13 @@
 // The op structs of matmul.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
 // [..., m, k] x [..., k, n], batches broadcast.
-struct Matmul {
+struct FARRO_API Matmul {
   static constexpr OpInfo info{.name = "matmul", .autocast = Autocast::half};
   struct Args {
     const Tensor& a;
@@ -24,7 +25,7 @@ struct Matmul {
   static Cost cost(const Args& args);
 };
 
-struct Linear {
+struct FARRO_API Linear {
   static constexpr OpInfo info{.name = "linear", .autocast = Autocast::half};
   struct Args {
     const Tensor& x;

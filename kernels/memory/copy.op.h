@@ -2,12 +2,13 @@
 // The op structs behind clone, contiguous, to, copy_, fill_ and zero_, for their kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
 // A new tensor with the elements of `source`, in a dtype, on a device, in a memory format.
-struct Copy {
+struct FARRO_API Copy {
   static constexpr OpInfo info{.name = "copy", .autocast = Autocast::none};
   static constexpr bool kMixedDevices = true;
   struct Args {
@@ -24,7 +25,7 @@ struct Copy {
 };
 
 // target = source, broadcast and converted; in place only.
-struct CopyInto {
+struct FARRO_API CopyInto {
   static constexpr OpInfo info{.name = "copy_into", .autocast = Autocast::none};
   static constexpr bool kMixedDevices = true;
   struct Args {
@@ -38,7 +39,7 @@ struct CopyInto {
 };
 
 // target = value; in place only.
-struct Fill {
+struct FARRO_API Fill {
   static constexpr OpInfo info{.name = "fill", .autocast = Autocast::none};
   struct Args {
     const Tensor& target;
@@ -51,11 +52,11 @@ struct Fill {
 };
 
 // The number as a 0-dim host tensor of the target's compute type.
-Tensor fill_value(const Fill::Args& args);
+FARRO_API Tensor fill_value(const Fill::Args& args);
 
 // The part of copy_elements that a device backend brings: strided copy with conversion within one device. Set when the
 // backend registers its kernels.
 using DeviceCopy = void (*)(const Tensor& target, const Tensor& source);
-extern DeviceCopy device_copy;
+extern FARRO_API DeviceCopy device_copy;
 
 }  // namespace farro

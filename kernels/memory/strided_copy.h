@@ -3,6 +3,7 @@
 // flip() where no dtype changes. CPU memory only.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/dims.h>
 
 #include <cstddef>
@@ -12,7 +13,7 @@ namespace farro {
 // out[i . out_strides] = in[i . in_strides] for every index i of `sizes`. Strides count items; those of `out` are
 // positive for sizes above 1 and do not repeat an element, those of `in` may be zero or negative. The memories must not
 // overlap, except where each element is copied to itself.
-void strided_copy(void* out, const Strides& out_strides, const void* in, const Strides& in_strides, const Shape& sizes,
-                  size_t item_bytes);
+FARRO_API void strided_copy(void* out, const Strides& out_strides, const void* in, const Strides& in_strides,
+                            const Shape& sizes, size_t item_bytes);
 
 }  // namespace farro

@@ -3,11 +3,12 @@
 #pragma once
 
 #include <farro/autograd/call/view.h>
+#include <farro/core/api.h>
 
 namespace farro {
 
 // Other sizes over the same elements: view, squeeze, unsqueeze, flatten.
-struct Reinterpret {
+struct FARRO_API Reinterpret {
   static constexpr OpInfo info{.name = "view", .autocast = Autocast::none};
   static constexpr bool kView = true;
   struct Args {
@@ -22,7 +23,7 @@ struct Reinterpret {
   static Cost cost(const Args&) { return {}; }
 };
 
-struct Permute {
+struct FARRO_API Permute {
   static constexpr OpInfo info{.name = "permute", .autocast = Autocast::none};
   static constexpr bool kView = true;
   struct Args {
@@ -35,7 +36,7 @@ struct Permute {
   static Cost cost(const Args&) { return {}; }
 };
 
-struct Expand {
+struct FARRO_API Expand {
   static constexpr OpInfo info{.name = "expand", .autocast = Autocast::none};
   static constexpr bool kView = true;
   struct Args {
@@ -49,7 +50,7 @@ struct Expand {
 };
 
 // Elements start, start + step, ... (`length` of them) of one dimension.
-struct Slice1d {
+struct FARRO_API Slice1d {
   static constexpr OpInfo info{.name = "slice", .autocast = Autocast::none};
   static constexpr bool kView = true;
   struct Args {
@@ -64,7 +65,7 @@ struct Slice1d {
 };
 
 // Zeros of `sizes` with `grad` at start, start + step, ... of a dimension: the gradient of a slice.
-struct SliceBackward {
+struct FARRO_API SliceBackward {
   static constexpr OpInfo info{.name = "slice_backward", .autocast = Autocast::none};
   struct Args {
     const Tensor& grad;

@@ -2,12 +2,13 @@
 // The op structs of batch_norm.h, for their kernels. Statistics are [C] in f32 (f64 for f64).
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
 // With the statistics of x: {y, mean, biased variance}.
-struct BatchNorm {
+struct FARRO_API BatchNorm {
   static constexpr OpInfo info{.name = "batch_norm", .autocast = Autocast::full};
   static constexpr int kOutputs = 3;
   struct Args {
@@ -24,7 +25,7 @@ struct BatchNorm {
 };
 
 // With given statistics, which are constants: they get no gradient.
-struct BatchNormEval {
+struct FARRO_API BatchNormEval {
   static constexpr OpInfo info{.name = "batch_norm_eval", .autocast = Autocast::full};
   struct Args {
     const Tensor& x;
@@ -43,7 +44,7 @@ struct BatchNormEval {
 
 // {grad_x, grad_weight, grad_bias}; grad_x is empty ([0]) unless need_x. `batch_statistics`: mean and var are those of
 // x, so the gradient flows through them as well.
-struct BatchNormBackward {
+struct FARRO_API BatchNormBackward {
   static constexpr OpInfo info{.name = "batch_norm_backward", .autocast = Autocast::full};
   static constexpr int kOutputs = 3;
   struct Args {

@@ -4,12 +4,13 @@
 // trailing dimensions of x taken as one.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
 // {y, mean, rstd}.
-struct LayerNorm {
+struct FARRO_API LayerNorm {
   static constexpr OpInfo info{.name = "layer_norm", .autocast = Autocast::full};
   static constexpr int kOutputs = 3;
   struct Args {
@@ -28,7 +29,7 @@ struct LayerNorm {
 
 // {grad_x, grad_weight, grad_bias}; an output that need_* does not ask for has no elements (sizes [0]) and is not
 // written.
-struct LayerNormBackward {
+struct FARRO_API LayerNormBackward {
   static constexpr OpInfo info{.name = "layer_norm_backward", .autocast = Autocast::full};
   static constexpr int kOutputs = 3;
   struct Args {
@@ -50,7 +51,7 @@ struct LayerNormBackward {
 };
 
 // {y, rstd}.
-struct RmsNorm {
+struct FARRO_API RmsNorm {
   static constexpr OpInfo info{.name = "rms_norm", .autocast = Autocast::full};
   static constexpr int kOutputs = 2;
   struct Args {
@@ -67,7 +68,7 @@ struct RmsNorm {
 };
 
 // {grad_x, grad_weight}, as in LayerNormBackward.
-struct RmsNormBackward {
+struct FARRO_API RmsNormBackward {
   static constexpr OpInfo info{.name = "rms_norm_backward", .autocast = Autocast::full};
   static constexpr int kOutputs = 2;
   struct Args {

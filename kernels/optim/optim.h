@@ -6,6 +6,7 @@
 // ValueError for options out of range.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
@@ -20,7 +21,8 @@ struct SgdStepOptions {
 };
 // g += weight_decay * p;  b = momentum * b + (1 - dampening) * g;  p -= lr * (nesterov ? g + momentum * b : b).
 // `momentum_buffers` is empty without momentum, where b stands for g. (Sutskever et al. 2013, in PyTorch's form.)
-void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers, const SgdStepOptions& options);
+FARRO_API void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers,
+                         const SgdStepOptions& options);
 
 struct AdamStepOptions {
   double lr = 1e-3;
@@ -34,14 +36,14 @@ struct AdamStepOptions {
 };
 // Kingma & Ba 2015; Loshchilov & Hutter 2019 for `decoupled`; Reddi et al. 2018 (amsgrad) where `max_exp_avg_sqs` is
 // given.
-void adam_step_(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs,
-                TensorList max_exp_avg_sqs, const AdamStepOptions& options);
+FARRO_API void adam_step_(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs,
+                          TensorList max_exp_avg_sqs, const AdamStepOptions& options);
 
 // The p-norm of all elements of all tensors as one vector; p > 0, may be infinity. 0-dim, f64 where the first tensor
 // is, else f32; accumulated in f64.
-Tensor multi_tensor_norm(TensorList tensors, double p = 2);
+FARRO_API Tensor multi_tensor_norm(TensorList tensors, double p = 2);
 
 // Multiplies all tensors by min(1, max_norm / (norm + 1e-6)), with `norm` the 0-dim tensor of multi_tensor_norm().
-void clip_by_norm_(TensorList tensors, const Tensor& norm, double max_norm);
+FARRO_API void clip_by_norm_(TensorList tensors, const Tensor& norm, double max_norm);
 
 }  // namespace farro

@@ -2,11 +2,12 @@
 // The op structs of optim.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
-struct SgdStep {
+struct FARRO_API SgdStep {
   static constexpr OpInfo info{.name = "sgd_step", .autocast = Autocast::none};
   static constexpr int kOutputs = 0;
   static constexpr const char* no_backward = "an optimizer step changes leaves";
@@ -28,7 +29,7 @@ struct SgdStep {
   static Cost cost(const Args& args);
 };
 
-struct AdamStep {
+struct FARRO_API AdamStep {
   static constexpr OpInfo info{.name = "adam_step", .autocast = Autocast::none};
   static constexpr int kOutputs = 0;
   static constexpr const char* no_backward = "an optimizer step changes leaves";
@@ -58,7 +59,7 @@ struct AdamStep {
 };
 
 // What an Adam kernel of any device multiplies with; computed in double on the host, bias corrections included.
-struct AdamConstants {
+struct FARRO_API AdamConstants {
   explicit AdamConstants(const AdamStep::Args& args);
   double sign;           // of the gradient
   double coupled_decay;  // added to the gradient, times p
@@ -72,7 +73,7 @@ struct AdamConstants {
   double eps;
 };
 
-struct MultiTensorNorm {
+struct FARRO_API MultiTensorNorm {
   static constexpr OpInfo info{.name = "multi_tensor_norm", .autocast = Autocast::none};
   static constexpr const char* no_backward = "it measures gradients; use norm() for a differentiable one";
   struct Args {
@@ -84,7 +85,7 @@ struct MultiTensorNorm {
   static Cost cost(const Args& args);
 };
 
-struct ClipByNorm {
+struct FARRO_API ClipByNorm {
   static constexpr OpInfo info{.name = "clip_by_norm", .autocast = Autocast::none};
   static constexpr int kOutputs = 0;
   static constexpr const char* no_backward = "it changes gradients in place";

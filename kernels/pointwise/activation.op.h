@@ -2,29 +2,30 @@
 // The op structs of activation.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/pointwise/op_shapes.h>
 
 namespace farro {
 
 // y > 0 exactly where x > 0: the result tells what the gradient needs.
-struct Relu : UnaryFromOutput<Relu> {
+struct FARRO_API Relu : UnaryFromOutput<Relu> {
   static constexpr OpInfo info{.name = "relu"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   static Grads backward(const Back<Relu>& b);
 };
-struct Tanh : UnaryFromOutput<Tanh> {
+struct FARRO_API Tanh : UnaryFromOutput<Tanh> {
   static constexpr OpInfo info{.name = "tanh"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Tanh>& b);
 };
-struct Sigmoid : UnaryFromOutput<Sigmoid> {
+struct FARRO_API Sigmoid : UnaryFromOutput<Sigmoid> {
   static constexpr OpInfo info{.name = "sigmoid"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Sigmoid>& b);
 };
 // x sigmoid(x) is not monotonic: its input cannot be told from the result.
-struct Silu : UnaryFromInput<Silu> {
+struct FARRO_API Silu : UnaryFromInput<Silu> {
   static constexpr OpInfo info{.name = "silu"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static constexpr double kFlops = 2;
@@ -32,7 +33,7 @@ struct Silu : UnaryFromInput<Silu> {
 };
 
 // The gradient depends on the input's sign alone; the result could serve as well only for positive slopes.
-struct LeakyRelu {
+struct FARRO_API LeakyRelu {
   static constexpr OpInfo info{.name = "leaky_relu"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   struct Args {
@@ -47,7 +48,7 @@ struct LeakyRelu {
   static Cost cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 1); }
 };
 
-struct Gelu {
+struct FARRO_API Gelu {
   static constexpr OpInfo info{.name = "gelu"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   struct Args {
@@ -84,28 +85,28 @@ struct ActivationBackward {
   }
 };
 
-struct ReluBackward : ActivationBackward<ReluBackward> {
+struct FARRO_API ReluBackward : ActivationBackward<ReluBackward> {
   static constexpr OpInfo info{.name = "relu_backward"};
   static constexpr double kFlops = 1;
   static Grads backward(const Back<ReluBackward>& b);
 };
-struct TanhBackward : ActivationBackward<TanhBackward> {
+struct FARRO_API TanhBackward : ActivationBackward<TanhBackward> {
   static constexpr OpInfo info{.name = "tanh_backward"};
   static constexpr double kFlops = 3;
   static Grads backward(const Back<TanhBackward>& b);
 };
-struct SigmoidBackward : ActivationBackward<SigmoidBackward> {
+struct FARRO_API SigmoidBackward : ActivationBackward<SigmoidBackward> {
   static constexpr OpInfo info{.name = "sigmoid_backward"};
   static constexpr double kFlops = 3;
   static Grads backward(const Back<SigmoidBackward>& b);
 };
-struct SiluBackward : ActivationBackward<SiluBackward> {
+struct FARRO_API SiluBackward : ActivationBackward<SiluBackward> {
   static constexpr OpInfo info{.name = "silu_backward"};
   static constexpr double kFlops = 6;
   static Grads backward(const Back<SiluBackward>& b);
 };
 
-struct LeakyReluBackward {
+struct FARRO_API LeakyReluBackward {
   static constexpr OpInfo info{.name = "leaky_relu_backward"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   struct Args {
@@ -121,7 +122,7 @@ struct LeakyReluBackward {
   static Cost cost(const Args& args);
 };
 
-struct GeluBackward {
+struct FARRO_API GeluBackward {
   static constexpr OpInfo info{.name = "gelu_backward"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   struct Args {
@@ -141,11 +142,11 @@ struct GeluBackward {
 };
 
 // The gradient of a from the gradient of the result and what the name says: the result (out) or the input (a).
-Tensor relu_backward(const Tensor& grad, const Tensor& out);
-Tensor leaky_relu_backward(const Tensor& grad, const Tensor& a, double slope);
-Tensor tanh_backward(const Tensor& grad, const Tensor& out);
-Tensor sigmoid_backward(const Tensor& grad, const Tensor& out);
-Tensor silu_backward(const Tensor& grad, const Tensor& a);
-Tensor gelu_backward(const Tensor& grad, const Tensor& a, GeluApproximation approximation);
+FARRO_API Tensor relu_backward(const Tensor& grad, const Tensor& out);
+FARRO_API Tensor leaky_relu_backward(const Tensor& grad, const Tensor& a, double slope);
+FARRO_API Tensor tanh_backward(const Tensor& grad, const Tensor& out);
+FARRO_API Tensor sigmoid_backward(const Tensor& grad, const Tensor& out);
+FARRO_API Tensor silu_backward(const Tensor& grad, const Tensor& a);
+FARRO_API Tensor gelu_backward(const Tensor& grad, const Tensor& a, GeluApproximation approximation);
 
 }  // namespace farro

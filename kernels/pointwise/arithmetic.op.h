@@ -2,11 +2,12 @@
 // The op structs of arithmetic.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/pointwise/pointwise_op.h>
 
 namespace farro {
 
-struct Add {
+struct FARRO_API Add {
   static constexpr OpInfo info{.name = "add"};
   static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
@@ -22,7 +23,7 @@ struct Add {
   static Cost cost(const Args& args);
 };
 
-struct Sub {
+struct FARRO_API Sub {
   static constexpr OpInfo info{.name = "sub"};
   static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
@@ -37,7 +38,7 @@ struct Sub {
   static Cost cost(const Args& args);
 };
 
-struct Mul {
+struct FARRO_API Mul {
   static constexpr OpInfo info{.name = "mul"};
   static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
@@ -52,7 +53,7 @@ struct Mul {
   static Cost cost(const Args& args);
 };
 
-struct Div {
+struct FARRO_API Div {
   static constexpr OpInfo info{.name = "div"};
   static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
@@ -65,7 +66,7 @@ struct Div {
   static Cost cost(const Args& args);
 };
 
-struct Neg {
+struct FARRO_API Neg {
   static constexpr OpInfo info{.name = "neg"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   struct Args {

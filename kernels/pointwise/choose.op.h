@@ -2,11 +2,12 @@
 // The op structs of select.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/pointwise/op_shapes.h>
 
 namespace farro {
 
-struct Where {
+struct FARRO_API Where {
   static constexpr OpInfo info{.name = "where"};
   static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
@@ -23,7 +24,7 @@ struct Where {
   static Cost cost(const Args& args);
 };
 
-struct MaskedFill {
+struct FARRO_API MaskedFill {
   static constexpr OpInfo info{.name = "masked_fill"};
   static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
@@ -40,7 +41,7 @@ struct MaskedFill {
   static Cost cost(const Args& args);
 };
 
-struct Clamp {
+struct FARRO_API Clamp {
   static constexpr OpInfo info{.name = "clamp"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   struct Args {
@@ -56,14 +57,14 @@ struct Clamp {
   static Cost cost(const Args& args) { return pointwise_cost(kKind, {&args.a, 1}, 2); }
 };
 
-struct Maximum : BinaryOp<Maximum> {
+struct FARRO_API Maximum : BinaryOp<Maximum> {
   static constexpr OpInfo info{.name = "maximum"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   static constexpr Keep kKeep = Keep::inputs<Args>("a", "b");
   static Grads backward(const Back<Maximum>& b);
 };
 
-struct Minimum : BinaryOp<Minimum> {
+struct FARRO_API Minimum : BinaryOp<Minimum> {
   static constexpr OpInfo info{.name = "minimum"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   static constexpr Keep kKeep = Keep::inputs<Args>("a", "b");

@@ -6,25 +6,26 @@
 // to infinity.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
 
-Tensor eq(const Tensor& a, const Tensor& b);
-Tensor ne(const Tensor& a, const Tensor& b);
-Tensor lt(const Tensor& a, const Tensor& b);
-Tensor le(const Tensor& a, const Tensor& b);
-Tensor gt(const Tensor& a, const Tensor& b);
-Tensor ge(const Tensor& a, const Tensor& b);
+FARRO_API Tensor eq(const Tensor& a, const Tensor& b);
+FARRO_API Tensor ne(const Tensor& a, const Tensor& b);
+FARRO_API Tensor lt(const Tensor& a, const Tensor& b);
+FARRO_API Tensor le(const Tensor& a, const Tensor& b);
+FARRO_API Tensor gt(const Tensor& a, const Tensor& b);
+FARRO_API Tensor ge(const Tensor& a, const Tensor& b);
 
 // Non-zero counts as true, NaN too.
-Tensor logical_and(const Tensor& a, const Tensor& b);
-Tensor logical_or(const Tensor& a, const Tensor& b);
-Tensor logical_xor(const Tensor& a, const Tensor& b);
-Tensor logical_not(const Tensor& a);
+FARRO_API Tensor logical_and(const Tensor& a, const Tensor& b);
+FARRO_API Tensor logical_or(const Tensor& a, const Tensor& b);
+FARRO_API Tensor logical_xor(const Tensor& a, const Tensor& b);
+FARRO_API Tensor logical_not(const Tensor& a);
 
 // False everywhere, respectively true everywhere, for integers and bool.
-Tensor isnan(const Tensor& a);
-Tensor isfinite(const Tensor& a);
+FARRO_API Tensor isnan(const Tensor& a);
+FARRO_API Tensor isfinite(const Tensor& a);
 
 }  // namespace farro

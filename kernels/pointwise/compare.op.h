@@ -2,6 +2,7 @@
 // The op structs of compare.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/pointwise/op_shapes.h>
 
 namespace farro {
@@ -17,40 +18,40 @@ struct Test : UnaryOp<Op> {
   static constexpr const char* no_backward = "the result is bool";
 };
 
-struct Eq : Comparison<Eq> {
+struct FARRO_API Eq : Comparison<Eq> {
   static constexpr OpInfo info{.name = "eq"};
 };
-struct Ne : Comparison<Ne> {
+struct FARRO_API Ne : Comparison<Ne> {
   static constexpr OpInfo info{.name = "ne"};
 };
-struct Lt : Comparison<Lt> {
+struct FARRO_API Lt : Comparison<Lt> {
   static constexpr OpInfo info{.name = "lt"};
 };
-struct Le : Comparison<Le> {
+struct FARRO_API Le : Comparison<Le> {
   static constexpr OpInfo info{.name = "le"};
 };
-struct Gt : Comparison<Gt> {
+struct FARRO_API Gt : Comparison<Gt> {
   static constexpr OpInfo info{.name = "gt"};
 };
-struct Ge : Comparison<Ge> {
+struct FARRO_API Ge : Comparison<Ge> {
   static constexpr OpInfo info{.name = "ge"};
 };
-struct LogicalAnd : Comparison<LogicalAnd> {
+struct FARRO_API LogicalAnd : Comparison<LogicalAnd> {
   static constexpr OpInfo info{.name = "logical_and", .autocast = Autocast::none};
 };
-struct LogicalOr : Comparison<LogicalOr> {
+struct FARRO_API LogicalOr : Comparison<LogicalOr> {
   static constexpr OpInfo info{.name = "logical_or", .autocast = Autocast::none};
 };
-struct LogicalXor : Comparison<LogicalXor> {
+struct FARRO_API LogicalXor : Comparison<LogicalXor> {
   static constexpr OpInfo info{.name = "logical_xor", .autocast = Autocast::none};
 };
-struct LogicalNot : Test<LogicalNot> {
+struct FARRO_API LogicalNot : Test<LogicalNot> {
   static constexpr OpInfo info{.name = "logical_not", .autocast = Autocast::none};
 };
-struct IsNan : Test<IsNan> {
+struct FARRO_API IsNan : Test<IsNan> {
   static constexpr OpInfo info{.name = "isnan", .autocast = Autocast::none};
 };
-struct IsFinite : Test<IsFinite> {
+struct FARRO_API IsFinite : Test<IsFinite> {
   static constexpr OpInfo info{.name = "isfinite", .autocast = Autocast::none};
 };
 

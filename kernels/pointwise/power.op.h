@@ -2,11 +2,12 @@
 // The op structs of power.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/pointwise/op_shapes.h>
 
 namespace farro {
 
-struct PowScalar {
+struct FARRO_API PowScalar {
   static constexpr OpInfo info{.name = "pow_scalar", .autocast = Autocast::full};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   struct Args {
@@ -21,7 +22,7 @@ struct PowScalar {
   static Cost cost(const Args& args) { return pointwise_cost(kKind, {&args.base, 1}, 1); }
 };
 
-struct Pow {
+struct FARRO_API Pow {
   static constexpr OpInfo info{.name = "pow", .autocast = Autocast::full};
   static constexpr bool kHostNumbers = true;
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;

@@ -3,12 +3,13 @@
 // definition).
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
 
 // Any shape; integers and bool give the default dtype. A threshold that is large does not overflow. At the threshold
 // the result jumps by log(1 + exp(-threshold)) / beta.
-Tensor softplus(const Tensor& x, double beta = 1, double threshold = 20);
+FARRO_API Tensor softplus(const Tensor& x, double beta = 1, double threshold = 20);
 
 }  // namespace farro

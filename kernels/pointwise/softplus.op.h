@@ -2,11 +2,12 @@
 // The op structs of softplus.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/pointwise/pointwise_op.h>
 
 namespace farro {
 
-struct Softplus {
+struct FARRO_API Softplus {
   static constexpr OpInfo info{.name = "softplus", .autocast = Autocast::full};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   struct Args {
@@ -22,7 +23,7 @@ struct Softplus {
   static Cost cost(const Args& args);
 };
 
-struct SoftplusBackward {
+struct FARRO_API SoftplusBackward {
   static constexpr OpInfo info{.name = "softplus_backward", .autocast = Autocast::full};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   struct Args {
@@ -44,6 +45,6 @@ struct SoftplusBackward {
 
 // The gradient of x from the gradient of the result: grad where beta * x > threshold, elsewhere grad * sigmoid(beta *
 // x).
-Tensor softplus_backward(const Tensor& grad, const Tensor& x, double beta, double threshold);
+FARRO_API Tensor softplus_backward(const Tensor& grad, const Tensor& x, double beta, double threshold);
 
 }  // namespace farro

@@ -2,66 +2,67 @@
 // The op structs of unary.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/pointwise/op_shapes.h>
 
 namespace farro {
 
-struct Exp : UnaryFromOutput<Exp> {
+struct FARRO_API Exp : UnaryFromOutput<Exp> {
   static constexpr OpInfo info{.name = "exp", .autocast = Autocast::full};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Exp>& b);
 };
-struct Expm1 : UnaryFromOutput<Expm1> {
+struct FARRO_API Expm1 : UnaryFromOutput<Expm1> {
   static constexpr OpInfo info{.name = "expm1", .autocast = Autocast::full};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Expm1>& b);
 };
-struct Log : UnaryFromInput<Log> {
+struct FARRO_API Log : UnaryFromInput<Log> {
   static constexpr OpInfo info{.name = "log", .autocast = Autocast::full};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Log>& b);
 };
-struct Log1p : UnaryFromInput<Log1p> {
+struct FARRO_API Log1p : UnaryFromInput<Log1p> {
   static constexpr OpInfo info{.name = "log1p", .autocast = Autocast::full};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Log1p>& b);
 };
-struct Sqrt : UnaryFromOutput<Sqrt> {
+struct FARRO_API Sqrt : UnaryFromOutput<Sqrt> {
   static constexpr OpInfo info{.name = "sqrt"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Sqrt>& b);
 };
-struct Rsqrt : UnaryFromOutput<Rsqrt> {
+struct FARRO_API Rsqrt : UnaryFromOutput<Rsqrt> {
   static constexpr OpInfo info{.name = "rsqrt", .autocast = Autocast::full};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Rsqrt>& b);
 };
-struct Reciprocal : UnaryFromOutput<Reciprocal> {
+struct FARRO_API Reciprocal : UnaryFromOutput<Reciprocal> {
   static constexpr OpInfo info{.name = "reciprocal", .autocast = Autocast::full};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Reciprocal>& b);
 };
-struct Sin : UnaryFromInput<Sin> {
+struct FARRO_API Sin : UnaryFromInput<Sin> {
   static constexpr OpInfo info{.name = "sin"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Sin>& b);
 };
-struct Cos : UnaryFromInput<Cos> {
+struct FARRO_API Cos : UnaryFromInput<Cos> {
   static constexpr OpInfo info{.name = "cos"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Cos>& b);
 };
-struct Erf : UnaryFromInput<Erf> {
+struct FARRO_API Erf : UnaryFromInput<Erf> {
   static constexpr OpInfo info{.name = "erf"};
   static constexpr PointwiseKind kKind = PointwiseKind::floating;
   static Grads backward(const Back<Erf>& b);
 };
-struct Abs : UnaryFromInput<Abs> {
+struct FARRO_API Abs : UnaryFromInput<Abs> {
   static constexpr OpInfo info{.name = "abs"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   static Grads backward(const Back<Abs>& b);
 };
-struct Square : UnaryFromInput<Square> {
+struct FARRO_API Square : UnaryFromInput<Square> {
   static constexpr OpInfo info{.name = "square"};
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   static Grads backward(const Back<Square>& b);
@@ -73,16 +74,16 @@ struct StepOp : UnaryOp<Op> {
   static constexpr PointwiseKind kKind = PointwiseKind::arithmetic;
   static Grads backward(const Back<Op>& b);
 };
-struct Sign : StepOp<Sign> {
+struct FARRO_API Sign : StepOp<Sign> {
   static constexpr OpInfo info{.name = "sign"};
 };
-struct Floor : StepOp<Floor> {
+struct FARRO_API Floor : StepOp<Floor> {
   static constexpr OpInfo info{.name = "floor"};
 };
-struct Ceil : StepOp<Ceil> {
+struct FARRO_API Ceil : StepOp<Ceil> {
   static constexpr OpInfo info{.name = "ceil"};
 };
-struct Round : StepOp<Round> {
+struct FARRO_API Round : StepOp<Round> {
   static constexpr OpInfo info{.name = "round"};
 };
 

@@ -4,6 +4,7 @@
 // input, ValueError for options out of range and DTypeError for integers.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
@@ -20,22 +21,22 @@ struct PoolOptions {
 
 // The greatest element of each window; NaN wins over everything. The padding is -inf. The gradient goes to the first
 // greatest element.
-Tensor max_pool1d(const Tensor& x, const PoolOptions& options);
-Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
-Tensor max_pool3d(const Tensor& x, const PoolOptions& options);
+FARRO_API Tensor max_pool1d(const Tensor& x, const PoolOptions& options);
+FARRO_API Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
+FARRO_API Tensor max_pool3d(const Tensor& x, const PoolOptions& options);
 
 // The mean of each window; the padding is 0. Sums are accumulated in f32 (f64 for f64), long ones of runs in f64.
-Tensor avg_pool1d(const Tensor& x, const PoolOptions& options);
-Tensor avg_pool2d(const Tensor& x, const PoolOptions& options);
-Tensor avg_pool3d(const Tensor& x, const PoolOptions& options);
+FARRO_API Tensor avg_pool1d(const Tensor& x, const PoolOptions& options);
+FARRO_API Tensor avg_pool2d(const Tensor& x, const PoolOptions& options);
+FARRO_API Tensor avg_pool3d(const Tensor& x, const PoolOptions& options);
 
 // Windows chosen so that the result has the given spatial sizes (-1: that of x): output i covers
 // [floor(i * in / out), ceil((i + 1) * in / out)).
-Tensor adaptive_avg_pool1d(const Tensor& x, const Dims& output_size);
-Tensor adaptive_avg_pool2d(const Tensor& x, const Dims& output_size);
-Tensor adaptive_avg_pool3d(const Tensor& x, const Dims& output_size);
-Tensor adaptive_max_pool1d(const Tensor& x, const Dims& output_size);
-Tensor adaptive_max_pool2d(const Tensor& x, const Dims& output_size);
-Tensor adaptive_max_pool3d(const Tensor& x, const Dims& output_size);
+FARRO_API Tensor adaptive_avg_pool1d(const Tensor& x, const Dims& output_size);
+FARRO_API Tensor adaptive_avg_pool2d(const Tensor& x, const Dims& output_size);
+FARRO_API Tensor adaptive_avg_pool3d(const Tensor& x, const Dims& output_size);
+FARRO_API Tensor adaptive_max_pool1d(const Tensor& x, const Dims& output_size);
+FARRO_API Tensor adaptive_max_pool2d(const Tensor& x, const Dims& output_size);
+FARRO_API Tensor adaptive_max_pool3d(const Tensor& x, const Dims& output_size);
 
 }  // namespace farro

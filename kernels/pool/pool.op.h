@@ -3,12 +3,13 @@
 // kernels see a table of windows per axis (pool_windows.h).
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
 // One entry per spatial dimension. Adaptive pooling has no kernel and follows from `output` alone.
-struct PoolParams {
+struct FARRO_API PoolParams {
   Dims kernel, stride, padding, dilation;
   Dims output;  // spatial sizes of the result
   bool count_include_pad = true;
@@ -21,7 +22,7 @@ struct PoolParams {
 
 // Results: the values, and where in its window each was found (row-major number of the kernel element; u8 where the
 // window has at most 256, else i32).
-struct MaxPool {
+struct FARRO_API MaxPool {
   static constexpr OpInfo info{.name = "max_pool"};
   static constexpr int kOutputs = 2;
   struct Args {
@@ -36,7 +37,7 @@ struct MaxPool {
 };
 
 // Sends each element of grad to the place in x that the pooling took.
-struct MaxPoolBackward {
+struct FARRO_API MaxPoolBackward {
   static constexpr OpInfo info{.name = "max_pool_backward"};
   struct Args {
     const Tensor& grad;
@@ -52,7 +53,7 @@ struct MaxPoolBackward {
 };
 
 // The elements of x at the places that an earlier pooling took: the gradient of MaxPoolBackward.
-struct MaxPoolGather {
+struct FARRO_API MaxPoolGather {
   static constexpr OpInfo info{.name = "max_pool_gather", .autocast = Autocast::none};
   struct Args {
     const Tensor& x;
@@ -66,7 +67,7 @@ struct MaxPoolGather {
   static Cost cost(const Args& args);
 };
 
-struct AvgPool {
+struct FARRO_API AvgPool {
   static constexpr OpInfo info{.name = "avg_pool"};
   struct Args {
     const Tensor& x;
@@ -80,7 +81,7 @@ struct AvgPool {
 };
 
 // Spreads each element of grad evenly over its window.
-struct AvgPoolBackward {
+struct FARRO_API AvgPoolBackward {
   static constexpr OpInfo info{.name = "avg_pool_backward"};
   struct Args {
     const Tensor& grad;

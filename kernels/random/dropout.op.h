@@ -2,6 +2,7 @@
 // The op struct of dropout.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/core/random/generator.h>
 
@@ -10,7 +11,7 @@ namespace farro {
 // Linear in x with a diagonal matrix, so the gradient is the same op with the same random blocks applied to the
 // gradient. Drawing the mask again costs 1 ns an element on one CPU core (AVX2) and no memory; saving it costs a byte
 // an element for as long as the graph lives, and its traffic twice.
-struct Dropout {
+struct FARRO_API Dropout {
   static constexpr OpInfo info{.name = "dropout", .autocast = Autocast::none};
   struct Args {
     const Tensor& x;

@@ -3,6 +3,7 @@
 // call is a pure function of its arguments. All but Bernoulli work in place only.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/core/random/generator.h>
 
@@ -11,7 +12,7 @@ namespace farro {
 // What a draw gives does not depend on what the tensor held, and that of an event on its probability is a step
 // function: their gradients are zero.
 
-struct Uniform {
+struct FARRO_API Uniform {
   static constexpr OpInfo info{.name = "uniform", .autocast = Autocast::none};
   struct Args {
     const Tensor& target;
@@ -24,7 +25,7 @@ struct Uniform {
   static Cost cost(const Args& args);
 };
 
-struct Normal {
+struct FARRO_API Normal {
   static constexpr OpInfo info{.name = "normal", .autocast = Autocast::none};
   struct Args {
     const Tensor& target;
@@ -37,7 +38,7 @@ struct Normal {
   static Cost cost(const Args& args);
 };
 
-struct BernoulliFill {
+struct FARRO_API BernoulliFill {
   static constexpr OpInfo info{.name = "bernoulli_fill", .autocast = Autocast::none};
   struct Args {
     const Tensor& target;
@@ -50,7 +51,7 @@ struct BernoulliFill {
   static Cost cost(const Args& args);
 };
 
-struct RandInt {
+struct FARRO_API RandInt {
   static constexpr OpInfo info{.name = "randint", .autocast = Autocast::none};
   static constexpr const char* no_backward = "it fills new tensors only";
   struct Args {
@@ -63,7 +64,7 @@ struct RandInt {
   static Cost cost(const Args& args);
 };
 
-struct Bernoulli {
+struct FARRO_API Bernoulli {
   static constexpr OpInfo info{.name = "bernoulli", .autocast = Autocast::none};
   struct Args {
     const Tensor& p;

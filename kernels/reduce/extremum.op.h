@@ -2,6 +2,7 @@
 // The op structs of extremum.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/reduce/reduce_op.h>
 
 namespace farro {
@@ -15,14 +16,14 @@ struct Extremum {
   static Grads backward(const Back<Op>& b);
   static Cost cost(const Args& args) { return reduce_cost(args, 1, item_size(args.input.dtype())); }
 };
-struct AMax : Extremum<AMax> {
+struct FARRO_API AMax : Extremum<AMax> {
   static constexpr OpInfo info{.name = "amax"};
 };
-struct AMin : Extremum<AMin> {
+struct FARRO_API AMin : Extremum<AMin> {
   static constexpr OpInfo info{.name = "amin"};
 };
 
-struct ReduceDimArgs {
+struct FARRO_API ReduceDimArgs {
   const Tensor& input;
   int64_t dim;
   bool keepdim;
@@ -41,10 +42,10 @@ struct IndexedExtremum {
     return reduce_cost({args.input, {args.dim}, args.keepdim}, 1, item_size(args.input.dtype()) + sizeof(int64_t));
   }
 };
-struct MaxDim : IndexedExtremum<MaxDim> {
+struct FARRO_API MaxDim : IndexedExtremum<MaxDim> {
   static constexpr OpInfo info{.name = "max"};
 };
-struct MinDim : IndexedExtremum<MinDim> {
+struct FARRO_API MinDim : IndexedExtremum<MinDim> {
   static constexpr OpInfo info{.name = "min"};
 };
 
@@ -56,10 +57,10 @@ struct ArgExtremum {
   static TensorSpec infer(const Args& args);
   static Cost cost(const Args& args) { return reduce_cost({args.input, {args.dim}, args.keepdim}, 1, sizeof(int64_t)); }
 };
-struct ArgMax : ArgExtremum<ArgMax> {
+struct FARRO_API ArgMax : ArgExtremum<ArgMax> {
   static constexpr OpInfo info{.name = "argmax", .autocast = Autocast::none};
 };
-struct ArgMin : ArgExtremum<ArgMin> {
+struct FARRO_API ArgMin : ArgExtremum<ArgMin> {
   static constexpr OpInfo info{.name = "argmin", .autocast = Autocast::none};
 };
 

@@ -2,11 +2,12 @@
 // The op structs of moments.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/reduce/reduce_op.h>
 
 namespace farro {
 
-struct Var {
+struct FARRO_API Var {
   static constexpr OpInfo info{.name = "var", .autocast = Autocast::full};
   struct Args {
     const Tensor& input;
@@ -24,7 +25,7 @@ struct Var {
 };
 
 // For 0 < p < infinity.
-struct Norm {
+struct FARRO_API Norm {
   static constexpr OpInfo info{.name = "norm", .autocast = Autocast::full};
   struct Args {
     const Tensor& input;
@@ -41,7 +42,7 @@ struct Norm {
   }
 };
 
-struct LogSumExp {
+struct FARRO_API LogSumExp {
   static constexpr OpInfo info{.name = "logsumexp", .autocast = Autocast::full};
   using Args = ReduceArgs;
   static constexpr Keep kKeep = Keep::inputs<Args>("input") | Keep::outputs(0);

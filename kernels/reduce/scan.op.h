@@ -2,12 +2,13 @@
 // The op structs of scan.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/reduce/reduce_op.h>
 
 namespace farro {
 
 // Over one dimension; prod() arranges the others.
-struct Prod {
+struct FARRO_API Prod {
   static constexpr OpInfo info{.name = "prod", .autocast = Autocast::full};
   using Args = ReduceArgs;
   static constexpr Keep kKeep = Keep::inputs<Args>("input");
@@ -16,7 +17,7 @@ struct Prod {
   static Cost cost(const Args& args) { return reduce_cost(args, 1, item_size(sum_dtype(args.input.dtype()))); }
 };
 
-struct CumSum {
+struct FARRO_API CumSum {
   static constexpr OpInfo info{.name = "cumsum", .autocast = Autocast::full};
   struct Args {
     const Tensor& input;
@@ -29,7 +30,7 @@ struct CumSum {
   static Cost cost(const Args& args);
 };
 
-struct ProdOthers {
+struct FARRO_API ProdOthers {
   static constexpr OpInfo info{.name = "prod_others", .autocast = Autocast::full};
   struct Args {
     const Tensor& input;
@@ -42,7 +43,7 @@ struct ProdOthers {
   static Cost cost(const Args& args);
 };
 
-struct ProdOthersBackward {
+struct FARRO_API ProdOthersBackward {
   static constexpr OpInfo info{.name = "prod_others_backward", .autocast = Autocast::full};
   static constexpr const char* no_backward = "where its gradient is wanted, prod_others_backward() composes the result";
   struct Args {
@@ -57,7 +58,7 @@ struct ProdOthersBackward {
 
 // out[i] = product of all input[j] with j != i along `dim`, and its gradient: what the gradient of prod is made of.
 // Where the gradient's gradient is recorded it takes memory for n^2 values.
-Tensor prod_others(const Tensor& input, int64_t dim);
-Tensor prod_others_backward(const Tensor& grad, const Tensor& input, int64_t dim);
+FARRO_API Tensor prod_others(const Tensor& input, int64_t dim);
+FARRO_API Tensor prod_others_backward(const Tensor& grad, const Tensor& input, int64_t dim);
 
 }  // namespace farro

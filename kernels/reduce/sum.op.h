@@ -2,11 +2,12 @@
 // The op structs of sum.h, for its kernels.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/reduce/reduce_op.h>
 
 namespace farro {
 
-struct Sum {
+struct FARRO_API Sum {
   static constexpr OpInfo info{.name = "sum", .autocast = Autocast::full};
   using Args = ReduceArgs;
   static constexpr Keep kKeep = Keep::sizes<Args>("input");
@@ -15,7 +16,7 @@ struct Sum {
   static Cost cost(const Args& args) { return reduce_cost(args, 1, item_size(sum_dtype(args.input.dtype()))); }
 };
 
-struct Mean {
+struct FARRO_API Mean {
   static constexpr OpInfo info{.name = "mean", .autocast = Autocast::full};
   using Args = ReduceArgs;
   static constexpr Keep kKeep = Keep::sizes<Args>("input");
@@ -24,7 +25,7 @@ struct Mean {
   static Cost cost(const Args& args) { return reduce_cost(args, 1, item_size(args.input.dtype())); }
 };
 
-struct Any {
+struct FARRO_API Any {
   static constexpr OpInfo info{.name = "any", .autocast = Autocast::none};
   static constexpr const char* no_backward = "the result is bool";
   using Args = ReduceArgs;
@@ -32,7 +33,7 @@ struct Any {
   static Cost cost(const Args& args) { return reduce_cost(args, 1, sizeof(bool)); }
 };
 
-struct All {
+struct FARRO_API All {
   static constexpr OpInfo info{.name = "all", .autocast = Autocast::none};
   static constexpr const char* no_backward = "the result is bool";
   using Args = ReduceArgs;

@@ -2,11 +2,12 @@
 // The op structs of softmax.h, for its kernels. `dim` is not negative.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
-struct Softmax {
+struct FARRO_API Softmax {
   static constexpr OpInfo info{.name = "softmax", .autocast = Autocast::full};
   struct Args {
     const Tensor& x;
@@ -20,7 +21,7 @@ struct Softmax {
 };
 
 // output * (grad - sum(grad * output)), where output is that of softmax.
-struct SoftmaxBackward {
+struct FARRO_API SoftmaxBackward {
   static constexpr OpInfo info{.name = "softmax_backward", .autocast = Autocast::full};
   struct Args {
     const Tensor& grad;
@@ -34,7 +35,7 @@ struct SoftmaxBackward {
   static Cost cost(const Args& args);
 };
 
-struct LogSoftmax {
+struct FARRO_API LogSoftmax {
   static constexpr OpInfo info{.name = "log_softmax", .autocast = Autocast::full};
   using Args = Softmax::Args;
   static constexpr Keep kKeep = Keep::outputs(0);
@@ -44,7 +45,7 @@ struct LogSoftmax {
 };
 
 // grad - exp(output) * sum(grad), where output is that of log_softmax.
-struct LogSoftmaxBackward {
+struct FARRO_API LogSoftmaxBackward {
   static constexpr OpInfo info{.name = "log_softmax_backward", .autocast = Autocast::full};
   using Args = SoftmaxBackward::Args;
   static constexpr Keep kKeep = Keep::inputs<Args>("grad", "output");
@@ -54,7 +55,7 @@ struct LogSoftmaxBackward {
 };
 
 // A dimension of size `length` with `inner` elements between its neighbours; `outer` times.
-struct SoftmaxShape {
+struct FARRO_API SoftmaxShape {
   int64_t outer = 1, length = 1, inner = 1;
 };
 inline SoftmaxShape softmax_shape(const Shape& sizes, int64_t dim) {

@@ -2,6 +2,7 @@
 // Activation functions as modules, for Sequential. Formulas: farro/kernels/pointwise/activation.h.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/pointwise/activation.h>
 #include <farro/kernels/softmax/softmax.h>
 #include <farro/nn/module/module.h>
@@ -35,7 +36,7 @@ struct LeakyReLUOptions {
   double negative_slope = 0.01;
 };
 
-class LeakyReLU final : public Module {
+class FARRO_API LeakyReLU final : public Module {
  public:
   using Options = LeakyReLUOptions;
   // ValueError unless negative_slope is finite.
@@ -52,7 +53,7 @@ struct GELUOptions {
   GeluApproximation approximation = GeluApproximation::none;
 };
 
-class GELU final : public Module {
+class FARRO_API GELU final : public Module {
  public:
   using Options = GELUOptions;
   GELU(Parent parent, std::string_view name, const GELUOptions& o = {}) : Module(parent, name), options(o) {}
@@ -65,7 +66,7 @@ struct SoftmaxOptions {
   int64_t dim = -1;
 };
 
-class Softmax final : public Module {
+class FARRO_API Softmax final : public Module {
  public:
   using Options = SoftmaxOptions;
   Softmax(Parent parent, std::string_view name, const SoftmaxOptions& o = {}) : Module(parent, name), options(o) {}

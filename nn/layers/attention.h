@@ -2,6 +2,7 @@
 // Multi-head attention (Vaswani et al. 2017) with PyTorch's parameter names.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/nn/layers/linear.h>
 
 namespace farro::nn {
@@ -20,7 +21,7 @@ struct AttentionInputs {
 
 // The batch comes first: query [B, L, E], key and value [B, S, E] -> [B, L, E]. in_proj_weight [3E, E] holds the
 // projections of query, key and value one below the other; a call with one tensor for all three multiplies by it once.
-class MultiheadAttention final : public Module {
+class FARRO_API MultiheadAttention final : public Module {
  public:
   using Options = MultiheadAttentionOptions;
   // ValueError unless embed_dim is a positive multiple of num_heads.

@@ -2,6 +2,7 @@
 // Batch normalisation: farro/kernels/norm/batch_norm.h with weights and running statistics.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/nn/module/module.h>
 
 #include <optional>
@@ -18,7 +19,7 @@ struct BatchNormOptions {
 
 // Normalises each channel of x [N, C, ...] with the statistics of the batch while training, with the running ones
 // otherwise (Ioffe & Szegedy 2015). State: weight, bias, running_mean, running_var, num_batches_tracked.
-class BatchNorm : public Module {
+class FARRO_API BatchNorm : public Module {
  public:
   using Options = BatchNormOptions;
   Tensor forward(const Tensor& x) override;

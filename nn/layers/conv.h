@@ -2,6 +2,7 @@
 // Convolution layers: farro/kernels/conv with weights.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/nn/layers/extents.h>
 #include <farro/nn/module/module.h>
 
@@ -20,7 +21,7 @@ struct ConvLayerOptions {
 };
 
 // weight [out_channels, in_channels / groups, kernel...] and bias [out_channels] start uniform in +-1 / sqrt(fan_in).
-class ConvLayer : public Module {
+class FARRO_API ConvLayer : public Module {
  public:
   using Options = ConvLayerOptions;
   const ConvLayerOptions options;
@@ -33,21 +34,21 @@ class ConvLayer : public Module {
 };
 
 // x [N, C, L]
-class Conv1d final : public ConvLayer {
+class FARRO_API Conv1d final : public ConvLayer {
  public:
   Conv1d(Parent parent, std::string_view name, const ConvLayerOptions& o) : ConvLayer(parent, name, o, 1) {}
   Tensor forward(const Tensor& x) override;
 };
 
 // x [N, C, H, W]
-class Conv2d final : public ConvLayer {
+class FARRO_API Conv2d final : public ConvLayer {
  public:
   Conv2d(Parent parent, std::string_view name, const ConvLayerOptions& o) : ConvLayer(parent, name, o, 2) {}
   Tensor forward(const Tensor& x) override;
 };
 
 // x [N, C, D, H, W]
-class Conv3d final : public ConvLayer {
+class FARRO_API Conv3d final : public ConvLayer {
  public:
   Conv3d(Parent parent, std::string_view name, const ConvLayerOptions& o) : ConvLayer(parent, name, o, 3) {}
   Tensor forward(const Tensor& x) override;

@@ -2,6 +2,7 @@
 // Dropout: zeros a part of the elements while training, and nothing afterwards.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/random/dropout.h>
 #include <farro/nn/module/module.h>
 
@@ -11,7 +12,7 @@ struct DropoutOptions {
   double p = 0.5;
 };
 
-class Dropout final : public Module {
+class FARRO_API Dropout final : public Module {
  public:
   using Options = DropoutOptions;
   // ValueError unless p is in [0, 1].

@@ -2,6 +2,7 @@
 // A table of vectors, looked up by index.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/nn/module/module.h>
 
 namespace farro::nn {
@@ -13,7 +14,7 @@ struct EmbeddingOptions {
 };
 
 // indices i64 [...] -> [..., embedding_dim]. weight [num_embeddings, embedding_dim] starts standard normal.
-class Embedding final : public Module {
+class FARRO_API Embedding final : public Module {
  public:
   using Options = EmbeddingOptions;
   // ValueError unless both sizes are positive and padding_idx is below num_embeddings.

@@ -2,6 +2,7 @@
 // y = x W^T + b, and the layer that does nothing.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/nn/module/module.h>
 
 namespace farro::nn {
@@ -14,7 +15,7 @@ struct LinearOptions {
 
 // x [..., in_features] -> [..., out_features]. weight [out_features, in_features] and bias [out_features] start uniform
 // in +-1 / sqrt(in_features).
-class Linear final : public Module {
+class FARRO_API Linear final : public Module {
  public:
   using Options = LinearOptions;
   // ValueError unless both sizes are positive.
@@ -26,7 +27,7 @@ class Linear final : public Module {
   Parameter bias;
 };
 
-class Identity final : public Module {
+class FARRO_API Identity final : public Module {
  public:
   using Module::Module;
   Tensor forward(const Tensor& x) override { return x; }

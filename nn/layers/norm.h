@@ -2,6 +2,7 @@
 // Normalisation of each sample: farro/kernels/norm/layer_norm.h with weights.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/nn/layers/extents.h>
 #include <farro/nn/module/module.h>
 
@@ -16,7 +17,7 @@ struct LayerNormOptions {
   bool bias = true;
 };
 
-class LayerNorm final : public Module {
+class FARRO_API LayerNorm final : public Module {
  public:
   using Options = LayerNormOptions;
   // ValueError where normalized_shape is empty or eps negative.
@@ -34,7 +35,7 @@ struct RMSNormOptions {
   bool affine = true;              // weight
 };
 
-class RMSNorm final : public Module {
+class FARRO_API RMSNorm final : public Module {
  public:
   using Options = RMSNormOptions;
   // ValueError as LayerNorm.

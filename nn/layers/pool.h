@@ -2,6 +2,7 @@
 // Pooling layers: farro/kernels/pool as modules, and Flatten.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/kernels/pool/pool.h>
 #include <farro/nn/layers/extents.h>
 #include <farro/nn/module/module.h>
@@ -93,7 +94,7 @@ struct FlattenOptions {
   int64_t end_dim = -1;
 };
 
-class Flatten final : public Module {
+class FARRO_API Flatten final : public Module {
  public:
   using Options = FlattenOptions;
   Flatten(Parent parent, std::string_view name, const FlattenOptions& o = {}) : Module(parent, name), options(o) {}

@@ -3,6 +3,7 @@
 // MLP, and an output layer that shares the token embedding.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/nn/layers/attention.h>
 #include <farro/nn/layers/dropout.h>
 #include <farro/nn/layers/embedding.h>
@@ -22,7 +23,7 @@ struct GPTOptions {
 };
 
 // x + attention(norm(x)), then x + mlp(norm(x)), for x [B, L, E].
-class GPTBlock final : public Module {
+class FARRO_API GPTBlock final : public Module {
  public:
   using Options = GPTOptions;
   GPTBlock(Parent parent, std::string_view name, const GPTOptions& options);
@@ -38,7 +39,7 @@ class GPTBlock final : public Module {
 };
 
 // tokens i64 [B, L] with L <= block_size -> logits [B, L, vocab_size].
-class GPT final : public Module {
+class FARRO_API GPT final : public Module {
  public:
   using Options = GPTOptions;
   explicit GPT(const GPTOptions& o) : GPT(root, {}, o) {}

@@ -2,6 +2,7 @@
 // Modules that own other modules: Sequential runs them one after another, ModuleList only holds them.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/nn/module/module.h>
 
 #include <concepts>
@@ -31,7 +32,7 @@ class ModuleIterator {
 //     net.add<nn::Linear>("fc1", {.in_features = 784, .out_features = 128});
 //     net.add<nn::ReLU>("act");
 // Without a name a module gets its number, as in PyTorch: net.add<nn::ReLU>().
-class Sequential : public Module {
+class FARRO_API Sequential : public Module {
  public:
   using Module::Module;
 

@@ -26,6 +26,7 @@
 // moved. Names in state dicts are PyTorch's: "block3.fc1.weight".
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/scope/scope.h>
 #include <farro/core/state/state_dict.h>
 #include <farro/core/tensor/tensor.h>
@@ -63,7 +64,7 @@ class Parent {
 
 enum class LoadMode : uint8_t { strict, lenient };
 
-class ModuleBase {
+class FARRO_API ModuleBase {
  public:
   ModuleBase() : ModuleBase(root, {}) {}
   // ValueError where `name` is empty for a child, holds a dot, or is taken in `parent`.
@@ -212,7 +213,7 @@ class ModuleBase {
 };
 
 // A module of one tensor.
-class Module : public ModuleBase {
+class FARRO_API Module : public ModuleBase {
  public:
   using ModuleBase::ModuleBase;
 

@@ -5,6 +5,7 @@
 //     std::cout << to_string(nn::summary(net, {1, 1, 28, 28}));
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/nn/module/module.h>
 
@@ -34,12 +35,12 @@ struct Summary {
 
 // Runs the model on an input of this shape. The model, its hooks and the random generators are afterwards as before;
 // whatever the forward pass throws comes through.
-Summary summary(Module& model, const Shape& input, DType dtype = DType::f32);
+FARRO_API Summary summary(Module& model, const Shape& input, DType dtype = DType::f32);
 // For models that take other inputs: `run` calls the model with meta tensors.
 //     nn::summary(lstm, [&] { lstm(empty({12, 8, 16}, {.device = Device::meta()})); });
-Summary summary(ModuleBase& model, const std::function<void()>& run);
+FARRO_API Summary summary(ModuleBase& model, const std::function<void()>& run);
 
 // A table with one line a module, and the totals.
-std::string to_string(const Summary& summary);
+FARRO_API std::string to_string(const Summary& summary);
 
 }  // namespace farro::nn

@@ -2,6 +2,7 @@
 // Gradient clipping over all parameters of a model.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro::optim {
@@ -14,9 +15,9 @@ struct ClipOptions {
 // Scales all gradients by max_norm / norm where their norm, taken as one vector, exceeds max_norm. Returns the norm
 // before, 0-dim, on the gradients' device (a CPU zero where no parameter has a gradient). ValueError unless max_norm >=
 // 0.
-Tensor clip_grad_norm_(TensorList params, double max_norm, const ClipOptions& options = {});
+FARRO_API Tensor clip_grad_norm_(TensorList params, double max_norm, const ClipOptions& options = {});
 
 // Clamps every element of every gradient to [-limit, limit]. ValueError unless limit >= 0.
-void clip_grad_value_(TensorList params, double limit);
+FARRO_API void clip_grad_value_(TensorList params, double limit);
 
 }  // namespace farro::optim

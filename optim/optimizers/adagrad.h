@@ -2,6 +2,7 @@
 // Adagrad (Duchi et al. 2011, in PyTorch's form): s += g^2; p -= lr / (1 + (step - 1) lr_decay) * g / (sqrt(s) + eps).
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/optim/optimizers/optimizer_of.h>
 
 namespace farro::optim {
@@ -16,7 +17,7 @@ struct AdagradOptions {
 };
 
 //     optim::Adagrad adagrad(net.parameters(), {.lr = 0.1});
-class Adagrad final : public OptimizerOf<AdagradOptions> {
+class FARRO_API Adagrad final : public OptimizerOf<AdagradOptions> {
  public:
   // ValueError for options out of range.
   explicit Adagrad(std::vector<Tensor> params, const AdagradOptions& options = {});

@@ -5,6 +5,7 @@
 // kernel whatever the number of parameters. Invariant: states[k][i] belongs to params[i].
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/state/state_dict.h>
 #include <farro/optim/optimizers/settings.h>
 
@@ -22,7 +23,7 @@ struct ParamGroup {
 // Computes the loss and its gradients, which it first clears: zero_grad(), loss, backward().
 using Closure = std::function<Tensor()>;
 
-class Optimizer {
+class FARRO_API Optimizer {
  public:
   virtual ~Optimizer() = default;
   Optimizer(const Optimizer&) = delete;

@@ -2,6 +2,7 @@
 // RMSprop (Hinton 2012, in PyTorch's form): v = alpha v + (1 - alpha) g^2; p -= lr g / (sqrt(v) + eps).
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/optim/optimizers/optimizer_of.h>
 
 namespace farro::optim {
@@ -17,7 +18,7 @@ struct RMSpropOptions {
 };
 
 //     optim::RMSprop rmsprop(net.parameters(), {.lr = 1e-3, .momentum = 0.9});
-class RMSprop final : public OptimizerOf<RMSpropOptions> {
+class FARRO_API RMSprop final : public OptimizerOf<RMSpropOptions> {
  public:
   // ValueError for options out of range.
   explicit RMSprop(std::vector<Tensor> params, const RMSpropOptions& options = {});

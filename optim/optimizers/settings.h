@@ -3,6 +3,7 @@
 // it, state dicts are written by it, and lr and momentum are found in it by name.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/error/error.h>
 #include <farro/core/tensor/scalar.h>
 
@@ -30,11 +31,11 @@ struct Setting {
 using Settings = std::vector<Setting>;
 
 // Null where there is none of this name.
-const Setting* find(const Settings& settings, std::string_view name) noexcept;
+FARRO_API const Setting* find(const Settings& settings, std::string_view name) noexcept;
 // ValueError that names the option of `optimizer` which is out of range.
-void check_ranges(const char* optimizer, const Settings& settings);
+FARRO_API void check_ranges(const char* optimizer, const Settings& settings);
 // The value as one of the setting's kind. ValueError (about `what`) where it is none: 0.5 for a bool or a whole number.
-Scalar as_kind_of(const Setting& setting, double value, std::string_view what);
+FARRO_API Scalar as_kind_of(const Setting& setting, double value, std::string_view what);
 
 // One line of the list of an optimizer with the options struct `Options`.
 struct Fixed {

@@ -3,6 +3,7 @@
 // farro/kernels/optim/optim.h.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/optim/optimizers/optimizer_of.h>
 
 namespace farro::optim {
@@ -17,7 +18,7 @@ struct SGDOptions {
 };
 
 //     optim::SGD sgd(net.parameters(), {.lr = 0.1, .momentum = 0.9});
-class SGD final : public OptimizerOf<SGDOptions> {
+class FARRO_API SGD final : public OptimizerOf<SGDOptions> {
  public:
   // ValueError for options out of range.
   explicit SGD(std::vector<Tensor> params, const SGDOptions& options = {});

@@ -6,6 +6,7 @@
 //     ... adamw.step(); schedule.step();
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/optim/optimizers/optimizer.h>
 
 #include <cstdint>
@@ -24,15 +25,15 @@ struct Rates {
 using Schedule = std::function<Rates(int64_t step, double base_lr)>;
 
 // base * gamma^floor(step / step_size).
-Schedule step_lr(int64_t step_size, double gamma = 0.1);
+FARRO_API Schedule step_lr(int64_t step_size, double gamma = 0.1);
 // base * gamma^(number of milestones reached).
-Schedule multi_step_lr(std::vector<int64_t> milestones, double gamma = 0.1);
+FARRO_API Schedule multi_step_lr(std::vector<int64_t> milestones, double gamma = 0.1);
 // base * gamma^step.
-Schedule exponential_lr(double gamma);
+FARRO_API Schedule exponential_lr(double gamma);
 // base times a factor that goes from `start_factor` to `end_factor` in `total_steps` steps: a linear warm-up.
-Schedule linear_lr(double start_factor, double end_factor, int64_t total_steps);
+FARRO_API Schedule linear_lr(double start_factor, double end_factor, int64_t total_steps);
 // Half a cosine from base to `eta_min` in `total_steps` steps, then eta_min (Loshchilov & Hutter 2017, one period).
-Schedule cosine_annealing_lr(int64_t total_steps, double eta_min = 0);
+FARRO_API Schedule cosine_annealing_lr(int64_t total_steps, double eta_min = 0);
 
 struct OneCycleOptions {
   double max_lr = 0;
@@ -45,18 +46,18 @@ struct OneCycleOptions {
   double max_momentum = 0.95;
 };
 // One rise and one fall, both along a cosine, momentum the other way round (Smith & Topin 2018). It ignores base_lr.
-Schedule one_cycle_lr(const OneCycleOptions& options);
+FARRO_API Schedule one_cycle_lr(const OneCycleOptions& options);
 
 // The first schedule until the first milestone, then the second, and so on; each counts its own steps from 0.
 // `milestones` are ascending and one fewer than the schedules.
-Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<int64_t> milestones);
+FARRO_API Schedule sequential_lr(std::vector<Schedule> schedules, std::vector<int64_t> milestones);
 
 // All at once: each schedule changes the learning rate that the ones before it give; the last momentum holds.
-Schedule chained_lr(std::vector<Schedule> schedules);
+FARRO_API Schedule chained_lr(std::vector<Schedule> schedules);
 
 // Sets the rates of every group of an optimizer, which must outlive it: at once those of step 0, with each step() those
 // of the next. The groups' learning rates at construction are the base rates.
-class Scheduler {
+class FARRO_API Scheduler {
  public:
   // ValueError for an empty schedule, or rates that the optimizer refuses; then, as for step(), nothing has changed.
   Scheduler(Optimizer& optimizer, Schedule schedule);

@@ -72,8 +72,8 @@ TEST_F(WorkerPool, InnerLoopsRunOnTheCallingThread) {
 // The threads of the parent are not there in the child, whatever they were at.
 TEST_F(WorkerPool, AForkedChildHasAPoolOfItsOwn) {
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  // ThreadSanitizer does not follow threads into a forked child. AddressSanitizer (of GCC 12) takes none of its own locks
-  // around fork(): a program of three threads that allocate, without any of this library, hangs in 1 child of 60.
+  // ThreadSanitizer does not follow threads into a forked child. AddressSanitizer (of GCC 12) takes none of its own
+  // locks around fork(): a program of three threads that allocate, without any of this library, hangs in 1 child of 60.
   GTEST_SKIP() << "not under this sanitizer";
 #endif
   std::atomic<bool> stop{false};
