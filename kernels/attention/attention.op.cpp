@@ -72,7 +72,7 @@ class Composed {
   // The gradients of q, k, v and a floating mask.
   Grads gradients(const Tensor& grad, Need need) const {
     const Tensor p = probabilities(), g = widened(grad);
-    const Tensor into_scores = seen(call<SoftmaxBackward>({seen(dots(g, v_)), p, 3}));
+    const Tensor into_scores = seen(call<SoftmaxBackward>({.grad = seen(dots(g, v_)), .output = p, .dim = 3}));
     Grads out(4);
     // With P = softmax(S), S = scale * q k^T + bias and O = P v: dP = g v^T, dS = P * (dP - rowsum(P * dP)) (the
     // softmax's backward), dq = scale * dS k, dk = scale * dS^T q, dv = P^T g, dbias = dS.
@@ -146,7 +146,15 @@ Grads Attention::backward(const Back<Attention>& b) {
     wanted = Composed(q, k, v, mask, b.args.causal, b.args.scale).gradients(b.grad[0], mask_only);
     if (!b.need[0] && !b.need[1] && !b.need[2]) return wanted;
   }
-  auto out = call<AttentionBackward>({b.grad[0], q, k, v, mask, b.out[0], b.out[1], b.args.causal, b.args.scale});
+  auto out = call<AttentionBackward>({.grad = b.grad[0],
+                                      .q = q,
+                                      .k = k,
+                                      .v = v,
+                                      .mask = mask,
+                                      .out = b.out[0],
+                                      .lse = b.out[1],
+                                      .causal = b.args.causal,
+                                      .scale = b.args.scale});
   for (int i = 0; i < 3; ++i)
     if (b.need[i]) wanted[static_cast<size_t>(i)] = std::move(out[static_cast<size_t>(i)]);
   return wanted;
@@ -185,7 +193,9 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   // A width of 0 has no scores to scale: its default is infinite.
   FARRO_CHECK(!options.scale || std::isfinite(scale), ValueError, Attention::info.name, ": scale must be finite, got ",
               scale);
-  if (options.dropout_p == 0) return std::move(call<Attention>({q, k, v, options.mask, options.causal, scale})[0]);
+  if (options.dropout_p == 0)
+    return std::move(
+        call<Attention>({.q = q, .k = k, .v = v, .mask = options.mask, .causal = options.causal, .scale = scale})[0]);
   // The fused kernel never holds the weights that are dropped here.
   Attention::infer({q, k, v, options.mask, options.causal, scale});
   FARRO_CHECK(options.dropout_p > 0 && options.dropout_p <= 1, ValueError, Attention::info.name,

@@ -79,10 +79,16 @@ TensorSpec Conv::infer(const Args& args) {
 Grads Conv::backward(const Back<Conv>& b) {
   const Tensor& grad = b.grad[0];
   Grads result(3);
-  if (b.need[0]) result[0] = call<ConvBackwardData>({grad, b.args.weight, b.args.x.sizes(), b.args.params});
+  if (b.need[0])
+    result[0] = call<ConvBackwardData>(
+        {.grad = grad, .weight = b.args.weight, .x_sizes = b.args.x.sizes(), .params = b.args.params});
   // The bias too when it is wanted alone: its bits must not depend on what else is wanted.
   if (b.need[1] || b.need[2]) {
-    auto [weight, bias] = call<ConvBackwardFilter>({grad, b.args.x, b.args.weight.sizes(), b.need[2], b.args.params});
+    auto [weight, bias] = call<ConvBackwardFilter>({.grad = grad,
+                                                    .x = b.args.x,
+                                                    .weight_sizes = b.args.weight.sizes(),
+                                                    .bias = b.need[2],
+                                                    .params = b.args.params});
     if (b.need[1]) result[1] = std::move(weight);
     if (b.need[2]) result[2] = std::move(bias);
   }
@@ -108,9 +114,14 @@ Grads ConvBackwardData::backward(const Back<ConvBackwardData>& b) {
   // backward_data(grad, w) is linear in both: in grad its transpose is the forward convolution, in w it is
   // backward_filter with the roles of x and the incoming gradient exchanged.
   const Tensor& x = b.grad[0];
-  return {b.need[0] ? call<Conv>({x, b.args.weight, Tensor(), b.args.params}) : Tensor(),
-          b.need[1] ? call<ConvBackwardFilter>({b.args.grad, x, b.args.weight.sizes(), false, b.args.params})[0]
-                    : Tensor()};
+  return {
+      b.need[0] ? call<Conv>({.x = x, .weight = b.args.weight, .bias = Tensor(), .params = b.args.params}) : Tensor(),
+      b.need[1] ? call<ConvBackwardFilter>({.grad = b.args.grad,
+                                            .x = x,
+                                            .weight_sizes = b.args.weight.sizes(),
+                                            .bias = false,
+                                            .params = b.args.params})[0]
+                : Tensor()};
 }
 Cost ConvBackwardData::cost(const Args& args) { return conv_cost(shape(args), args.grad.dtype()); }
 
@@ -129,8 +140,10 @@ Grads ConvBackwardFilter::backward(const Back<ConvBackwardFilter>& b) {
   const Tensor bias = b.args.bias ? b.grad[1] : Tensor();
   Tensor weight = b.grad[0];
   if (!weight.defined()) weight = zeros(b.args.weight_sizes, {.dtype = bias.dtype(), .device = bias.device()});
-  return {b.need[0] ? call<Conv>({b.args.x, weight, bias, b.args.params}) : Tensor(),
-          b.need[1] ? call<ConvBackwardData>({b.args.grad, weight, b.args.x.sizes(), b.args.params}) : Tensor()};
+  return {b.need[0] ? call<Conv>({.x = b.args.x, .weight = weight, .bias = bias, .params = b.args.params}) : Tensor(),
+          b.need[1] ? call<ConvBackwardData>(
+                          {.grad = b.args.grad, .weight = weight, .x_sizes = b.args.x.sizes(), .params = b.args.params})
+                    : Tensor()};
 }
 Cost ConvBackwardFilter::cost(const Args& args) {
   Cost cost = conv_cost(shape(args), args.grad.dtype());
@@ -183,8 +196,9 @@ Tensor conv(int rank, const Tensor& x, const Tensor& weight, const Tensor& bias,
   check_ranks(op, rank, x, weight, weights[rank]);
   const ConvParams params = resolve(op, rank, weight.sizes(), options);
   // Without N: a batch of one, whose dimension is dropped again.
-  if (x.dim() == rank + 1) return call<Conv>({x.unsqueeze(0), weight, bias, params}).squeeze(0);
-  return call<Conv>({x, weight, bias, params});
+  if (x.dim() == rank + 1)
+    return call<Conv>({.x = x.unsqueeze(0), .weight = weight, .bias = bias, .params = params}).squeeze(0);
+  return call<Conv>({.x = x, .weight = weight, .bias = bias, .params = params});
 }
 
 void check_transpose_bias(const char* op, const Tensor& bias, int64_t channels, const Tensor& x) {
@@ -239,11 +253,12 @@ Tensor conv_transpose(int rank, const Tensor& x, const Tensor& weight, const Ten
     params.padding_end[i] -= extra[i] / params.stride[i] * params.stride[i];
   }
   if (bias.defined()) check_transpose_bias(op, bias, channels, x);
-  if (!bias.defined()) return call<ConvBackwardData>({x, weight, sizes, params});
+  if (!bias.defined()) return call<ConvBackwardData>({.grad = x, .weight = weight, .x_sizes = sizes, .params = params});
   Shape per_channel = Dims::filled(rank + 2, 1);
   per_channel[1] = channels;
   // A half type is rounded once, with the bias.
-  const Tensor out = call<ConvBackwardData>({widened(x), widened(weight), sizes, params});
+  const Tensor out =
+      call<ConvBackwardData>({.grad = widened(x), .weight = widened(weight), .x_sizes = sizes, .params = params});
   return (out + widened(bias).reshape(per_channel)).to(x.dtype());
 }
 
@@ -280,7 +295,10 @@ Tensor conv_backward_data(const Tensor& grad, const Tensor& weight, const Shape&
   FARRO_CHECK(weight.dim() == grad.dim() && x_sizes.size() == grad.dim(), ShapeError, op,
               ": weight and x_sizes must have as many dimensions as grad, got ", weight.dim(), " and ", x_sizes.size(),
               " (grad: ", grad, ")");
-  return call<ConvBackwardData>({grad, weight, x_sizes, resolve(op, grad.dim() - 2, weight.sizes(), options)});
+  return call<ConvBackwardData>({.grad = grad,
+                                 .weight = weight,
+                                 .x_sizes = x_sizes,
+                                 .params = resolve(op, grad.dim() - 2, weight.sizes(), options)});
 }
 
 std::pair<Tensor, Tensor> conv_backward_filter(const Tensor& grad, const Tensor& x, const Shape& weight_sizes,
@@ -292,8 +310,11 @@ std::pair<Tensor, Tensor> conv_backward_filter(const Tensor& grad, const Tensor&
   FARRO_CHECK(x.dim() == grad.dim() && weight_sizes.size() == grad.dim(), ShapeError, op,
               ": x and weight_sizes must have as many dimensions as grad, got ", x.dim(), " and ", weight_sizes.size(),
               " (grad: ", grad, ")");
-  auto [weight, bias] =
-      call<ConvBackwardFilter>({grad, x, weight_sizes, with_bias, resolve(op, grad.dim() - 2, weight_sizes, options)});
+  auto [weight, bias] = call<ConvBackwardFilter>({.grad = grad,
+                                                  .x = x,
+                                                  .weight_sizes = weight_sizes,
+                                                  .bias = with_bias,
+                                                  .params = resolve(op, grad.dim() - 2, weight_sizes, options)});
   return {std::move(weight), std::move(bias)};
 }
 

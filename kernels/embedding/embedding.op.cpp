@@ -20,7 +20,11 @@ TensorSpec Embedding::infer(const Args& args) {
   return TensorSpec(sizes, args.weight);
 }
 Grads Embedding::backward(const Back<Embedding>& b) {
-  return {call<EmbeddingBackward>({b.grad[0], b.args.indices, b.args.weight.sizes()[0], b.args.padding_idx}), Tensor()};
+  return {call<EmbeddingBackward>({.grad = b.grad[0],
+                                   .indices = b.args.indices,
+                                   .rows = b.args.weight.sizes()[0],
+                                   .padding_idx = b.args.padding_idx}),
+          Tensor()};
 }
 Cost Embedding::cost(const Args& args) {
   const double moved = static_cast<double>(args.indices.numel()) * static_cast<double>(args.weight.sizes()[1]) *
@@ -47,7 +51,7 @@ Grads EmbeddingBackward::backward(const Back<EmbeddingBackward>& b) {
     table = table.clone();
     table.select(0, b.args.padding_idx).zero_();
   }
-  return {call<Embedding>({table, b.args.indices, b.args.padding_idx}), Tensor()};
+  return {call<Embedding>({.weight = table, .indices = b.args.indices, .padding_idx = b.args.padding_idx}), Tensor()};
 }
 Cost EmbeddingBackward::cost(const Args& args) {
   const double row = static_cast<double>(args.grad.sizes().back()) * static_cast<double>(item_size(args.grad.dtype()));
@@ -59,7 +63,7 @@ void register_embedding();
 void register_embedding() { register_ops<Embedding, EmbeddingBackward>(); }
 
 Tensor embedding(const Tensor& weight, const Tensor& indices, const EmbeddingOptions& options) {
-  return call<Embedding>({weight, indices, options.padding_idx});
+  return call<Embedding>({.weight = weight, .indices = indices, .padding_idx = options.padding_idx});
 }
 
 }  // namespace farro

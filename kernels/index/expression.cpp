@@ -116,7 +116,7 @@ Tensor index(const Tensor& input, std::span<const TensorIndex> indices) {
   check_defined("index", "input", input);
   const Expression expression("index", input, indices);
   if (expression.indices().empty()) return expression.view();
-  return call<Index>({expression.view(), expression.indices(), expression.dims()});
+  return call<Index>({.input = expression.view(), .indices = expression.indices(), .dims = expression.dims()});
 }
 
 namespace {
@@ -159,7 +159,12 @@ Tensor& index_put_(Tensor& target, std::span<const TensorIndex> indices, const T
   if (expression.indices().empty()) {
     accumulate ? part.add_(converted) : part.copy_(converted);
   } else {
-    call_inplace<IndexPut>({part, converted, expression.indices(), expression.dims(), accumulate}, part);
+    call_inplace<IndexPut>({.target = part,
+                            .values = converted,
+                            .indices = expression.indices(),
+                            .dims = expression.dims(),
+                            .accumulate = accumulate},
+                           part);
   }
   return target;
 }

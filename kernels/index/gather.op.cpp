@@ -114,7 +114,7 @@ Tensor gather(const Tensor& input, int64_t dim, const Tensor& index) {
   check_defined("gather", "input", input);
   check_defined("gather", "index", index);
   const int d = normalize_dim("gather", dim, input.dim());
-  return call<Gather>({lifted(input), d, lifted(index)}).reshape(index.sizes());
+  return call<Gather>({.input = lifted(input), .dim = d, .index = lifted(index)}).reshape(index.sizes());
 }
 
 Tensor scatter_add(const Tensor& input, int64_t dim, const Tensor& index, const Tensor& src) {
@@ -129,7 +129,7 @@ Tensor scatter_add(const Tensor& input, int64_t dim, const Tensor& index, const 
               " and ", index);
   for (int i = 0; i < used.dim(); ++i)
     if (at.sizes()[i] < used.sizes()[i]) used = used.narrow(i, 0, at.sizes()[i]);
-  return call<ScatterAdd>({lifted(input), d, at, used}).reshape(input.sizes());
+  return call<ScatterAdd>({.input = lifted(input), .dim = d, .index = at, .src = used}).reshape(input.sizes());
 }
 
 Tensor index_select(const Tensor& input, int64_t dim, const Tensor& index) {

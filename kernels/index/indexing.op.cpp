@@ -28,8 +28,9 @@ Tensor overwritten(const Tensor& target, TensorList indices, const Dims& dims) {
   const Shape part = indexed_shape("index_put_", target.sizes(), indices, dims);
   const Tensor numbers = arange(checked_numel("index_put_", part), options).reshape(part);
   Tensor last = empty(target.sizes(), options);
-  call_inplace<IndexPut>({last, numbers, indices, dims, false}, last);
-  return call<Index>({last, indices, dims}) != numbers;
+  call_inplace<IndexPut>({.target = last, .values = numbers, .indices = indices, .dims = dims, .accumulate = false},
+                         last);
+  return call<Index>({.input = last, .indices = indices, .dims = dims}) != numbers;
 }
 
 }  // namespace
@@ -70,7 +71,8 @@ Grads Index::backward(const Back<Index>& b) {
   // A place that was read several times gets the sum of its gradients.
   Tensor sum = zeros(b.args.input.sizes(), {.dtype = b.grad[0].dtype(), .device = b.grad[0].device()});
   Grads result(1 + indices.size());
-  result[0] = call_inplace<IndexPut>({sum, b.grad[0], indices, b.args.dims, true}, sum);
+  result[0] = call_inplace<IndexPut>(
+      {.target = sum, .values = b.grad[0], .indices = indices, .dims = b.args.dims, .accumulate = true}, sum);
   return result;
 }
 Cost Index::cost(const Args& args) { return {0, moved_bytes(info.name, args.input, args.indices, args.dims)}; }
@@ -95,11 +97,12 @@ Grads IndexPut::backward(const Back<IndexPut>& b) {
     if (!b.args.accumulate) {
       Tensor rest = b.grad[0].clone();
       const Tensor zero = zeros({}, {.dtype = rest.dtype(), .device = rest.device()});
-      result[0] = call_inplace<IndexPut>({rest, zero, indices, b.args.dims, false}, rest);
+      result[0] = call_inplace<IndexPut>(
+          {.target = rest, .values = zero, .indices = indices, .dims = b.args.dims, .accumulate = false}, rest);
     }
   }
   if (b.need[1]) {
-    result[1] = call<Index>({b.grad[0], indices, b.args.dims});
+    result[1] = call<Index>({.input = b.grad[0], .indices = indices, .dims = b.args.dims});
     // Of several values for one place the last one stays; the others had no effect.
     if (!b.args.accumulate) result[1] = masked_fill(result[1], overwritten(b.grad[0], indices, b.args.dims), 0);
   }

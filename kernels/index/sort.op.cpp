@@ -38,7 +38,8 @@ void register_sort() { register_op<Sort>(); }
 std::pair<Tensor, Tensor> topk(const Tensor& input, int64_t k, int64_t dim, bool largest) {
   check_defined("topk", "input", input);
   const int d = normalize_dim("topk", dim, input.dim());
-  auto out = call<Sort>({input.dim() ? input : input.reshape({1}), k, d, largest});
+  auto out =
+      call<Sort>({.input = input.dim() ? input : input.reshape({1}), .count = k, .dim = d, .descending = largest});
   if (input.dim() == 0 && k == 1) return {out[0].reshape({}), out[1].reshape({})};
   return {std::move(out[0]), std::move(out[1])};
 }

@@ -81,9 +81,16 @@ std::array<TensorSpec, 4> CrossEntropy::infer(const Args& args) {
 Grads CrossEntropy::backward(const Back<CrossEntropy>& b) {
   Grads out(3);
   // The statistics are constants of the backward op, which accounts for them itself.
-  out[0] = call<CrossEntropyBackward>({b.grad[0], b.args.logits, b.args.target, b.out[1].detach(), b.out[2].detach(),
-                                       b.out[3].detach(), b.args.weight, b.args.reduction, b.args.ignore_index,
-                                       b.args.label_smoothing});
+  out[0] = call<CrossEntropyBackward>({.grad = b.grad[0],
+                                       .logits = b.args.logits,
+                                       .target = b.args.target,
+                                       .peak = b.out[1].detach(),
+                                       .log_sum = b.out[2].detach(),
+                                       .total = b.out[3].detach(),
+                                       .weight = b.args.weight,
+                                       .reduction = b.args.reduction,
+                                       .ignore_index = b.args.ignore_index,
+                                       .label_smoothing = b.args.label_smoothing});
   return out;
 }
 Cost CrossEntropy::cost(const Args& args) { return cost_of(args.logits, args.reduction, args.weight, 1, 4); }
@@ -104,20 +111,37 @@ Grads CrossEntropyBackward::backward(const Back<CrossEntropyBackward>& b) {
   const bool each = b.args.reduction == Reduction::none, mean = b.args.reduction == Reduction::mean;
   Grads out(7);
   if (b.need[0]) {  // linear in grad
-    const Tensor unit = call<CrossEntropyBackward>({ones_like(g), logits, target, peak, log_sum, total, weight,
-                                                    b.args.reduction, b.args.ignore_index, b.args.label_smoothing});
+    const Tensor unit = call<CrossEntropyBackward>({.grad = ones_like(g),
+                                                    .logits = logits,
+                                                    .target = target,
+                                                    .peak = peak,
+                                                    .log_sum = log_sum,
+                                                    .total = total,
+                                                    .weight = weight,
+                                                    .reduction = b.args.reduction,
+                                                    .ignore_index = b.args.ignore_index,
+                                                    .label_smoothing = b.args.label_smoothing});
     out[0] = each ? (gg * unit).sum({1}) : (gg * unit).sum();
   }
   if (b.need[1]) {
     // With an infinite log-sum-exp all probabilities are 0, and what remains is minus the target distribution t.
     const Tensor one = ones({logits.sizes()[0]}, {.dtype = logits.dtype(), .device = logits.device()});
     const Tensor infinite = full_like(log_sum, std::numeric_limits<double>::infinity());
-    const Tensor t = -call<CrossEntropyBackward>({one, logits.detach(), target, peak, infinite, total, weight,
-                                                  Reduction::none, b.args.ignore_index, b.args.label_smoothing});
+    const Tensor t = -call<CrossEntropyBackward>({.grad = one,
+                                                  .logits = logits.detach(),
+                                                  .target = target,
+                                                  .peak = peak,
+                                                  .log_sum = infinite,
+                                                  .total = total,
+                                                  .weight = weight,
+                                                  .reduction = Reduction::none,
+                                                  .ignore_index = b.args.ignore_index,
+                                                  .label_smoothing = b.args.label_smoothing});
     // grad_x = r (mass p - t), with p = softmax(x) and mass = sum(t): its derivative with respect to x is r mass times
     // softmax's own.
     const Tensor r = mean ? g / total.to(g.dtype()) : each ? g.unsqueeze(1) : g;
-    out[1] = call<SoftmaxBackward>({gg * (r * t.sum({1}, /*keepdim=*/true)), softmax(logits, 1), 1});
+    out[1] = call<SoftmaxBackward>(
+        {.grad = gg * (r * t.sum({1}, /*keepdim=*/true)), .output = softmax(logits, 1), .dim = 1});
   }
   return out;
 }

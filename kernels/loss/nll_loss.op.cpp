@@ -19,8 +19,13 @@ std::array<TensorSpec, 2> NllLoss::infer(const Args& args) {
 }
 Grads NllLoss::backward(const Back<NllLoss>& b) {
   Grads out(3);
-  out[0] = call<NllLossBackward>({b.grad[0], b.args.target, b.out[1].detach(), b.args.weight,
-                                  b.args.log_probs.sizes()[1], b.args.reduction, b.args.ignore_index});
+  out[0] = call<NllLossBackward>({.grad = b.grad[0],
+                                  .target = b.args.target,
+                                  .total = b.out[1].detach(),
+                                  .weight = b.args.weight,
+                                  .classes = b.args.log_probs.sizes()[1],
+                                  .reduction = b.args.reduction,
+                                  .ignore_index = b.args.ignore_index});
   return out;
 }
 Cost NllLoss::cost(const Args& args) {
@@ -37,7 +42,11 @@ TensorSpec NllLossBackward::infer(const Args& args) {
 Grads NllLossBackward::backward(const Back<NllLossBackward>& b) {
   // The op is linear in grad, and nll_loss is its transpose.
   Grads out(4);
-  out[0] = call<NllLoss>({b.grad[0], b.args.target, b.args.weight, b.args.reduction, b.args.ignore_index})[0];
+  out[0] = call<NllLoss>({.log_probs = b.grad[0],
+                          .target = b.args.target,
+                          .weight = b.args.weight,
+                          .reduction = b.args.reduction,
+                          .ignore_index = b.args.ignore_index})[0];
   return out;
 }
 Cost NllLossBackward::cost(const Args& args) {
@@ -53,7 +62,11 @@ Tensor nll_loss(const Tensor& log_probs, const Tensor& target, const NllLossOpti
   check_defined("nll_loss", "target", target);
   const ClassRows rows = class_rows("nll_loss", "log_probs", log_probs, target);
   const Tensor weight = options.weight.defined() ? options.weight.detach() : Tensor();
-  const Tensor loss = call<NllLoss>({rows.scores, rows.target, weight, options.reduction, options.ignore_index})[0];
+  const Tensor loss = call<NllLoss>({.log_probs = rows.scores,
+                                     .target = rows.target,
+                                     .weight = weight,
+                                     .reduction = options.reduction,
+                                     .ignore_index = options.ignore_index})[0];
   return options.reduction == Reduction::none && !rows.target.is_same(target) ? loss.reshape(target.sizes()) : loss;
 }
 

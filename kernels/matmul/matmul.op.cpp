@@ -205,7 +205,9 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
   return add(beta == 1 ? base : base * factor_for(base, beta), product, alpha).to(a.dtype());
 }
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) { return call<Linear>({x, weight, bias}); }
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return call<Linear>({.x = x, .weight = weight, .bias = bias});
+}
 
 Tensor Tensor::matmul(const Tensor& other) const { return farro::matmul(*this, other); }
 

@@ -49,7 +49,10 @@ namespace {
 // In the source's own format.
 Tensor copy(const Tensor& source, DType dtype, Device device) {
   const bool channels_last = !source.is_contiguous() && source.is_contiguous(MemoryFormat::channels_last);
-  return call<Copy>({source, dtype, device, channels_last ? MemoryFormat::channels_last : MemoryFormat::contiguous});
+  return call<Copy>({.source = source,
+                     .dtype = dtype,
+                     .device = device,
+                     .format = channels_last ? MemoryFormat::channels_last : MemoryFormat::contiguous});
 }
 }  // namespace
 
@@ -60,7 +63,7 @@ Tensor Tensor::clone() const {
 Tensor Tensor::contiguous(MemoryFormat format) const {
   check_defined("contiguous", "tensor", *this);
   if (is_contiguous(format)) return *this;
-  return call<Copy>({*this, dtype(), device(), format});
+  return call<Copy>({.source = *this, .dtype = dtype(), .device = device(), .format = format});
 }
 Tensor Tensor::to(DType dtype) const {
   check_defined("to", "tensor", *this);

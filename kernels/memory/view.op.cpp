@@ -48,7 +48,11 @@ ViewSpec Slice1d::geometry(const Args& args) {
 Grads Slice1d::backward(const Back<Slice1d>& b) {
   // Zeros around the part's gradient; not a copy into zeros by other ops, which would be two nodes in a recorded
   // backward.
-  return {call<SliceBackward>({b.grad[0], b.args.input.sizes(), b.args.dim, b.args.start, b.args.step})};
+  return {call<SliceBackward>({.grad = b.grad[0],
+                               .sizes = b.args.input.sizes(),
+                               .dim = b.args.dim,
+                               .start = b.args.start,
+                               .step = b.args.step})};
 }
 
 TensorSpec SliceBackward::infer(const Args& args) { return TensorSpec(args.sizes, args.grad); }
@@ -66,7 +70,7 @@ void register_view() { register_ops<Reinterpret, Permute, Expand, Slice1d, Slice
 
 namespace {
 Tensor reinterpret(const Tensor& input, const Shape& sizes, const Strides& strides) {
-  return call_view<Reinterpret>({input, sizes, strides});
+  return call_view<Reinterpret>({.input = input, .sizes = sizes, .strides = strides});
 }
 }  // namespace
 
@@ -197,7 +201,7 @@ Tensor Tensor::narrow(int64_t dim, int64_t start, int64_t length) const {
   FARRO_CHECK(first >= 0 && length >= 0 && first <= size && length <= size - first, IndexError,
               "narrow: start and length must stay within size ", size, " of dimension ", d, ", got start ", start,
               " and length ", length);
-  return call_view<Slice1d>({*this, d, first, length, 1});
+  return call_view<Slice1d>({.input = *this, .dim = d, .start = first, .length = length, .step = 1});
 }
 
 Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step) const {
@@ -211,7 +215,8 @@ Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step) cons
   const int64_t first = clamp(start), last = std::max(clamp(end), first);
   // ceil((last - first) / step) without overflow.
   const int64_t length = last == first ? 0 : (last - first - 1) / step + 1;
-  return call_view<Slice1d>({*this, d, first, length, std::min(step, std::max<int64_t>(size, 1))});
+  return call_view<Slice1d>(
+      {.input = *this, .dim = d, .start = first, .length = length, .step = std::min(step, std::max<int64_t>(size, 1))});
 }
 
 Tensor Tensor::select(int64_t dim, int64_t index) const {
@@ -222,7 +227,9 @@ Tensor Tensor::select(int64_t dim, int64_t index) const {
   FARRO_CHECK(index >= -size && index < size, IndexError, "select: index must be in [", -size, ", ", size - 1,
               "] for dimension ", d, " of size ", size, ", got ", index);
   // A slice of one, without its dimension: one view op and its gradient serve both.
-  return call_view<Slice1d>({*this, d, index < 0 ? index + size : index, 1, 1}).squeeze(d);
+  return call_view<Slice1d>(
+             {.input = *this, .dim = d, .start = index < 0 ? index + size : index, .length = 1, .step = 1})
+      .squeeze(d);
 }
 
 namespace {

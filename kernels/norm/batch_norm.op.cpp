@@ -95,7 +95,14 @@ Grads BatchNorm::backward(const Back<BatchNorm>& b) {
   const Tensor x = b.args.x, mean = b.out[1];
   Grads result(3);
   if (b.grad[0].defined()) {
-    auto all = call<BatchNormBackward>({b.grad[0], x, b.args.weight, mean, b.out[2], b.args.eps, true, b.need[0]});
+    auto all = call<BatchNormBackward>({.grad = b.grad[0],
+                                        .x = x,
+                                        .weight = b.args.weight,
+                                        .mean = mean,
+                                        .var = b.out[2],
+                                        .eps = b.args.eps,
+                                        .batch_statistics = true,
+                                        .need_x = b.need[0]});
     for (int i = 0; i < 3; ++i)
       if (b.need[i]) result[static_cast<size_t>(i)] = std::move(all[static_cast<size_t>(i)]);
   }
@@ -202,9 +209,10 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, con
               running_var);
   FARRO_CHECK(momentum >= 0 && momentum <= 1, ValueError, "batch_norm: momentum must be in [0, 1], got ", momentum);
   if (!training && running_mean.defined())
-    return call<BatchNormEval>({x, weight, bias, running_mean, running_var, eps});
+    return call<BatchNormEval>(
+        {.x = x, .weight = weight, .bias = bias, .mean = running_mean, .var = running_var, .eps = eps});
   // The call looks at x, weight and bias, as mixed precision casts them.
-  auto [y, mean, var] = call<BatchNorm>({x, weight, bias, eps});
+  auto [y, mean, var] = call<BatchNorm>({.x = x, .weight = weight, .bias = bias, .eps = eps});
   if (running_mean.defined()) {
     // Both before either changes: a call that fails leaves the statistics as they were.
     check_running("running_mean", running_mean, x);

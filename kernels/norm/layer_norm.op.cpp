@@ -144,8 +144,16 @@ std::array<TensorSpec, 3> LayerNorm::infer(const Args& args) {
 }
 Grads LayerNorm::backward(const Back<LayerNorm>& b) {
   // The statistics are constants of the backward op, which accounts for them itself.
-  auto out = call<LayerNormBackward>({b.grad[0], b.args.x, b.out[1].detach(), b.out[2].detach(), b.args.weight,
-                                      b.args.dims, b.args.eps, b.need[0], b.need[1], b.need[2]});
+  auto out = call<LayerNormBackward>({.grad = b.grad[0],
+                                      .x = b.args.x,
+                                      .mean = b.out[1].detach(),
+                                      .rstd = b.out[2].detach(),
+                                      .weight = b.args.weight,
+                                      .dims = b.args.dims,
+                                      .eps = b.args.eps,
+                                      .need_x = b.need[0],
+                                      .need_weight = b.need[1],
+                                      .need_bias = b.need[2]});
   return {b.need[0] ? std::move(out[0]) : Tensor(), b.need[1] ? std::move(out[1]) : Tensor(),
           b.need[2] ? std::move(out[2]) : Tensor()};
 }
@@ -216,7 +224,7 @@ void register_layer_norm() { register_ops<LayerNorm, LayerNormBackward, RmsNorm,
 Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight, const Tensor& bias, double eps) {
   check_defined("layer_norm", "x", x);
   const int64_t dims = covered_dims("layer_norm", x, normalized_shape);
-  return std::move(call<LayerNorm>({x, weight, bias, dims, eps})[0]);
+  return std::move(call<LayerNorm>({.x = x, .weight = weight, .bias = bias, .dims = dims, .eps = eps})[0]);
 }
 
 Tensor rms_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& weight, std::optional<double> eps) {
@@ -225,7 +233,7 @@ Tensor rms_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& wei
   // PyTorch's default: the epsilon of the type that the statistics are computed in.
   const double epsilon = x.dtype() == DType::f64 ? std::numeric_limits<double>::epsilon()
                                                  : static_cast<double>(std::numeric_limits<float>::epsilon());
-  return std::move(call<RmsNorm>({x, weight, dims, eps.value_or(epsilon)})[0]);
+  return std::move(call<RmsNorm>({.x = x, .weight = weight, .dims = dims, .eps = eps.value_or(epsilon)})[0]);
 }
 
 }  // namespace farro

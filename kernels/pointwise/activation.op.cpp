@@ -119,7 +119,7 @@ Tensor relu_backward(const Tensor& grad, const Tensor& out) {
   return call<ReluBackward>({grad, out});
 }
 Tensor leaky_relu_backward(const Tensor& grad, const Tensor& a, double slope) {
-  return call<LeakyReluBackward>({grad, a, slope});
+  return call<LeakyReluBackward>({.grad = grad, .a = a, .slope = slope});
 }
 Tensor tanh_backward(const Tensor& grad, const Tensor& out) {
   check_defined("tanh_backward", "out", out);
@@ -134,7 +134,7 @@ Tensor silu_backward(const Tensor& grad, const Tensor& a) {
   return call<SiluBackward>({grad, a});
 }
 Tensor gelu_backward(const Tensor& grad, const Tensor& a, GeluApproximation approximation) {
-  return call<GeluBackward>({grad, a, approximation});
+  return call<GeluBackward>({.grad = grad, .a = a, .approximation = approximation});
 }
 
 Tensor Tensor::tanh() const { return farro::tanh(*this); }

@@ -87,14 +87,14 @@ Tensor for_division(const char* op, const char* argument, Scalar value, const ch
 
 Tensor add(const Tensor& a, const Tensor& b, Scalar alpha) {
   check_alpha("add", a, b, alpha);
-  return call<Add>({a, b, alpha});
+  return call<Add>({.a = a, .b = b, .alpha = alpha});
 }
 Tensor sub(const Tensor& a, const Tensor& b) { return call<Sub>({a, b}); }
 Tensor mul(const Tensor& a, const Tensor& b) { return call<Mul>({a, b}); }
 Tensor div(const Tensor& a, const Tensor& b) { return call<Div>({a, b}); }
 Tensor neg(const Tensor& a) { return call<Neg>({a}); }
 
-Tensor operator+(const Tensor& a, const Tensor& b) { return call<Add>({a, b, 1}); }
+Tensor operator+(const Tensor& a, const Tensor& b) { return call<Add>({.a = a, .b = b, .alpha = 1}); }
 Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
@@ -110,7 +110,7 @@ Tensor operator/(Scalar a, const Tensor& b) { return div(for_division("div", "a"
 Tensor Tensor::operator-() const { return neg(*this); }
 Tensor& Tensor::add_(const Tensor& other, Scalar alpha) {
   check_alpha("add_", *this, other, alpha);
-  return call_inplace<Add>({*this, other, alpha}, *this);
+  return call_inplace<Add>({.a = *this, .b = other, .alpha = alpha}, *this);
 }
 Tensor& Tensor::sub_(const Tensor& other) { return call_inplace<Sub>({*this, other}, *this); }
 Tensor& Tensor::mul_(const Tensor& other) { return call_inplace<Mul>({*this, other}, *this); }

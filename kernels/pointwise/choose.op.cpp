@@ -114,7 +114,9 @@ std::pair<Scalar, Scalar> bounds_for(const char* op, DType dtype, std::optional<
 
 }  // namespace
 
-Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) { return call<Where>({condition, a, b}); }
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  return call<Where>({.condition = condition, .a = a, .b = b});
+}
 Tensor where(const Tensor& condition, const Tensor& a, Scalar b) { return where(condition, a, choice("b", b, "a", a)); }
 Tensor where(const Tensor& condition, Scalar a, const Tensor& b) { return where(condition, choice("a", a, "b", b), b); }
 Tensor where(const Tensor& condition, Scalar a, Scalar b) {
@@ -124,14 +126,14 @@ Tensor where(const Tensor& condition, Scalar a, Scalar b) {
 }
 Tensor masked_fill(const Tensor& a, const Tensor& mask, Scalar value) {
   check_holds("masked_fill", "value", value, "a", a);
-  return call<MaskedFill>({a, mask, value});
+  return call<MaskedFill>({.a = a, .mask = mask, .value = value});
 }
 Tensor clamp(const Tensor& a, std::optional<Scalar> low, std::optional<Scalar> high) {
   check_defined("clamp", "a", a);
   const bool real = is_floating(a.dtype()) || (low && low->is_floating()) || (high && high->is_floating());
   const Tensor input = real && !is_floating(a.dtype()) ? a.to(default_dtype()) : a;
   const auto [from, to] = bounds_for("clamp", input.dtype(), low, high);
-  return call<Clamp>({input, from, to});
+  return call<Clamp>({.a = input, .low = from, .high = to});
 }
 Tensor maximum(const Tensor& a, const Tensor& b) { return call<Maximum>({a, b}); }
 Tensor minimum(const Tensor& a, const Tensor& b) { return call<Minimum>({a, b}); }
@@ -139,11 +141,11 @@ Tensor minimum(const Tensor& a, const Tensor& b) { return call<Minimum>({a, b});
 Tensor& Tensor::clamp_(std::optional<Scalar> low, std::optional<Scalar> high) {
   check_defined("clamp_", "tensor", *this);
   const auto [from, to] = bounds_for("clamp_", dtype(), low, high);
-  return call_inplace<Clamp>({*this, from, to}, *this);
+  return call_inplace<Clamp>({.a = *this, .low = from, .high = to}, *this);
 }
 Tensor& Tensor::masked_fill_(const Tensor& mask, Scalar value) {
   check_holds("masked_fill_", "value", value, "tensor", *this);
-  return call_inplace<MaskedFill>({*this, mask, value}, *this);
+  return call_inplace<MaskedFill>({.a = *this, .mask = mask, .value = value}, *this);
 }
 
 }  // namespace farro

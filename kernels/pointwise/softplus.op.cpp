@@ -42,10 +42,10 @@ void register_softplus() { register_ops<Softplus, SoftplusBackward>(); }
 Tensor softplus(const Tensor& x, double beta, double threshold) {
   FARRO_CHECK(std::isfinite(beta) && beta != 0, ValueError, "softplus: beta must be finite and not 0, got ", beta);
   FARRO_CHECK(!std::isnan(threshold), ValueError, "softplus: threshold must be a number, got ", threshold);
-  return call<Softplus>({x, beta, threshold});
+  return call<Softplus>({.x = x, .beta = beta, .threshold = threshold});
 }
 Tensor softplus_backward(const Tensor& grad, const Tensor& x, double beta, double threshold) {
-  return call<SoftplusBackward>({grad, x, beta, threshold});
+  return call<SoftplusBackward>({.grad = grad, .x = x, .beta = beta, .threshold = threshold});
 }
 
 }  // namespace farro

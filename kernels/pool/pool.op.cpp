@@ -49,19 +49,22 @@ std::array<TensorSpec, 2> MaxPool::infer(const Args& args) {
   return {values, indices};
 }
 Grads MaxPool::backward(const Back<MaxPool>& b) {
-  return {call<MaxPoolBackward>({b.grad[0], b.out[1], b.args.x.sizes(), b.args.params})};
+  return {call<MaxPoolBackward>(
+      {.grad = b.grad[0], .indices = b.out[1], .x_sizes = b.args.x.sizes(), .params = b.args.params})};
 }
 Cost MaxPool::cost(const Args& args) { return pool_cost(args.x, args.params, 1); }
 
 TensorSpec MaxPoolBackward::infer(const Args& args) { return pool_spec(args.x_sizes, args.grad, args.params); }
 Grads MaxPoolBackward::backward(const Back<MaxPoolBackward>& b) {
-  return {call<MaxPoolGather>({b.grad[0], b.args.indices, b.args.params}), Tensor()};
+  return {call<MaxPoolGather>({.x = b.grad[0], .indices = b.args.indices, .params = b.args.params}), Tensor()};
 }
 Cost MaxPoolBackward::cost(const Args& args) { return pool_backward_cost(args.grad, args.x_sizes, args.params, 1); }
 
 TensorSpec MaxPoolGather::infer(const Args& args) { return pool_spec(args.indices.sizes(), args.x, args.params); }
 Grads MaxPoolGather::backward(const Back<MaxPoolGather>& b) {
-  return {call<MaxPoolBackward>({b.grad[0], b.args.indices, b.args.x.sizes(), b.args.params}), Tensor()};
+  return {call<MaxPoolBackward>(
+              {.grad = b.grad[0], .indices = b.args.indices, .x_sizes = b.args.x.sizes(), .params = b.args.params}),
+          Tensor()};
 }
 Cost MaxPoolGather::cost(const Args& args) {
   // One element of x is read for each result.
@@ -72,7 +75,7 @@ TensorSpec AvgPool::infer(const Args& args) {
   return pool_spec(pooled_sizes(args.x.sizes(), args.params), args.x, args.params);
 }
 Grads AvgPool::backward(const Back<AvgPool>& b) {
-  return {call<AvgPoolBackward>({b.grad[0], b.args.x.sizes(), b.args.params})};
+  return {call<AvgPoolBackward>({.grad = b.grad[0], .x_sizes = b.args.x.sizes(), .params = b.args.params})};
 }
 Cost AvgPool::cost(const Args& args) { return pool_cost(args.x, args.params); }
 

@@ -74,8 +74,12 @@ std::pair<Tensor, Tensor> indexed(const Tensor& input, int64_t dim, bool keepdim
 
 }  // namespace
 
-Tensor amax(const Tensor& input, const Dims& dims, bool keepdim) { return call<AMax>({input, dims, keepdim}); }
-Tensor amin(const Tensor& input, const Dims& dims, bool keepdim) { return call<AMin>({input, dims, keepdim}); }
+Tensor amax(const Tensor& input, const Dims& dims, bool keepdim) {
+  return call<AMax>({.input = input, .dims = dims, .keepdim = keepdim});
+}
+Tensor amin(const Tensor& input, const Dims& dims, bool keepdim) {
+  return call<AMin>({.input = input, .dims = dims, .keepdim = keepdim});
+}
 Tensor max(const Tensor& input) {
   check_defined("max", "input", input);
   check_not_empty("max", input, {});
@@ -94,8 +98,12 @@ std::pair<Tensor, Tensor> min(const Tensor& input, int64_t dim, bool keepdim) {
   check_defined("min", "input", input);
   return indexed<MinDim>(input, dim, keepdim);
 }
-Tensor argmax(const Tensor& input, int64_t dim, bool keepdim) { return call<ArgMax>({input, dim, keepdim}); }
-Tensor argmin(const Tensor& input, int64_t dim, bool keepdim) { return call<ArgMin>({input, dim, keepdim}); }
+Tensor argmax(const Tensor& input, int64_t dim, bool keepdim) {
+  return call<ArgMax>({.input = input, .dim = dim, .keepdim = keepdim});
+}
+Tensor argmin(const Tensor& input, int64_t dim, bool keepdim) {
+  return call<ArgMin>({.input = input, .dim = dim, .keepdim = keepdim});
+}
 Tensor argmax(const Tensor& input) {
   check_defined("argmax", "input", input);
   return argmax(input.detach().flatten(), 0);

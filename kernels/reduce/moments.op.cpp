@@ -75,7 +75,7 @@ void register_moments();
 void register_moments() { register_ops<Var, Norm, LogSumExp>(); }
 
 Tensor var(const Tensor& input, const Dims& dims, bool unbiased, bool keepdim) {
-  return call<Var>({input, dims, unbiased, keepdim});
+  return call<Var>({.input = input, .dims = dims, .unbiased = unbiased, .keepdim = keepdim});
 }
 Tensor norm(const Tensor& input, double p, const Dims& dims, bool keepdim) {
   check_defined("norm", "input", input);
@@ -88,10 +88,10 @@ Tensor norm(const Tensor& input, double p, const Dims& dims, bool keepdim) {
   if (p == infinity) return amax(abs(input), dims, keepdim);
   if (p == -infinity) return amin(abs(input), dims, keepdim);
   if (p == 0) return sum((input != 0).to(spec.dtype), dims, keepdim);
-  return call<Norm>({input, p, dims, keepdim});
+  return call<Norm>({.input = input, .p = p, .dims = dims, .keepdim = keepdim});
 }
 Tensor logsumexp(const Tensor& input, const Dims& dims, bool keepdim) {
-  return call<LogSumExp>({input, dims, keepdim});
+  return call<LogSumExp>({.input = input, .dims = dims, .keepdim = keepdim});
 }
 
 }  // namespace farro

@@ -47,7 +47,9 @@ TensorSpec CumSum::infer(const Args& args) {
   return scan_spec(info.name, args.input, args.dim, sum_dtype(args.input.dtype()));
 }
 // An element is a term of its own sum and of all later ones: the gradient is the sum from the other end.
-Grads CumSum::backward(const Back<CumSum>& b) { return {call<CumSum>({b.grad[0], b.args.dim, !b.args.reverse})}; }
+Grads CumSum::backward(const Back<CumSum>& b) {
+  return {call<CumSum>({.input = b.grad[0], .dim = b.args.dim, .reverse = !b.args.reverse})};
+}
 Cost CumSum::cost(const Args& args) { return scan_cost(args.input, 1, 1, sum_dtype(args.input.dtype())); }
 
 TensorSpec ProdOthers::infer(const Args& args) {
@@ -87,7 +89,7 @@ void register_scan() { register_ops<Prod, CumSum, ProdOthers, ProdOthersBackward
 Tensor prod(const Tensor& input, const Dims& dims, bool keepdim) {
   const uint32_t mask = input.defined() ? reduced_dims(Prod::info.name, input, dims) : 0;
   // At most one bit: one dimension, along which prod_others gives the gradient.
-  if (mask == 0 || (mask & (mask - 1)) == 0) return call<Prod>({input, dims, keepdim});
+  if (mask == 0 || (mask & (mask - 1)) == 0) return call<Prod>({.input = input, .dims = dims, .keepdim = keepdim});
   // Several dimensions: bring them to the end and make them one.
   Dims order, kept;
   for (int i = 0; i < input.dim(); ++i)
@@ -99,17 +101,18 @@ Tensor prod(const Tensor& input, const Dims& dims, bool keepdim) {
     if (mask >> i & 1) order.push_back(i);
   kept.push_back(reduced_count(input.sizes(), mask));
   const Tensor joined = input.permute(order).reshape(kept);
-  const Tensor out = call<Prod>({joined, {-1}, false});
+  const Tensor out = call<Prod>({.input = joined, .dims = {-1}, .keepdim = false});
   return keepdim ? out.reshape(reduced_shape(input.sizes(), mask, true)) : out;
 }
-Tensor cumsum(const Tensor& input, int64_t dim) { return call<CumSum>({input, dim, false}); }
+Tensor cumsum(const Tensor& input, int64_t dim) { return call<CumSum>({.input = input, .dim = dim, .reverse = false}); }
 Tensor prod_others(const Tensor& input, int64_t dim) { return call<ProdOthers>({input, dim}); }
 Tensor prod_others_backward(const Tensor& grad, const Tensor& input, int64_t dim) {
   const bool recorded =
       grad_enabled() && input.defined() && (input.requires_grad() || (grad.defined() && grad.requires_grad()));
   if (recorded && input.dim() > 0 && input.numel() > 0) return composed_gradient(grad, input, dim);
   // What is left to record has no other element to depend on: a constant.
-  return call<ProdOthersBackward>({recorded ? grad.detach() : grad, recorded ? input.detach() : input, dim});
+  return call<ProdOthersBackward>(
+      {.grad = recorded ? grad.detach() : grad, .input = recorded ? input.detach() : input, .dim = dim});
 }
 
 }  // namespace farro

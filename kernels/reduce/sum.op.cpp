@@ -42,10 +42,18 @@ void register_sum() {
   register_op<All>();
 }
 
-Tensor sum(const Tensor& input, const Dims& dims, bool keepdim) { return call<Sum>({input, dims, keepdim}); }
-Tensor mean(const Tensor& input, const Dims& dims, bool keepdim) { return call<Mean>({input, dims, keepdim}); }
-Tensor any(const Tensor& input, const Dims& dims, bool keepdim) { return call<Any>({input, dims, keepdim}); }
-Tensor all(const Tensor& input, const Dims& dims, bool keepdim) { return call<All>({input, dims, keepdim}); }
+Tensor sum(const Tensor& input, const Dims& dims, bool keepdim) {
+  return call<Sum>({.input = input, .dims = dims, .keepdim = keepdim});
+}
+Tensor mean(const Tensor& input, const Dims& dims, bool keepdim) {
+  return call<Mean>({.input = input, .dims = dims, .keepdim = keepdim});
+}
+Tensor any(const Tensor& input, const Dims& dims, bool keepdim) {
+  return call<Any>({.input = input, .dims = dims, .keepdim = keepdim});
+}
+Tensor all(const Tensor& input, const Dims& dims, bool keepdim) {
+  return call<All>({.input = input, .dims = dims, .keepdim = keepdim});
+}
 
 Tensor Tensor::sum() const { return farro::sum(*this); }
 Tensor Tensor::sum(const Dims& dims, bool keepdim) const { return farro::sum(*this, dims, keepdim); }

@@ -34,7 +34,9 @@ Tensor sum_over(const Tensor& t, int64_t dim) { return t.dim() ? t.sum({dim}, /*
 }  // namespace
 
 TensorSpec Softmax::infer(const Args& args) { return floating_spec(info.name, args.x); }
-Grads Softmax::backward(const Back<Softmax>& b) { return {call<SoftmaxBackward>({b.grad[0], b.out[0], b.args.dim})}; }
+Grads Softmax::backward(const Back<Softmax>& b) {
+  return {call<SoftmaxBackward>({.grad = b.grad[0], .output = b.out[0], .dim = b.args.dim})};
+}
 Cost Softmax::cost(const Args& args) { return cost_of(args.x, 1, 5); }
 
 TensorSpec SoftmaxBackward::infer(const Args& args) { return backward_spec(info.name, args.grad, args.output); }
@@ -43,7 +45,7 @@ Grads SoftmaxBackward::backward(const Back<SoftmaxBackward>& b) {
   Grads out(2);
   // B(g, y) = y (g - sum(g y)): linear and self-adjoint in g; with respect to y, the cotangent c gives c (g - sum(g y))
   // - g sum(c y).
-  if (b.need[0]) out[0] = call<SoftmaxBackward>({gg, y, b.args.dim});
+  if (b.need[0]) out[0] = call<SoftmaxBackward>({.grad = gg, .output = y, .dim = b.args.dim});
   if (b.need[1]) out[1] = gg * (g - sum_over(g * y, b.args.dim)) - g * sum_over(gg * y, b.args.dim);
   return out;
 }
