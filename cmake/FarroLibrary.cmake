@@ -57,7 +57,7 @@ foreach(objects IN LISTS farro_objects)
   target_link_libraries(${objects} PRIVATE farro_flags OpenMP::OpenMP_CXX Threads::Threads)
   # Calls inside the library go straight to its own functions; nobody is meant to replace them one by one.
   target_compile_options(${objects} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)
-  set_target_properties(${objects} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  farro_library_objects(${objects})
   target_sources(farro PRIVATE $<TARGET_OBJECTS:${objects}>)
 endforeach()
 

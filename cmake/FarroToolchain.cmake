@@ -38,6 +38,13 @@ foreach(folder IN ITEMS ${farro_folders} tests tools examples)
   endif()
 endforeach()
 
+# Objects of a library: what it exports is marked (core/api.h). Programs hide nothing: tests replace system calls and
+# set options of sanitizers by functions that other libraries find.
+function(farro_library_objects target)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON
+    CXX_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+endfunction()
+
 function(farro_program target)
   # A program need not be linked again because libfarro was: that made a dozen links of an edit of one op.
   set_target_properties(${target} PROPERTIES

@@ -4,12 +4,14 @@
 // for the device with --expt-relaxed-constexpr).
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <bit>
 #include <cstdint>
 
 namespace farro {
 
-struct half {
+struct FARRO_API half {
   uint16_t bits = 0;
 
   constexpr half() = default;
@@ -37,7 +39,7 @@ struct half {
   }
 };
 
-struct bfloat16 {
+struct FARRO_API bfloat16 {
   uint16_t bits = 0;
 
   constexpr bfloat16() = default;

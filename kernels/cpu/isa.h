@@ -5,12 +5,14 @@
 // instruction sets must be in a .cpp of its own.
 #pragma once
 
+#include <farro/core/api.h>
+
 namespace farro {
 
 enum class CpuIsa { generic, avx2, avx512 };
 
 // The instruction set in use.
-CpuIsa cpu_isa();
-const char* name(CpuIsa isa) noexcept;
+FARRO_API CpuIsa cpu_isa();
+FARRO_API const char* name(CpuIsa isa) noexcept;
 
 }  // namespace farro

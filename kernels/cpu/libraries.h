@@ -2,6 +2,8 @@
 // Versions of the libraries behind the CPU backend, for `farro doctor` and reports.
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <string>
 
 namespace farro {
@@ -9,6 +11,6 @@ namespace farro {
 struct CpuLibraryVersions {
   std::string onednn;  // "2.6.3"
 };
-CpuLibraryVersions cpu_library_versions();
+FARRO_API CpuLibraryVersions cpu_library_versions();
 
 }  // namespace farro

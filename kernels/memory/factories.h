@@ -37,9 +37,9 @@ FARRO_API Tensor tensor_of_numbers(std::span<const Scalar> values, TensorOptions
 // Copies of host values: tensor({1.f, 2.f}), tensor(values, {2, 3}). The dtype is that of T; of a list the default one.
 // ValueError where options.dtype cannot hold a value.
 template <ElementType T>
-Tensor tensor(const std::vector<T>& values, TensorOptions options = {});
+FARRO_API Tensor tensor(const std::vector<T>& values, TensorOptions options = {});
 template <ElementType T>
-Tensor tensor(const std::vector<T>& values, const Shape& sizes, TensorOptions options = {});
+FARRO_API Tensor tensor(const std::vector<T>& values, const Shape& sizes, TensorOptions options = {});
 FARRO_API Tensor tensor(std::initializer_list<Scalar> values, TensorOptions options = {});
 template <class T>
   requires std::is_arithmetic_v<T>

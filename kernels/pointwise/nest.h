@@ -3,6 +3,7 @@
 // merged so that the innermost run is as long and as dense as it can be. Shared by the CPU driver and the device loops.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 #include <farro/kernels/pointwise/host_driver.h>
 
@@ -24,6 +25,6 @@ struct PointwiseNest {
 };
 
 // The inputs must broadcast to out's shape.
-PointwiseNest make_pointwise_nest(const Tensor& out, std::span<const Tensor* const> inputs);
+FARRO_API PointwiseNest make_pointwise_nest(const Tensor& out, std::span<const Tensor* const> inputs);
 
 }  // namespace farro

@@ -2,6 +2,7 @@
 // What all elementwise ops share: shape and dtype of the result, and its cost.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/core/op/promotion.h>
 #include <farro/kernels/pointwise/host_driver.h>
@@ -20,7 +21,7 @@ enum class PointwiseKind {
 DType pointwise_dtype(PointwiseKind kind, TensorList inputs) noexcept;
 // The type a kernel's function is given: f32, f64 or i64, by the promoted dtype. Also for logical ops, which test for
 // zero: 0.5 is true.
-DType pointwise_compute(PointwiseKind kind, std::span<const Tensor* const> inputs) noexcept;
+FARRO_API DType pointwise_compute(PointwiseKind kind, std::span<const Tensor* const> inputs) noexcept;
 
 // Broadcast shape, promoted dtype; keeps the layout of a dense input where all inputs with dimensions share it.
 TensorSpec pointwise_spec(const char* op, PointwiseKind kind, TensorList inputs);

@@ -4,6 +4,7 @@
 // input.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/dtype/dtype.h>
 #include <farro/kernels/cpu/loops.h>
 #include <farro/kernels/pool/pool.op.h>
@@ -37,7 +38,7 @@ class PoolWindows {
 };
 
 // Elements of the largest window; INT64_MAX beyond that.
-int64_t pool_window_size(const Shape& x_sizes, const PoolParams& params);
+FARRO_API int64_t pool_window_size(const Shape& x_sizes, const PoolParams& params);
 
 // Memory seen as [outer, in0, in1, in2, inner]: channels-last has inner = C, row-major inner = 1.
 struct PoolCall {

@@ -2,6 +2,7 @@
 // What all reductions share: which dimensions, the shape of the result, and the way of a gradient back.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
@@ -14,7 +15,7 @@ struct ReduceArgs {
 };
 
 // Bit i: dimension i is reduced. Throws IndexError for a dimension out of range and ValueError for one given twice.
-uint32_t reduced_dims(const char* op, const Tensor& input, const Dims& dims);
+FARRO_API uint32_t reduced_dims(const char* op, const Tensor& input, const Dims& dims);
 Shape reduced_shape(const Shape& sizes, uint32_t mask, bool keepdim);
 // How many values go into one result.
 int64_t reduced_count(const Shape& sizes, uint32_t mask);

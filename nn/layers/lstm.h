@@ -2,6 +2,7 @@
 // Long short-term memory (Hochreiter & Schmidhuber 1997, with a forget gate: Gers et al. 2000) in PyTorch's form.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/nn/module/module.h>
 
 #include <vector>
@@ -34,7 +35,7 @@ struct LSTMOutput {
 // h = sigmoid(o) tanh(c). x may also be one sequence, [L, I], with states [num_layers, H].
 // Parameters of layer k: weight_ih_lk [4H, I or H], weight_hh_lk [4H, H], bias_ih_lk and bias_hh_lk [4H], uniform in
 // +-1 / sqrt(H) at first.
-class LSTM final : public ModuleOf<LSTMOutput(const Tensor& x, const LSTMState& state)> {
+class FARRO_API LSTM final : public ModuleOf<LSTMOutput(const Tensor& x, const LSTMState& state)> {
  public:
   using Options = LSTMOptions;
   // ValueError unless all sizes are positive and dropout is in [0, 1].

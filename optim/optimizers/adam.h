@@ -2,6 +2,7 @@
 // Adam and AdamW. Formulas and papers: farro/kernels/optim/optim.h.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/optim/optimizers/optimizer_of.h>
 
 namespace farro::optim {
@@ -21,7 +22,7 @@ using AdamWOptions = BasicAdamOptions<true>;
 
 // kDecoupled: the weight decay shrinks the parameters instead of entering the gradient.
 template <bool kDecoupled>
-class BasicAdam : public OptimizerOf<BasicAdamOptions<kDecoupled>> {
+class FARRO_API BasicAdam : public OptimizerOf<BasicAdamOptions<kDecoupled>> {
  public:
   using Options = BasicAdamOptions<kDecoupled>;
   // ValueError for options out of range.
@@ -33,11 +34,11 @@ class BasicAdam : public OptimizerOf<BasicAdamOptions<kDecoupled>> {
 };
 
 //     optim::Adam adam(net.parameters(), {.lr = 1e-3});
-class Adam final : public BasicAdam<false> {
+class FARRO_API Adam final : public BasicAdam<false> {
  public:
   using BasicAdam::BasicAdam;
 };
-class AdamW final : public BasicAdam<true> {
+class FARRO_API AdamW final : public BasicAdam<true> {
  public:
   using BasicAdam::BasicAdam;
 };
