@@ -23,6 +23,6 @@ if(FARRO_CUDA)
     target_sources(farro PRIVATE $<TARGET_OBJECTS:farro_cuda_objects>)
     set_property(SOURCE "${PROJECT_SOURCE_DIR}/core/device/backend.cpp" APPEND PROPERTY COMPILE_DEFINITIONS
       "FARRO_STATIC_BACKEND=\"cuda\"")
-    target_link_libraries(farro PRIVATE CUDA::cudart_static)
+    target_link_libraries(farro PRIVATE ${farro_cuda_libraries})
   endif()
 endif()

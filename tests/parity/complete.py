@@ -22,9 +22,9 @@ def wanted():
     for space, folders in (("nn", ("nn/layers", "nn/models")), ("optim", ("optim/optimizers",))):
         for folder in folders:
             for text in read(folder, "*.h"):
-                names |= {f"{space}::{name}" for name in re.findall(r"^class (\w+) final\b", text, re.MULTILINE)}
+                names |= {f"{space}::{name}" for name in re.findall(r"^class (?:FARRO_API )?(\w+) final\b", text, re.MULTILINE)}
     for text in read("kernels/loss", "*.h"):
-        names |= set(re.findall(r"^Tensor (\w*loss|\w*cross_entropy\w*)\(", text, re.MULTILINE))
+        names |= set(re.findall(r"^(?:FARRO_API )?Tensor (\w*loss|\w*cross_entropy\w*)\(", text, re.MULTILINE))
     return names
 
 
