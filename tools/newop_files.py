@@ -1,12 +1,12 @@
 """What tools/newop writes for operations with kernels of their own, for reductions, and for one more variant of an op.
 
 Lines between `@backward{` and `@}` are written with --with-backward alone, those between `@composed{` and `@}` without it.
-@api@ stands before what the library exports. Lines leave room for names of 24 letters.
+Lines leave room for names of 24 letters.
 """
 
 # ---- an op with kernels of its own: y = scale * x
 
-OP_PUBLIC_HEADER = """// @Name@: y = scale * x.  // REPLACE: what it computes, and the source of the formula
+OP_PUBLIC_HEADER = """// @name@: y = scale * x.  // REPLACE: what it computes, and the source of the formula
 #pragma once
 
 #include <farro/core/tensor/tensor.h>
@@ -14,7 +14,7 @@ OP_PUBLIC_HEADER = """// @Name@: y = scale * x.  // REPLACE: what it computes, a
 namespace farro {
 
 // Any shape, floating (DTypeError).
-@api@Tensor @name@(const Tensor& x, double scale = 2);
+Tensor @name@(const Tensor& x, double scale = 2);
 
 }  // namespace farro
 """
@@ -26,7 +26,7 @@ OP_HEADER = """// The op structs of @name@.h, for its kernels.
 
 namespace farro {
 
-struct @api@@Name@ {
+struct @Name@ {
   // REPLACE: what mixed precision does with it: Autocast::half for products, Autocast::full for exponentials and norms.
   static constexpr OpInfo info{.name = "@name@"};
   struct Args {
@@ -42,7 +42,7 @@ struct @api@@Name@ {
 };
 @backward{
 
-struct @api@@Name@Backward {
+struct @Name@Backward {
   static constexpr OpInfo info{.name = "@name@_backward"};
   struct Args {
     const Tensor& grad;
@@ -56,7 +56,7 @@ struct @api@@Name@Backward {
 };
 
 // The gradient of x from that of the result.
-@api@Tensor @name@_backward(const Tensor& grad, double scale);
+Tensor @name@_backward(const Tensor& grad, double scale);
 @}
 
 }  // namespace farro
@@ -273,7 +273,7 @@ void samples_@name@(SampleSink& sink) {
 
 # ---- a reduction over dimensions: the sum of squares
 
-REDUCTION_PUBLIC_HEADER = """// @Name@: the sum of squares over dimensions.
+REDUCTION_PUBLIC_HEADER = """// @name@: the sum of squares over dimensions.
 // REPLACE: what it computes, and the source of the formula
 #pragma once
 
@@ -283,7 +283,7 @@ namespace farro {
 
 // Empty `dims` means all. Floating (DTypeError). Throws IndexError for a dimension out of range and ValueError for one
 // given twice.
-@api@Tensor @name@(const Tensor& input, const Dims& dims = {}, bool keepdim = false);
+Tensor @name@(const Tensor& input, const Dims& dims = {}, bool keepdim = false);
 
 }  // namespace farro
 """
@@ -295,7 +295,7 @@ REDUCTION_HEADER = """// The op structs of @name@.h, for its kernels.
 
 namespace farro {
 
-struct @api@@Name@ {
+struct @Name@ {
   static constexpr OpInfo info{.name = "@name@", .autocast = Autocast::full};
   using Args = ReduceArgs;
   // REPLACE: what the gradient needs. Nothing of the elements, as for a sum: Keep::sizes<Args>("input").
@@ -308,7 +308,7 @@ struct @api@@Name@ {
 @backward{
 
 // `grad` has the reduced dimensions as size 1, so that it broadcasts against `input`.
-struct @api@@Name@Backward {
+struct @Name@Backward {
   static constexpr OpInfo info{.name = "@name@_backward", .autocast = Autocast::full};
   struct Args {
     const Tensor& grad;
@@ -326,7 +326,7 @@ struct @api@@Name@Backward {
 };
 
 // The gradient of `input` from that of the result.
-@api@Tensor @name@_backward(const Tensor& grad, const Tensor& input);
+Tensor @name@_backward(const Tensor& grad, const Tensor& input);
 @}
 
 }  // namespace farro
@@ -393,7 +393,7 @@ void register_@name@() { register_ops<@Name@, @Name@Backward>(); }
 @}
 
 Tensor @name@(const Tensor& input, const Dims& dims, bool keepdim) {
-  return call<@Name@>({input, dims, keepdim});
+  return call<@Name@>({.input = input, .dims = dims, .keepdim = keepdim});
 }
 @backward{
 Tensor @name@_backward(const Tensor& grad, const Tensor& input) {
