@@ -49,7 +49,7 @@ REFUSED = [
     (["softplus"], "NAME must be new, got one with a file"),
     (["new_op", "--family", "pointwize"], "--family must be a folder under kernels/"),
     (["new_op", "--kind", "composite", "--with-backward"], "--with-backward must come with"),
-    (["new_op", "--variant", "fast", "--suffix", "cu"], "NAME must be the name of an op"),
+    (["new_op", "--variant", "fast", "--suffix", "cu"], "NAME must be an op with a struct of its own"),
     (["sum", "--variant", "fast"], "--variant and --suffix must be given together"),
     (["sum", "--variant", "Fast", "--suffix", "cu"], "--variant must be snake_case"),
     (["conv", "--variant", "onednn", "--suffix", "host"], "--variant must be new"),
@@ -116,12 +116,10 @@ def write_spec():
 
 
 def build():
-    # One instruction set: what is made for the others is the same text.
     launcher = [sys.executable, "-I", "-S", HERE / "reuse_object.py", write_spec()]
-    cache = dict(line.split("=", 1) for line in (BUILD / "CMakeCache.txt").read_text(encoding="utf-8").splitlines()
-                 if "=" in line and not line.startswith(("#", "//")))
-    same = [f"-D{name}={cache[name]}" for name in ("CMAKE_BUILD_TYPE:STRING", "CMAKE_CXX_FLAGS:STRING", "BUILD_SHARED_LIBS:UNINITIALIZED")
-            if name in cache]
+    cache = (BUILD / "CMakeCache.txt").read_text(encoding="utf-8")
+    same = [f"-D{line}" for line in re.findall(r"^CMAKE_(?:BUILD_TYPE|CXX_FLAGS):STRING=.*", cache, re.MULTILINE)]
+    # One instruction set: what is made for the others is the same text.
     run("cmake", "-S", TREE, "-B", TREE / "build", "-G", "Ninja", *same, f"-DCMAKE_CXX_COMPILER={COMPILER}",
         "-DBUILD_SHARED_LIBS=ON", "-DFARRO_BUILD_TESTS=ON", "-DFARRO_BUILD_EXAMPLES=OFF", "-DFARRO_BUILD_TOOLS=OFF",
         "-DFARRO_CPU_ISAS=generic", f"-DFARRO_CCACHE={';'.join(str(part) for part in launcher)}")
