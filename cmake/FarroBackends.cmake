@@ -23,6 +23,7 @@ if(FARRO_CUDA)
     target_sources(farro PRIVATE $<TARGET_OBJECTS:farro_cuda_objects>)
     set_property(SOURCE "${PROJECT_SOURCE_DIR}/core/device/backend.cpp" APPEND PROPERTY COMPILE_DEFINITIONS
       "FARRO_STATIC_BACKEND=\"cuda\"")
-    target_link_libraries(farro PRIVATE CUDA::cudart_static)
+    find_package(CUDAToolkit REQUIRED)  # targets of the folder's own call are not seen here
+    target_link_libraries(farro PRIVATE ${farro_cuda_libraries})
   endif()
 endif()

@@ -5,6 +5,7 @@
 //       template <class A> __device__ static A identity() { return A(0); }
 //       template <class A> __device__ static A step(A a, A x) { return a + x; }          // associative up to rounding
 //       template <class A> __device__ static A finish(A a, int64_t count) { return a; }  // count values went into a
+//       template <class A> __device__ static A map(A x);                                 // optional, before step
 //     };
 //     register_reduce_cuda<Sum, SumFn>();
 //
@@ -67,9 +68,13 @@ __device__ inline int64_t side_offset(const ReduceSide& side, const int64_t* str
   return offset;
 }
 
-template <class A>
+template <class F, class A>
 __device__ A load_value(const ReduceWork<A>& work, int64_t base, int64_t at) {
-  return load_as<A>(work.in, base + side_offset(work.reduced, work.reduced.in, at), work.in_dtype);
+  const A x = load_as<A>(work.in, base + side_offset(work.reduced, work.reduced.in, at), work.in_dtype);
+  if constexpr (requires { F::template map<A>(x); })
+    return F::template map<A>(x);
+  else
+    return x;
 }
 
 // `total` is the fold of one chunk of one output.
@@ -91,7 +96,7 @@ __global__ void reduce_rows(ReduceWork<A> work) {
   const int64_t end = begin + work.chunk < work.length ? begin + work.chunk : work.length;
   A total = F::template identity<A>();
   for (int64_t at = begin + threadIdx.x; at < end; at += blockDim.x)
-    total = F::template step<A>(total, load_value(work, base, at));
+    total = F::template step<A>(total, load_value<F>(work, base, at));
   const auto step = [](A a, A b) { return F::template step<A>(a, b); };
   total = simt::block_reduce(total, F::template identity<A>(), step, scratch);
   if (threadIdx.x == 0) store_chunk<F>(work, blockIdx.x, blockIdx.y, total);
@@ -109,7 +114,7 @@ __global__ void reduce_columns(ReduceWork<A> work) {
   if (output < work.outputs) {
     const int64_t base = side_offset(work.kept, work.kept.in, output);
     for (int64_t at = begin + threadIdx.y; at < end; at += blockDim.y)
-      total = F::template step<A>(total, load_value(work, base, at));
+      total = F::template step<A>(total, load_value<F>(work, base, at));
   }
   totals[threadIdx.y * kReduceTile + threadIdx.x] = total;
   __syncthreads();

@@ -10,11 +10,15 @@
 //       template <class A> static A finish(A a, A first, int64_t count, const void* params);  // optional
 //     };
 //
+//     register_reduce<Sum, SumFold>();      // an op whose Args is ReduceArgs: one pass over the input
+//
 // Partial results stand in kLanes lanes whatever the instruction set, so that all builds give the same bits.
 #pragma once
 
+#include <farro/core/op/op_table.h>
 #include <farro/kernels/pointwise/host_driver.h>
 #include <farro/kernels/reduce/host_driver.h>
+#include <farro/kernels/reduce/reduce_op.h>
 
 #include <cstring>
 #include <type_traits>
@@ -166,6 +170,16 @@ const ReduceLoops* fold_loops(DType compute) {
 template <class Fold>
 const ReduceLoops* real_fold_loops(DType compute) {
   return compute == DType::f64 ? &FoldLoops<Fold, double>::kLoops : &FoldLoops<Fold, float>::kLoops;
+}
+
+// Op::Args is ReduceArgs. The fold sees f32, f64 or i64, so half types are summed wide and rounded once.
+template <class Op, class Fold>
+void register_reduce() {
+  register_kernel<Op>(DeviceType::cpu, [](Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
+    const DType compute = compute_type(args.input.dtype());
+    run_reduce(&out[0], nullptr, args.input, reduced_dims(Op::info.name, args.input, args.dims),
+               {{fold_loops<Fold>(compute), nullptr}, compute});
+  });
 }
 
 // Loops that also note where an extreme value stands: the first of equal ones, the first NaN before all. Fold::step

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // prod on the CPU: a fold for the reduction driver.
-#include <farro/core/op/op_table.h>
 #include <farro/kernels/cpu/wrapping.h>
 #include <farro/kernels/reduce/host_loops.h>
 #include <farro/kernels/reduce/scan.op.h>
@@ -29,12 +28,6 @@ struct ProdFold {
 }  // namespace
 
 void register_prod_cpu();
-void register_prod_cpu() {
-  register_kernel<Prod>(DeviceType::cpu, [](Ctx&, const Prod::Args& args, Outputs<Prod>& out) {
-    const DType compute = compute_type(args.input.dtype());
-    run_reduce(&out[0], nullptr, args.input, reduced_dims("prod", args.input, args.dims),
-               {{fold_loops<ProdFold>(compute), nullptr}, compute});
-  });
-}
+void register_prod_cpu() { register_reduce<Prod, ProdFold>(); }
 
 }  // namespace farro::FARRO_ISA

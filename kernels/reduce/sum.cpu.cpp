@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // sum, mean, any and all on the CPU: folds for the reduction driver. Floats are summed in double lanes, integers in
 // uint64_t lanes that wrap.
-#include <farro/core/op/op_table.h>
 #include <farro/kernels/reduce/host_loops.h>
 #include <farro/kernels/reduce/sum.op.h>
 
@@ -61,23 +60,14 @@ struct AllFold {
   }
 };
 
-template <class Op, class Fold>
-void register_fold() {
-  register_kernel<Op>(DeviceType::cpu, [](Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
-    const DType compute = compute_type(args.input.dtype());
-    run_reduce(&out[0], nullptr, args.input, reduced_dims(Op::info.name, args.input, args.dims),
-               {{fold_loops<Fold>(compute), nullptr}, compute});
-  });
-}
-
 }  // namespace
 
 void register_sum_cpu();
 void register_sum_cpu() {
-  register_fold<Sum, SumFold>();
-  register_fold<Mean, MeanFold>();
-  register_fold<Any, AnyFold>();
-  register_fold<All, AllFold>();
+  register_reduce<Sum, SumFold>();
+  register_reduce<Mean, MeanFold>();
+  register_reduce<Any, AnyFold>();
+  register_reduce<All, AllFold>();
 }
 
 }  // namespace farro::FARRO_ISA

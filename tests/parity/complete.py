@@ -24,7 +24,7 @@ def wanted():
             for text in read(folder, "*.h"):
                 names |= {f"{space}::{name}" for name in re.findall(r"^class (?:FARRO_API )?(\w+) final\b", text, re.MULTILINE)}
     for text in read("kernels/loss", "*.h"):
-        names |= set(re.findall(r"^Tensor (\w*loss|\w*cross_entropy\w*)\(", text, re.MULTILINE))
+        names |= set(re.findall(r"^(?:FARRO_API )?Tensor (\w*loss|\w*cross_entropy\w*)\(", text, re.MULTILINE))
     return names
 
 

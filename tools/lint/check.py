@@ -25,7 +25,7 @@ def tracked_files():
     listing = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"],
                              capture_output=True, text=True, check=False)
     names = listing.stdout.split() if listing.returncode == 0 else [
-        str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file() and "build" not in p.parts]
+        str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if p.is_file() and "build" not in p.relative_to(ROOT).parts]
     return [pathlib.Path(name) for name in names if (ROOT / name).exists()]
 
 
