@@ -129,12 +129,19 @@ void for_each_field(const Args& args, Fn&& fn) {
   }(std::make_index_sequence<detail::kMembers<Args>>());
 }
 
-// The name of input number `index`; a TensorList covers several.
+// The name of input number `index`, "tensors[2]" in a list. For errors alone, so it stays out of the callers.
 template <class Args>
-std::string_view input_name(const Args& args, int index) {
-  std::string_view found = "input";
+[[gnu::cold, gnu::noinline]] std::string input_name(const Args& args, int index) {
+  std::string found = "input";
+  size_t last = Args::names.size();
+  int first = 0;
   for_each_input_member(args, [&](auto member, int i, const Tensor&) {
-    if (i == index) found = detail::plain_name(Args::names[member]);
+    if (member != last) first = i;
+    last = member;
+    if (i != index) return;
+    found = detail::plain_name(Args::names[member]);
+    using Member = decltype(std::get<decltype(member)::value>(detail::tie_members(args)));
+    if constexpr (detail::kIsTensorList<Member>) found += str("[", i - first, "]");
   });
   return found;
 }

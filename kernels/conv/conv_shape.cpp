@@ -26,8 +26,8 @@ const char* conv_name(int spatial_rank) noexcept {
 
 Dims expand_option(const char* op, const char* option, const Dims& values, int rank, int64_t fallback, int64_t least) {
   if (values.empty()) return Dims::filled(rank, fallback);
-  FARRO_CHECK(values.size() == 1 || values.size() == rank, ValueError, op, ": ", option, " must have 1 or ", rank,
-              " entries, got ", values);
+  FARRO_CHECK(values.size() == 1 || values.size() == rank, ValueError, op, ": ", option, " must have ",
+              rank == 1 ? "1 entry" : str("1 or ", rank, " entries"), ", got ", values);
   for (int64_t value : values)
     FARRO_CHECK(value >= least, ValueError, op, ": ", option, " must be at least ", least, ", got ", values);
   return values.size() == rank ? values : Dims::filled(rank, values[0]);

@@ -181,6 +181,9 @@ Tensor masked_select(const Tensor& input, const Tensor& mask) {
   check_defined("masked_select", "mask", mask);
   FARRO_CHECK(mask.dtype() == DType::boolean, DTypeError, "masked_select: mask must be bool, got ", mask.dtype(),
               " (mask: ", mask, ")");
+  FARRO_CHECK(input.device() == mask.device(), DeviceError, "masked_select: input and mask must be on one device, got ",
+              input, " and ", mask);
+  FARRO_CHECK(!mask.is_meta(), DeviceError, "masked_select: mask must have data, got ", mask);
   const Shape sizes = broadcast_shapes("masked_select", input.sizes(), mask.sizes());
   // The number of results depends on the values: this waits for a device.
   const Tensor places = nonzero(mask.expand(sizes).reshape({-1}));
@@ -189,6 +192,7 @@ Tensor masked_select(const Tensor& input, const Tensor& mask) {
 
 Tensor nonzero(const Tensor& input) {
   check_defined("nonzero", "input", input);
+  FARRO_CHECK(!input.is_meta(), DeviceError, "nonzero: input must have data, got ", input);
   const Tensor mask = input.detach().to(DType::boolean);
   return call<Nonzero>({mask, sum(mask).item<int64_t>()});
 }

@@ -16,6 +16,13 @@ struct Function {
 
 const std::vector<Function>& all_functions();
 
+// The seed of a function's call of that number, in every run: FNV-1a of the name, and a step of the golden ratio.
+inline uint64_t seed_of(const Function& function, int64_t call) {
+  uint64_t seed = 0xcbf29ce484222325u;
+  for (char c : function.name) seed = (seed ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return seed + static_cast<uint64_t>(call) * 0x9e3779b97f4a7c15u;
+}
+
 namespace detail {
 
 inline void collect(std::vector<Tensor>& out, const Tensor& tensor) { out.push_back(tensor); }

@@ -148,9 +148,7 @@ Outcome call_often(const Function& function, int64_t calls) {
     std::snprintf(current_call, sizeof current_call, "%s, call %lld", function.name.c_str(), static_cast<long long>(i));
     const testing::ScopedTrace trace(__FILE__, __LINE__, current_call);
     call_started = seconds();
-    uint64_t seed = 0xcbf29ce484222325u;
-    for (char c : function.name) seed = (seed ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-    call_once(function, seed + static_cast<uint64_t>(i) * 0x9e3779b97f4a7c15u, outcome);
+    call_once(function, seed_of(function, i), outcome);
     call_started = 0;
   }
   return outcome;
