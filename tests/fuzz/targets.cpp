@@ -22,6 +22,7 @@
 #include <farro/optim/schedule/schedule.h>
 #include <farro/train/record/line_chart.h>
 #include <farro/train/record/metrics_log.h>
+#include <farro/train/run/settings.h>
 
 #ifdef FARRO_FUZZ_OPTIONS
 #include <farro/examples/common/program.h>
@@ -83,9 +84,18 @@ struct Training {
   optim::Scheduler schedule{adam, optim::exponential_lr(0.5)};
   data::TensorDataset set{{zeros({5, 1})}};
   data::DataLoader loader{set, {.batch_size = 2, .shuffle = true}};
+  double lr = 0.5;
+  int64_t epochs = 2;
+  std::string precision = "none";
+  training::Settings settings{{.name = "--lr", .value = &lr},
+                              {.name = "--epochs", .value = &epochs},
+                              {.name = "--autocast", .value = &precision}};
 
   uint64_t digest() const {
     Digest digest;
+    digest.add(lr);
+    digest.add(static_cast<uint64_t>(epochs));
+    for (const char c : precision) digest.add(static_cast<uint64_t>(static_cast<unsigned char>(c)));
     for (const StateDict& part : {net.state_dict(), adam.state_dict(), schedule.state_dict(), loader.state_dict()})
       for (const auto& [name, tensor] : part) digest.add(tensor);
     return digest.value();
@@ -108,6 +118,8 @@ void read_state_dict(const std::string& path) {
   load("optimizer", [&](const StateDict& part) { training.adam.load_state_dict(part); });
   load("schedule", [&](const StateDict& part) { training.schedule.load_state_dict(part); });
   load("loader", [&](const StateDict& part) { training.loader.load_state_dict(part); });
+  load("options", [&](const StateDict& part) { take_over(training.settings, part); });
+  require(io::printable(training.precision) == "'" + training.precision + "'", "a text of settings can be shown");
   data::Batch batch;
   training.loader.next(batch);
   training.adam.zero_grad();

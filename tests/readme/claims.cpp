@@ -73,6 +73,9 @@ int64_t steps_of_a_run(const std::string& folder, int64_t max_steps) {
   optim::AdamW adamw(net.parameters(), {.lr = lr});
   training::TrainingState state{
       .model = net, .optimizer = adamw, .loader = loader, .settings = {{.name = "lr", .value = &lr}}};
+  Digest data;
+  for (const Tensor& tensor : train.tensors()) data.add(tensor);
+  state.input.set_number("data", static_cast<int64_t>(data.value()));
   std::optional<training::Checkpoint> checkpoint;
   if (training::holds_run(folder)) checkpoint = training::load_checkpoint(folder);
   training::TrainingRun run(state, std::move(checkpoint), {.out = folder, .epochs = 5, .max_steps = max_steps});

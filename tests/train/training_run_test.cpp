@@ -129,12 +129,19 @@ TEST(TrainingRun, AFolderThatCannotBeWrittenIsNamed) {
   EXPECT_THAT(message_of([&] { Training().train({}, {.out = below_file}); }),
               testing::AllOf(testing::StartsWith("IoError: "), HasSubstr(below_file)));
   EXPECT_THROW(Training().train({}, {.out = below_file}), io::FileError);
-  if (::geteuid() == 0) return;  // root may write everywhere
   const std::string locked = folder.file("locked");
   std::filesystem::create_directory(locked);
   ASSERT_EQ(::chmod(locked.c_str(), 0555), 0);
+  ASSERT_EQ(::chmod(folder.path().c_str(), 0755), 0);
+  // Root may write everywhere: then somebody else tries.
+  constexpr uid_t kNobody = 65534;
+  const bool is_root = ::geteuid() == 0;
+  if (is_root && ::seteuid(kNobody) != 0) GTEST_SKIP() << "the system lets nobody else try";
   expect_fault(FileFault::system, locked, [&] { Training().train({}, {.out = locked + "/run"}); });
   expect_fault(FileFault::system, locked, [&] { Training().train({}, {.out = locked}); });
+  if (is_root) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
 }
 
 TEST(TrainingRun, AFolderThatHoldsARunIsNotTaken) {
@@ -260,6 +267,27 @@ TEST(TrainingState, AnotherModelOrAMissingScheduleIsRefused) {
                              HasSubstr("got missing: weight")));
   EXPECT_THAT(message_of([&] { load_checkpoint(run + "/model.safetensors"); }), HasSubstr("with weights alone"));
   EXPECT_THROW(load_checkpoint(folder.path()), IoError);
+}
+
+Tensor bytes_of(const std::string& text) { return tensor(std::vector<uint8_t>(text.begin(), text.end())); }
+
+TEST(TrainingState, AnotherDeviceIsAWarningAndADamagedNameAnError) {
+  const TemporaryFolder folder;
+  const std::string run = folder.file("run");
+  Training().train({}, {.out = run, .epochs = 2, .max_steps = 2});
+  Training other;
+  Checkpoint checkpoint = load_checkpoint(run);
+  ASSERT_TRUE(checkpoint.content.contains("run.device"));
+  checkpoint.content.set("run.device", bytes_of(std::string(81, 'x')));
+  const StateDict before = other.net.state_dict().clone();
+  EXPECT_THROW(other.state.load(checkpoint), ValueError);
+  EXPECT_EQ(other.state.step, 0);
+  EXPECT_EQ(other.net.fc1.parameters()[0].to_vector<float>(), before.at("fc1.weight").to_vector<float>());
+  checkpoint.content.set("run.device", bytes_of("cuda"));
+  testing::internal::CaptureStderr();
+  other.state.load(checkpoint);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("was on cuda; on cpu its numbers may differ"));
+  EXPECT_EQ(other.state.step, 2);
 }
 
 TEST(TrainingState, AScheduleMayBeAbsent) {

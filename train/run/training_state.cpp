@@ -58,12 +58,11 @@ std::string shortened(const std::string& text) {
   std::istringstream lines(text);
   std::string out;
   size_t listed = 0;
-  for (std::string line; std::getline(lines, line); ++listed)
-    if (listed <= kShown)
-      out += (listed == 0   ? ""
-              : listed == 1 ? " "
-                            : "; ") +
-             line.substr(std::min(line.find_first_not_of(' '), line.size()));
+  for (std::string line; std::getline(lines, line); ++listed) {
+    if (listed > kShown) continue;
+    if (listed > 0) out += listed == 1 ? " " : "; ";
+    out += line.substr(std::min(line.find_first_not_of(' '), line.size()));
+  }
   return listed > kShown + 1 ? str(out, "; and ", listed - 1 - kShown, " more") : out;
 }
 
@@ -106,14 +105,11 @@ void check_settings(Settings settings, const StateDict& saved) {
   check_has_all("setting", to_state(settings), saved);
 }
 
-// A run may move to another device, whose sums round in another order.
-void warn_of_other_device(const std::string& own, const StateDict& run, const std::string& path) {
-  if (!run.contains(kDevice)) return;
-  std::string before;
-  take_over({{.name = kDevice, .value = &before}}, run);
-  if (before != own)
-    log_warning(str("resume: the run of '", path, "' was on ", before, "; on ", own,
-                    " its numbers may differ in their last bits"));
+// Where the run was; empty where the checkpoint does not say.
+std::string device_in(const StateDict& run) {
+  std::string device;
+  if (run.contains(kDevice)) take_over({{.name = kDevice, .value = &device}}, run);
+  return device;
 }
 
 // Locked before anything is read: a run at work would change it meanwhile.
@@ -191,6 +187,7 @@ void TrainingState::load(const Checkpoint& checkpoint) {
     const PhiloxState random{.seed = static_cast<uint64_t>(run.integer("random.seed")),
                              .stream = static_cast<uint64_t>(run.integer("random.stream")),
                              .offset = static_cast<uint64_t>(run.integer("random.offset"))};
+    const std::string old_device = device_in(run);
     const StateDict saved_schedule = all.below(kSchedule);
     FARRO_CHECK(schedule || saved_schedule.empty(), ValueError, "schedule must be there, as the run began with one");
     // Each part is loaded whole or not at all; those before one that fails go back.
@@ -213,7 +210,10 @@ void TrainingState::load(const Checkpoint& checkpoint) {
     }
     step = made;
     default_generator().set_state(random);
-    warn_of_other_device(device_of(*this), run, checkpoint.path);
+    // A run may move to another device, whose sums round in another order.
+    if (!old_device.empty() && old_device != device_of(*this))
+      log_warning(str("resume: the run of '", checkpoint.path, "' was on ", old_device, "; on ", device_of(*this),
+                      " its numbers may differ in their last bits"));
   });
 }
 
