@@ -2,6 +2,7 @@
 // Which device a training program runs on, found out before it writes anything.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/device/device.h>
 #include <farro/nn/module/module.h>
 
@@ -20,9 +21,9 @@ struct DeviceChoice {
 // where that has kernels for all of the network, else the CPU, with the reason. ValueError for another text;
 // DeviceError and NotImplementedError for a device that will not do. Changes neither the weights nor, as `net` is in
 // evaluation mode meanwhile, the random numbers to come; then all of it is in the mode that `net` was in.
-DeviceChoice choose_device(const std::string& wanted, nn::ModuleBase& net,
-                           const std::function<Tensor(Device)>& forward);
+FARRO_API DeviceChoice choose_device(const std::string& wanted, nn::ModuleBase& net,
+                                     const std::function<Tensor(Device)>& forward);
 // With an input on the CPU; zeros of a batch of one will do.
-DeviceChoice choose_device(const std::string& wanted, nn::Module& net, const Tensor& input);
+FARRO_API DeviceChoice choose_device(const std::string& wanted, nn::Module& net, const Tensor& input);
 
 }  // namespace farro::training

@@ -5,6 +5,8 @@
 //     int main() { return training::run_program("mine", stderr, [] { ... }); }
 #pragma once
 
+#include <farro/core/api.h>
+
 #include <cstdio>
 #include <functional>
 #include <string_view>
@@ -16,6 +18,6 @@ namespace farro::training {
 // line
 // "<name>: <kind>: <text>" on `errors`. From here on SIGXFSZ and SIGPIPE are ignored: a limit on file sizes, or a
 // reader of the output that went away, is an error of the write and not the end without a word.
-int run_program(std::string_view name, std::FILE* errors, const std::function<void()>& body);
+FARRO_API int run_program(std::string_view name, std::FILE* errors, const std::function<void()>& body);
 
 }  // namespace farro::training

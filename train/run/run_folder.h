@@ -12,6 +12,7 @@
 // TrainingRun writes it; a loop of one's own may use RunFolder alone.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/io/checkpoint.h>
 #include <farro/core/io/folder_lock.h>
 #include <farro/train/record/event_file.h>
@@ -56,7 +57,7 @@ struct RunFolderOptions {
   int keep_checkpoints = 3;      // the newest so many
 };
 
-class RunFolder {
+class FARRO_API RunFolder {
  public:
   // Makes the folder where it is absent, and the files in it. A run that goes on keeps the records and checkpoints up
   // to `last_step` and removes later ones. The lock on `folder` is held as long as the run is. ValueError unless
@@ -89,11 +90,11 @@ class RunFolder {
 
 // Whether a run has left records of a step, or a checkpoint, in the folder; false where there is none. FileError where
 // the system does not let it be examined.
-bool holds_run(const std::string& folder);
+FARRO_API bool holds_run(const std::string& folder);
 
 // The folder a run writes to: `wanted` if given (ValueError where it holds a run already, FileError where one is at
 // work in it or it cannot be made), else the first free one of runs/<program>/1, 2, ..., which it makes, so that no
 // other run gets it.
-LockedFolder choose_run_folder(const std::string& wanted, const std::string& program);
+FARRO_API LockedFolder choose_run_folder(const std::string& wanted, const std::string& program);
 
 }  // namespace farro::training

@@ -6,6 +6,7 @@
 //                                 {.name = "--autocast", .value = &precision}};
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/state/state_dict.h>
 
 #include <cstdint>
@@ -27,11 +28,11 @@ using Settings = std::vector<Setting>;
 
 // One entry for each: a number, or the bytes of a text (u8, 1-dim). ValueError for a name without a letter or given
 // twice, and for a text with control characters, of more than 80 bytes or that is no UTF-8.
-StateDict to_state(const Settings& settings);
+FARRO_API StateDict to_state(const Settings& settings);
 
 // Sets the values to what `saved`, made by to_state(), holds. ValueError, and no value has changed, where one is
 // missing or fails its check, or where is_given and the value differs: the error has the setting's name, the saved
 // value and the one given.
-void take_over(const Settings& settings, const StateDict& saved);
+FARRO_API void take_over(const Settings& settings, const StateDict& saved);
 
 }  // namespace farro::training

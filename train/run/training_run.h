@@ -21,6 +21,7 @@
 // TrainingState::settings.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/train/record/progress.h>
 #include <farro/train/run/run_folder.h>
 #include <farro/train/run/training_state.h>
@@ -49,7 +50,7 @@ struct RunOptions {
 
 // The optimizer steps of the whole run: what a schedule is made for. ValueError unless epochs >= 1 and the product is
 // below 2^63.
-int64_t total_steps(int64_t epochs, const data::DataLoader& loader);
+FARRO_API int64_t total_steps(int64_t epochs, const data::DataLoader& loader);
 
 struct StepResult {
   Tensor loss;                           // of one element: the mean over the batch
@@ -65,7 +66,7 @@ struct RunSummary {
   double input_wait_seconds = 0;  // of these
 };
 
-class TrainingRun {
+class FARRO_API TrainingRun {
  public:
   // Opens the run's folder (run_folder.h says what is written there); with a checkpoint `state` goes on from there, and
   // so do the folder's records. All else that can be wrong must have been found before, for this creates files. `state`

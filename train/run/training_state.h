@@ -4,6 +4,7 @@
 // names, as PyTorch has them, the rest below optimizer., schedule., loader. and run.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/io/checkpoint.h>
 #include <farro/data/loader/loader.h>
 #include <farro/nn/module/module.h>
@@ -29,10 +30,11 @@ struct Checkpoint {
 // run goes on in its own folder, which is locked from here on, unless `out` names another one (RunOptions::out). Sets
 // `settings` to what the run began with. ValueError where the file is no checkpoint of a run, or where take_over()
 // refuses a setting; IoError (FileError), also where a run is at work in the folder.
-Checkpoint load_checkpoint(const std::string& path, const Settings& settings = {}, const std::string& out = {});
+FARRO_API Checkpoint load_checkpoint(const std::string& path, const Settings& settings = {},
+                                     const std::string& out = {});
 
 // What a checkpoint is made of; all that it refers to must outlive it.
-struct TrainingState {
+struct FARRO_API TrainingState {
   nn::ModuleBase& model;
   optim::Optimizer& optimizer;
   data::DataLoader& loader;
