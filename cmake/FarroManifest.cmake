@@ -74,11 +74,11 @@ function(farro_manifest_cuda result backend sources)
 endfunction()
 
 # <farro/farro.h>: the fixed part from farro.h.in, the public header of every op file and of every function made of ops
-# (<name>.fn.h, beside its <name>.fn.cpp), and all of nn, optim and data but ready models and what lies in a folder detail/.
+# (<name>.fn.h, beside its <name>.fn.cpp), and all of nn, optim, data and train but ready models and what lies in a folder detail/.
 function(farro_write_umbrella_header)
   file(GLOB files CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/kernels/*/*.op.cpp"
     "${PROJECT_SOURCE_DIR}/kernels/*/*.fn.h" "${PROJECT_SOURCE_DIR}/nn/*/*.h" "${PROJECT_SOURCE_DIR}/optim/*/*.h"
-    "${PROJECT_SOURCE_DIR}/data/*/*.h")
+    "${PROJECT_SOURCE_DIR}/data/*/*.h" "${PROJECT_SOURCE_DIR}/train/*/*.h")
   list(FILTER files EXCLUDE REGEX "^nn/models/")
   list(SORT files)
   set(FARRO_FOUND_HEADERS "")

@@ -27,7 +27,7 @@ endif()
 
 # Headers are included as <farro/...> in the tree and after installation: links to the folders stand beside the generated
 # <farro/farro.h>.
-set(farro_folders core autograd kernels nn optim data distributed)
+set(farro_folders core autograd kernels nn optim data distributed train)
 if(IS_SYMLINK "${PROJECT_BINARY_DIR}/include/farro")  # of an older build tree
   file(REMOVE "${PROJECT_BINARY_DIR}/include/farro")
 endif()

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trains a small GPT on the bytes of a text file and prints a sample of what it would write.
-#include <farro/core/io/detail/crc32c.h>
-#include <farro/examples/common/device.h>
+#include <farro/core/util/digest.h>
 #include <farro/examples/common/program.h>
-#include <farro/examples/common/training_run.h>
 #include <farro/farro.h>
 #include <farro/nn/models/gpt.h>
 
@@ -19,7 +17,7 @@
 namespace {
 
 using namespace farro;
-using namespace farro::examples;
+using farro::examples::ProgramOptions;
 
 // A text that every Debian has.
 constexpr const char* kDefaultText = "/usr/share/common-licenses/GPL-3";
@@ -65,7 +63,7 @@ Tensor loss_of(nn::GPT& net, const data::Batch& batch, Device device) {
   return cross_entropy(net(batch[0].to(device)).flatten(0, 1), batch[1].to(device).flatten());
 }
 
-Score evaluate(nn::GPT& net, const data::Dataset& test, int64_t batch_size, Device device) {
+training::Score evaluate(nn::GPT& net, const data::Dataset& test, int64_t batch_size, Device device) {
   const inference_mode no_graph;
   net.eval();
   data::DataLoader loader(test, {.batch_size = batch_size, .workers = 1});
@@ -76,8 +74,8 @@ Score evaluate(nn::GPT& net, const data::Dataset& test, int64_t batch_size, Devi
   return {.loss = loss / static_cast<double>(test.size())};
 }
 
-void train(RunOptions& options, const ModelOptions& model, const std::string& text_path) {
-  std::optional<Checkpoint> checkpoint = load_checkpoint(options);
+void train(ProgramOptions& options, const ModelOptions& model, const std::string& text_path) {
+  std::optional<training::Checkpoint> checkpoint = examples::load_checkpoint(options);
   if (options.threads) set_num_threads(options.threads);
   manual_seed(static_cast<uint64_t>(options.seed));
   FARRO_CHECK(model.width % model.heads == 0, ValueError, "--heads: must divide --width, ", model.width, ", got ",
@@ -102,27 +100,37 @@ void train(RunOptions& options, const ModelOptions& model, const std::string& te
                .layers = model.layers,
                .heads = model.heads,
                .embed_dim = model.width});
-  const Device device = choose_device(options.device, net, zeros({1, model.block_size}, {.dtype = DType::i64}));
+  const Device device = examples::choose_device(options, net, zeros({1, model.block_size}, {.dtype = DType::i64}));
   optim::AdamW adamw(net.parameters(), {.lr = options.lr, .beta2 = 0.99, .weight_decay = 0.1});
-  optim::Scheduler schedule(adamw, optim::one_cycle_lr({.max_lr = options.lr,
-                                                        .total_steps = total_steps(options, loader),
-                                                        .pct_start = 0.1,
-                                                        .cycle_momentum = false}));
-  TrainingState state{options, net, adamw, schedule, loader};
+  optim::Scheduler schedule(adamw,
+                            optim::one_cycle_lr({.max_lr = options.lr,
+                                                 .total_steps = training::total_steps(options.run.epochs, loader),
+                                                 .pct_start = 0.1,
+                                                 .cycle_momentum = false}));
+  training::TrainingState state{
+      .model = net, .optimizer = adamw, .loader = loader, .schedule = &schedule, .settings = options.settings()};
   // Enough to use the weights without the text, and to know it again.
   state.input.set("vocabulary", tensor(std::vector<uint8_t>(vocabulary.bytes().begin(), vocabulary.bytes().end())));
-  state.input.set_number("text", static_cast<int64_t>(crc32c(text.data(), text.size())));
-  TrainingRun run(state, std::move(checkpoint), "char_lm",
-                  {.unit = "tokens", .samples = train_set.size(), .per_sample = model.block_size});
+  Digest digest;
+  digest.add(tokens);
+  state.input.set_number("text", static_cast<int64_t>(digest.value()));
+  options.run.unit = "tokens";
+  options.run.items_per_sample = model.block_size;
+  training::TrainingRun run(state, std::move(checkpoint), options.run);
   std::printf("char_lm: %lld bytes, vocabulary of %lld, %lld parameters on %s, run in %s\n",
               static_cast<long long>(length), static_cast<long long>(vocabulary.size()),
               static_cast<long long>(net.num_parameters()), to_string(device).c_str(), run.path().c_str());
 
+  const examples::Precision precision = examples::precision(options);
   data::Batch batch;
   while (run.begin_epoch()) {
     while (run.next(batch)) {
       adamw.zero_grad();
-      const Tensor loss = loss_of(net, batch, device);
+      Tensor loss;
+      {
+        const autocast scope(precision.dtype, precision.enabled);
+        loss = loss_of(net, batch, device);
+      }
       loss.backward();
       const double grad_norm = optim::clip_grad_norm_(adamw.parameters(), 1.0).item();
       const double lr = adamw.lr();
@@ -132,7 +140,7 @@ void train(RunOptions& options, const ModelOptions& model, const std::string& te
     }
     run.end_epoch([&] { return evaluate(net, test_set, options.batch_size, device); });
   }
-  run.finish();
+  examples::print_summary(options, run);
   const std::string start = text.find('\n') == std::string::npos ? text.substr(0, 1) : "\n";
   std::printf("--- a sample\n%s\n---\n", write_sample(net, vocabulary, start, model, options.seed, device).c_str());
 }
@@ -141,24 +149,24 @@ void train(RunOptions& options, const ModelOptions& model, const std::string& te
 
 int main(int argc, char** argv) {
   CLI::App app{"Trains a small GPT on the bytes of a text", "char_lm"};
-  RunOptions options;
-  options.epochs = 10;
+  ProgramOptions options;
+  options.run.epochs = 10;
   options.batch_size = 32;
   options.lr = 3e-3;
   ModelOptions model;
   std::string text = kDefaultText;
-  app.add_option("--data,text", text, "The text to learn")->check(check_path)->capture_default_str();
-  add_run_options(app, options);
-  add_setting(app, options, "--block-size", model.block_size, "Bytes the model looks back");
-  add_setting(app, options, "--layers", model.layers, "Transformer blocks");
-  add_setting(app, options, "--heads", model.heads, "Attention heads; must divide --width");
-  add_setting(app, options, "--width", model.width, "Features per token");
+  app.add_option("--data,text", text, "The text to learn")->check(examples::check_path)->capture_default_str();
+  examples::add_run_options(app, options);
+  examples::add_setting(app, options, "--block-size", model.block_size, "Bytes the model looks back");
+  examples::add_setting(app, options, "--layers", model.layers, "Transformer blocks");
+  examples::add_setting(app, options, "--heads", model.heads, "Attention heads; must divide --width");
+  examples::add_setting(app, options, "--width", model.width, "Features per token");
   app.add_option("--sample", model.sample, "Bytes to print at the end")
-      ->transform(whole_number(0, 1'000'000'000))
+      ->transform(examples::whole_number(0, 1'000'000'000))
       ->capture_default_str();
   // Beyond these the logits leave f32, and every draw would be of the last token.
   app.add_option("--temperature", model.temperature, "Below 1 the sample is more careful")
-      ->transform(number_between(1e-3, 1e3))
+      ->transform(examples::number_between(1e-3, 1e3))
       ->capture_default_str();
-  return run_program(app, argc, argv, [&] { train(options, model, text); });
+  return examples::run_program(app, argc, argv, [&] { train(options, model, text); });
 }

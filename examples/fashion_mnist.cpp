@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trains a small convolutional network on Fashion-MNIST: the whole of a training program on one page. README.md says
-// what it leaves behind, --help what it takes; common/ has what the examples share: options, checkpoints, records.
+// what it leaves behind, --help what it takes; common/ has the command line that the examples share.
 #include <farro/core/util/digest.h>
-#include <farro/examples/common/device.h>
 #include <farro/examples/common/program.h>
-#include <farro/examples/common/training_run.h>
 #include <farro/farro.h>
 
 #include <CLI/CLI.hpp>
@@ -17,7 +15,7 @@
 namespace {
 
 using namespace farro;
-using namespace farro::examples;
+using farro::examples::ProgramOptions;
 
 struct Net : nn::Module {
   nn::Conv2d conv1{*this, "conv1", {.in_channels = 1, .out_channels = 32, .kernel_size = 3, .padding = 1}};
@@ -47,7 +45,7 @@ int64_t count_correct(const Tensor& logits, const Tensor& labels) {
   return (logits.detach().argmax(1) == labels).sum().item<int64_t>();
 }
 
-Score evaluate(Net& net, const data::Dataset& test, Device device) {
+training::Score evaluate(Net& net, const data::Dataset& test, Device device) {
   const inference_mode no_graph;
   net.eval();
   data::DataLoader loader(test, {.batch_size = 500,
@@ -66,8 +64,8 @@ Score evaluate(Net& net, const data::Dataset& test, Device device) {
   return {loss / count, static_cast<double>(correct) / count};
 }
 
-void train(RunOptions& options, const std::string& data_folder) {
-  std::optional<Checkpoint> checkpoint = load_checkpoint(options);
+void train(ProgramOptions& options, const std::string& data_folder) {
+  std::optional<training::Checkpoint> checkpoint = examples::load_checkpoint(options);
   if (options.threads) set_num_threads(options.threads);
   manual_seed(static_cast<uint64_t>(options.seed));
   const data::FashionMnist train_set(data::Split::train, data_folder), test_set(data::Split::test, data_folder);
@@ -80,23 +78,25 @@ void train(RunOptions& options, const std::string& data_folder) {
                            .seed = static_cast<uint64_t>(options.seed),
                            .transforms = {data::random_horizontal_flip(),
                                           data::normalize({data::kFashionMnistMean}, {data::kFashionMnistStd})}});
-  const bool mixed = !options.autocast.empty();
-  const DType half = options.autocast == "f16" ? DType::f16 : DType::bf16;
   Net net;
-  const Device device = choose_device(options.device, net, zeros({1, 1, 28, 28}));
+  const Device device = examples::choose_device(options, net, zeros({1, 1, 28, 28}));
   optim::AdamW adamw(net.parameters(), {.lr = options.lr, .weight_decay = 0.01});
-  optim::Scheduler schedule(
-      adamw, optim::one_cycle_lr(
-                 {.max_lr = options.lr, .total_steps = total_steps(options, loader), .cycle_momentum = false}));
-  TrainingState state{options, net, adamw, schedule, loader};
+  optim::Scheduler schedule(adamw,
+                            optim::one_cycle_lr({.max_lr = options.lr,
+                                                 .total_steps = training::total_steps(options.run.epochs, loader),
+                                                 .cycle_momentum = false}));
+  training::TrainingState state{
+      .model = net, .optimizer = adamw, .loader = loader, .schedule = &schedule, .settings = options.settings()};
   Digest digest;
   for (const auto* set : {&train_set, &test_set})
     for (const Tensor& tensor : set->tensors()) digest.add(tensor);
   state.input.set_number("data", static_cast<int64_t>(digest.value()));
-  TrainingRun run(state, std::move(checkpoint), "fashion_mnist", {.unit = "images", .samples = train_set.size()});
+  options.run.unit = "images";
+  training::TrainingRun run(state, std::move(checkpoint), options.run);
   std::printf("fashion_mnist: %lld parameters on %s, run in %s\n", static_cast<long long>(net.num_parameters()),
               to_string(device).c_str(), run.path().c_str());
 
+  const examples::Precision precision = examples::precision(options);
   data::Batch batch;
   while (run.begin_epoch()) {
     while (run.next(batch)) {
@@ -104,7 +104,7 @@ void train(RunOptions& options, const std::string& data_folder) {
       adamw.zero_grad();
       Tensor logits, loss;
       {
-        const autocast precision(half, mixed);
+        const autocast scope(precision.dtype, precision.enabled);
         logits = net(batch[0].to(device));
         loss = cross_entropy(logits, labels);
       }
@@ -117,19 +117,20 @@ void train(RunOptions& options, const std::string& data_folder) {
     }
     run.end_epoch([&] { return evaluate(net, test_set, device); });
   }
-  run.finish();
+  examples::print_summary(options, run);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Trains a convolutional network on Fashion-MNIST", "fashion_mnist"};
-  RunOptions options;
+  ProgramOptions options;
   options.batch_size = 64;
   options.lr = 3e-3;
   std::string data_folder = data::kFashionMnistFolder;
-  add_run_options(app, options);
-  add_autocast_option(app, options);
-  app.add_option("--data", data_folder, "Folder with the four IDX files")->check(check_path)->capture_default_str();
-  return run_program(app, argc, argv, [&] { train(options, data_folder); });
+  examples::add_run_options(app, options);
+  app.add_option("--data", data_folder, "Folder with the four IDX files")
+      ->check(examples::check_path)
+      ->capture_default_str();
+  return examples::run_program(app, argc, argv, [&] { train(options, data_folder); });
 }

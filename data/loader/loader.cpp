@@ -54,6 +54,8 @@ DataLoader::DataLoader(const Dataset& dataset, LoaderOptions options)
 
 DataLoader::~DataLoader() = default;
 
+int64_t DataLoader::samples() const noexcept { return options_.drop_last ? batches_ * options_.batch_size : samples_; }
+
 // Fisher and Yates' shuffle; empty for the dataset's own order.
 std::shared_ptr<const std::vector<int64_t>> DataLoader::order_of(int64_t epoch) {
   if (!options_.shuffle) return nullptr;

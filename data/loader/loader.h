@@ -51,6 +51,8 @@ class FARRO_API DataLoader {
   DataLoader& operator=(const DataLoader&) = delete;
 
   int64_t batches() const noexcept { return batches_; }  // in an epoch
+  int64_t batch_size() const noexcept { return options_.batch_size; }
+  int64_t samples() const noexcept;  // in all batches of an epoch
   // Where the next batch stands: epoch, and number in it.
   int64_t epoch() const noexcept { return epoch_; }
   int64_t position() const noexcept { return position_; }

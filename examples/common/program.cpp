@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Command-line options of the example programs, signals, and errors as one line.
+// Command-line options of the example programs.
 #include <farro/examples/common/program.h>
 
 #include <farro/core/error/error.h>
-
-#include <CLI/CLI.hpp>
+#include <farro/train/program/device.h>
+#include <farro/train/program/program.h>
 
 #include <charconv>
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <string_view>
 
 namespace farro::examples {
 
 namespace {
-
-volatile std::sig_atomic_t stop_signal = 0;
-
-void note_signal(int number) {
-  stop_signal = number;
-  std::signal(number, SIG_DFL);
-}
 
 // Counts stay so small that no product of two of them overflows.
 constexpr int64_t kMostCount = 1'000'000'000;
@@ -66,34 +58,54 @@ CLI::Validator number_between(double low, double high) {
 
 std::string check_path(const std::string& text) { return text.empty() ? "must be a path, got ''" : ""; }
 
-void add_setting(CLI::App& app, RunOptions& options, const std::string& flag, int64_t& value,
-                 const std::string& description) {
-  const CLI::Validator count = whole_number(1, kMostCount);
-  const CLI::Option* option = app.add_option(flag, value, description)->transform(count)->capture_default_str();
-  options.settings.push_back({option, &value, [count](std::string& text) { return count(text); }});
+namespace {
+
+std::string check_autocast(const std::string& text) {
+  return text == "none" || text == "bf16" || text == "f16" ? "" : "must be none, bf16 or f16, got '" + text + "'";
 }
 
-void add_run_options(CLI::App& app, RunOptions& options) {
-  add_setting(app, options, "--epochs", options.epochs, "Passes over the training data");
+// An option that a checkpoint keeps. What comes out of a file is checked as the command line is.
+template <class T>
+void add_kept(CLI::App& app, ProgramOptions& options, const std::string& flag, T& value, const CLI::Validator& good,
+              const std::string& description) {
+  training::Setting& setting = options.kept.emplace_back();
+  setting = {.name = flag, .value = &value, .check = [good](std::string text) { return good(text); }};
+  app.add_option(flag, value, description)
+      ->transform(good)
+      ->each([&setting](const std::string&) { setting.is_given = true; })
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_setting(CLI::App& app, ProgramOptions& options, const std::string& flag, int64_t& value,
+                 const std::string& description) {
+  add_kept(app, options, flag, value, whole_number(1, kMostCount), description);
+}
+
+void add_run_options(CLI::App& app, ProgramOptions& options) {
+  options.run.program = app.get_name();
+  add_setting(app, options, "--epochs", options.run.epochs, "Passes over the training data");
   add_setting(app, options, "--batch-size", options.batch_size, "Samples per step");
   // CLI11 reads a number that is too large as INT64_MAX.
-  const CLI::Validator positive = positive_number(), from_zero = whole_number(0, INT64_MAX - 1);
-  const CLI::Option* lr =
-      app.add_option("--lr", options.lr, "Highest learning rate")->transform(positive)->capture_default_str();
-  const CLI::Option* seed =
-      app.add_option("--seed", options.seed, "Seed of all random numbers")->transform(from_zero)->capture_default_str();
-  options.settings.push_back({lr, &options.lr, [positive](std::string& text) { return positive(text); }});
-  options.settings.push_back({seed, &options.seed, [from_zero](std::string& text) { return from_zero(text); }});
+  const CLI::Validator from_zero = whole_number(0, INT64_MAX - 1);
+  add_kept(app, options, "--lr", options.lr, positive_number(), "Highest learning rate");
+  add_kept(app, options, "--seed", options.seed, from_zero, "Seed of all random numbers");
+  const CLI::Validator half(check_autocast, "");
+  add_kept(app, options, "--autocast", options.autocast, half,
+           "Mixed precision of the forward pass: none, bf16 or f16");
 
   app.add_option("--device", options.device, "auto, cpu or cuda:N")->check(check_device)->capture_default_str();
-  app.add_option("--out", options.out, "Folder of the run (default: the next free one under runs/)")->check(check_path);
+  app.add_option("--out", options.run.out, "Folder of the run (default: the next free one under runs/)")
+      ->check(check_path);
   app.add_option("--resume", options.resume,
                  "Checkpoint, or folder of a run, to go on from; the run's later records and checkpoints are removed")
       ->check(check_path);
-  app.add_option("--max-steps", options.max_steps, "Stop after so many steps in all, with a checkpoint (0: no limit)")
+  app.add_option("--max-steps", options.run.max_steps,
+                 "Stop after so many steps in all, with a checkpoint (0: no limit)")
       ->transform(from_zero)
       ->capture_default_str();
-  app.add_option("--checkpoint-every", options.checkpoint_every, "Steps between checkpoints (0: one an epoch)")
+  app.add_option("--checkpoint-every", options.run.checkpoint_every, "Steps between checkpoints (0: one an epoch)")
       ->transform(from_zero)
       ->capture_default_str();
   app.add_option("--threads", options.threads, "CPU threads (0: all)")
@@ -101,11 +113,25 @@ void add_run_options(CLI::App& app, RunOptions& options) {
       ->capture_default_str();
 }
 
-void add_autocast_option(CLI::App& app, RunOptions& options) {
-  app.add_option("--autocast", options.autocast, "Mixed precision of the forward pass: bf16 or f16 (default: none)")
-      ->check([](const std::string& text) {
-        return text == "bf16" || text == "f16" ? std::string() : "must be bf16 or f16, got '" + text + "'";
-      });
+std::optional<training::Checkpoint> load_checkpoint(ProgramOptions& options) {
+  if (options.resume.empty()) return std::nullopt;
+  return training::load_checkpoint(options.resume, options.settings(), options.run.out);
+}
+
+Precision precision(const ProgramOptions& options) {
+  return {options.autocast == "f16" ? DType::f16 : DType::bf16, options.autocast != "none"};
+}
+
+Device choose_device(const ProgramOptions& options, nn::Module& net, const Tensor& input) {
+  const training::DeviceChoice choice = training::choose_device(options.device, net, input);
+  if (!choice.reason.empty()) std::printf("using the CPU, because %s\n", choice.reason.c_str());
+  return choice.device;
+}
+
+void print_summary(const ProgramOptions& options, const training::TrainingRun& run) {
+  const training::RunSummary summary = run.summary();
+  std::printf("%s: %lld steps in %.1f s, %.1f s of them waiting for input\n", options.run.program.c_str(),
+              static_cast<long long>(summary.steps), summary.seconds, summary.input_wait_seconds);
 }
 
 int run_program(CLI::App& app, int argc, char** argv, const std::function<void()>& body) {
@@ -116,24 +142,7 @@ int run_program(CLI::App& app, int argc, char** argv, const std::function<void()
     std::fprintf(stderr, "%s: %s (see --help)\n", app.get_name().c_str(), error.what());
     return 2;
   }
-  // A limit on file sizes, or a reader of the output that went away, is an error of the write, not the end without a
-  // word.
-  std::signal(SIGXFSZ, SIG_IGN);
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGINT, note_signal);
-  std::signal(SIGTERM, note_signal);
-  try {
-    body();
-  } catch (const Error& error) {
-    std::fprintf(stderr, "%s: %s: %s\n", app.get_name().c_str(), error.kind(), error.what());
-    return 1;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", app.get_name().c_str(), error.what());
-    return 1;
-  }
-  return stop_signal ? 128 + stop_signal : 0;
+  return training::run_program(app.get_name(), stderr, body);
 }
-
-bool stop_requested() noexcept { return stop_signal != 0; }
 
 }  // namespace farro::examples

@@ -1,40 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// The frame of an example program: the options that all of them take, and errors as one line with an exit code.
+// The command line of an example program, by CLI11: the options that all of them take, as what farro::training wants.
 #pragma once
+
+#include <farro/train/run/training_run.h>
 
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <optional>
 #include <string>
-#include <variant>
-#include <vector>
 
 namespace farro::examples {
 
-struct RunOptions {
+struct ProgramOptions {
   std::string device = "auto";
-  int64_t epochs = 5;
   int64_t batch_size = 64;
   double lr = 1e-3;
   int64_t seed = 1;
-  std::string out;               // empty: the next free runs/<program>/<n>
-  std::string resume;            // a checkpoint or a run folder
-  int64_t max_steps = 0;         // stop after so many steps in all; 0: no such limit
-  int64_t checkpoint_every = 0;  // steps; 0: at the end of each epoch only
-  int threads = 0;               // 0: all processors
-  std::string autocast;          // "bf16" or "f16": mixed precision; empty: none
+  std::string resume;             // a checkpoint or a run folder; empty: a new run
+  int threads = 0;                // 0: all processors
+  std::string autocast = "none";  // mixed precision of the forward pass: "bf16", "f16" or "none"
+  training::RunOptions run{.epochs = 5, .progress = stdout};
 
-  // The options that shape a run: a checkpoint keeps them, and a run that goes on takes them over.
-  struct Setting {
-    const CLI::Option* option;
-    std::variant<int64_t*, double*> value;
-    std::function<std::string(std::string& text)> check;  // as on the command line: what is wrong, or nothing
-  };
-  std::vector<Setting> settings;
+  ProgramOptions() = default;
+  ProgramOptions(const ProgramOptions&) = delete;  // settings point into it
 
-  RunOptions() = default;
-  RunOptions(const RunOptions&) = delete;  // settings point into it
+  // What a checkpoint keeps of the options, as of the command line that was parsed.
+  training::Settings settings() const { return {kept.begin(), kept.end()}; }
+  std::deque<training::Setting> kept;  // elements stay where they are
 };
 
 // What an option takes: all of the text must be a number, in decimal, within the bounds.
@@ -45,20 +40,29 @@ CLI::Validator number_between(double low, double high);
 std::string check_path(const std::string& text);
 
 // Adds --device, --epochs, ... to the command line, with the defaults that `options` holds.
-void add_run_options(CLI::App& app, RunOptions& options);
+void add_run_options(CLI::App& app, ProgramOptions& options);
 // Adds an option of the program's own that shapes the run. It takes positive numbers.
-void add_setting(CLI::App& app, RunOptions& options, const std::string& flag, int64_t& value,
+void add_setting(CLI::App& app, ProgramOptions& options, const std::string& flag, int64_t& value,
                  const std::string& description);
 
-// Adds --autocast to the command line of a program whose forward passes heed it.
-void add_autocast_option(CLI::App& app, RunOptions& options);
+// The checkpoint that --resume names, its settings taken over; nullopt without --resume.
+std::optional<training::Checkpoint> load_checkpoint(ProgramOptions& options);
 
-// Parses the command line and runs `body`. Returns the exit code: 0, 1 for an error of the run (one line on stderr), 2
-// for a wrong command line, 130 where a signal stopped it.
+// The precision that --autocast names: within the scope of autocast(dtype, enabled).
+struct Precision {
+  DType dtype = DType::bf16;
+  bool enabled = false;
+};
+Precision precision(const ProgramOptions& options);
+
+// The device of --device, with `net` on it; a line on stdout where "auto" could not have the GPU.
+Device choose_device(const ProgramOptions& options, nn::Module& net, const Tensor& input);
+
+// Prints how long the run took.
+void print_summary(const ProgramOptions& options, const training::TrainingRun& run);
+
+// Parses the command line and runs `body`. Returns the exit code: 2 for a wrong command line (one line on stderr), else
+// that of training::run_program().
 int run_program(CLI::App& app, int argc, char** argv, const std::function<void()>& body);
-
-// True once SIGINT or SIGTERM has come: the loop writes a checkpoint and ends. A second signal ends the process at
-// once.
-bool stop_requested() noexcept;
 
 }  // namespace farro::examples

@@ -39,6 +39,15 @@ class CharLm(ExampleCase):
         records = self.check_resume(2 * batches + 5, [7, batches, batches + 3, 2 * batches], TINY, "--data", text)
         self.assertEqual([record["epoch"] for record in records if "epoch" in record], [1, 2])
 
+    def test_a_run_in_bf16_resumes_to_the_bit_and_differs_from_f32(self):
+        text = self.text("text", "abcdefgh" * 100)
+        self.check_resume(6, [3], [*TINY, "--autocast", "bf16"], "--data", text)
+        self.train(*TINY, "--data", text, "--max-steps", "6", "--out", self.folder / "f32")
+        self.assertNotEqual(self.steps(self.folder / "f32")[-1]["digest"], self.steps(self.folder / "whole")[-1]["digest"])
+        self.assert_fails(1, r"--autocast must be left out or be what the run began with, bf16, got none$",
+                          "--data", text, "--resume", self.folder / "whole", "--autocast", "none")
+        self.assert_fails(2, r"--autocast: must be none, bf16 or f16, got 'f32'", "--autocast", "f32")
+
     def steps_of_an_epoch(self, text):
         run = self.folder / "epoch"
         self.train(*TINY, "--data", text, "--epochs", "1", "--sample", "0", "--out", run)
@@ -55,9 +64,9 @@ class CharLm(ExampleCase):
         run = self.folder / "run"
         text = self.text("text", "abcdefgh" * 50)
         self.train(*TINY, "--data", text, "--max-steps", "2", "--out", run)
-        self.assert_fails(1, r"--resume: vocabulary must be the one that the run of '.*' began with, got another",
+        self.assert_fails(1, r"resume: vocabulary must be the one that the run of '.*' began with, got another",
                           "--resume", run, "--data", self.text("same size", "bcdefghi" * 50))
-        self.assert_fails(1, r"--resume: text must be the one that the run of '.*' began with, got another",
+        self.assert_fails(1, r"resume: text must be the one that the run of '.*' began with, got another",
                           "--resume", run, "--data", self.text("same bytes", "hgfedcba" * 50))
 
     def test_going_back_removes_later_checkpoints(self):
@@ -74,7 +83,7 @@ class CharLm(ExampleCase):
         for folder in (run, other):
             self.train(*TINY, "--max-steps", "3", "--out", folder)
         before = (other / "metrics.jsonl").read_text()
-        self.assert_fails(1, r"--out: folder must not hold a run already", "--resume", run, "--out", other)
+        self.assert_fails(1, r"out: folder must not hold a run already", "--resume", run, "--out", other)
         self.assertEqual((other / "metrics.jsonl").read_text(), before)
         file = "step-0000000003.safetensors"
         # Relative paths, from inside the run's folder.
@@ -92,7 +101,7 @@ class CharLm(ExampleCase):
         run = self.folder / "run"
         self.train(*TINY, "--lr", "0.01", "--max-steps", "3", "--out", run)
         for flag, value, kept in (("--epochs", "3", "10"), ("--lr", "0.02", "0.01"), ("--batch-size", "8", "16"),
-                                  ("--seed", "2", "1"), ("--width", "64", "32")):
+                                  ("--seed", "2", "1"), ("--width", "64", "32"), ("--autocast", "bf16", "none")):
             self.assert_fails(1, rf"'{run}/.*': {flag} must be left out or be what the run began with, {kept}, got {value}$",
                               "--resume", run, flag, value)
         self.train("--resume", run, "--max-steps", "4", "--lr", "0.01", "--epochs", "10")
@@ -100,7 +109,7 @@ class CharLm(ExampleCase):
     def test_weights_are_no_checkpoint(self):
         run = self.folder / "run"
         self.train(*TINY, "--max-steps", "1", "--out", run)
-        self.assert_fails(1, r"--resume: file must be a checkpoint of a run, got '.*/model.safetensors' with weights alone",
+        self.assert_fails(1, r"resume: file must be a checkpoint of a run, got '.*/model.safetensors' with weights alone",
                           "--resume", run / "model.safetensors")
 
     def test_runs_that_start_together_get_folders_of_their_own(self):

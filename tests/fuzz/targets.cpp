@@ -8,8 +8,6 @@
 #include <farro/core/io/detail/utf8.h>
 #include <farro/core/io/gzip.h>
 #include <farro/core/io/json.h>
-#include <farro/core/io/line_chart.h>
-#include <farro/core/io/metrics_log.h>
 #include <farro/core/io/npy.h>
 #include <farro/core/io/safetensors.h>
 #include <farro/core/util/digest.h>
@@ -22,6 +20,9 @@
 #include <farro/nn/layers/linear.h>
 #include <farro/optim/optimizers/adam.h>
 #include <farro/optim/schedule/schedule.h>
+#include <farro/train/record/line_chart.h>
+#include <farro/train/record/metrics_log.h>
+#include <farro/train/run/settings.h>
 
 #ifdef FARRO_FUZZ_OPTIONS
 #include <farro/examples/common/program.h>
@@ -58,8 +59,8 @@ void read_safetensors(const std::string& path) {
 void read_metrics(const std::string& path) {
   const std::string copy = temporary_path();
   io::AppendFile(copy, io::AppendFile::Mode::truncate).append(io::read_file(path));
-  io::MetricsLog::resume(copy, 2).write(3, {{"loss", 0.5}});
-  io::MetricsLog::resume(copy, 3);  // what it wrote it reads
+  training::MetricsLog::resume(copy, 2).write(3, {{"loss", 0.5}});
+  training::MetricsLog::resume(copy, 3);  // what it wrote it reads
 }
 
 // The newest checkpoint of two is a mutant: one of them is found.
@@ -83,9 +84,18 @@ struct Training {
   optim::Scheduler schedule{adam, optim::exponential_lr(0.5)};
   data::TensorDataset set{{zeros({5, 1})}};
   data::DataLoader loader{set, {.batch_size = 2, .shuffle = true}};
+  double lr = 0.5;
+  int64_t epochs = 2;
+  std::string precision = "none";
+  training::Settings settings{{.name = "--lr", .value = &lr},
+                              {.name = "--epochs", .value = &epochs},
+                              {.name = "--autocast", .value = &precision}};
 
   uint64_t digest() const {
     Digest digest;
+    digest.add(lr);
+    digest.add(static_cast<uint64_t>(epochs));
+    for (const char c : precision) digest.add(static_cast<uint64_t>(static_cast<unsigned char>(c)));
     for (const StateDict& part : {net.state_dict(), adam.state_dict(), schedule.state_dict(), loader.state_dict()})
       for (const auto& [name, tensor] : part) digest.add(tensor);
     return digest.value();
@@ -108,6 +118,8 @@ void read_state_dict(const std::string& path) {
   load("optimizer", [&](const StateDict& part) { training.adam.load_state_dict(part); });
   load("schedule", [&](const StateDict& part) { training.schedule.load_state_dict(part); });
   load("loader", [&](const StateDict& part) { training.loader.load_state_dict(part); });
+  load("options", [&](const StateDict& part) { take_over(training.settings, part); });
+  require(io::printable(training.precision) == "'" + training.precision + "'", "a text of settings can be shown");
   data::Batch batch;
   training.loader.next(batch);
   training.adam.zero_grad();
@@ -212,7 +224,7 @@ void read_utf8(const std::string& path) {
 // Lines "x y" of numbers; a line without two begins another series, named by its text.
 void read_chart(const std::string& path) {
   const std::string text = io::read_file(path, kMegabyte);
-  io::LineChart chart{.title = text.substr(0, 20), .x_label = "x", .y_label = "y", .series = {{}}};
+  training::LineChart chart{.title = text.substr(0, 20), .x_label = "x", .y_label = "y", .series = {{}}};
   for (size_t at = 0; at < text.size();) {
     const size_t end = std::min(text.find('\n', at), text.size());
     double x = 0, y = 0;
@@ -228,7 +240,7 @@ void read_chart(const std::string& path) {
   }
   for (const bool log_y : {false, true}) {
     chart.log_y = log_y;
-    const std::string svg = io::render_svg(chart);
+    const std::string svg = training::render_svg(chart);
     for (const char* none : {"=\"nan", "=\"inf", "=\"-nan", "=\"-inf"})
       require(svg.find(none) == std::string::npos, "attributes are numbers");
     for (size_t from = 0; (from = svg.find(" d=\"", from)) != std::string::npos;) {
@@ -251,7 +263,7 @@ void read_options(const std::string& path) {
     at = end + 1;
   }
   CLI::App app{"", "fuzz"};
-  examples::RunOptions options;
+  examples::ProgramOptions options;
   int64_t width = 8;
   examples::add_run_options(app, options);
   examples::add_setting(app, options, "--width", width, "");
@@ -261,9 +273,10 @@ void read_options(const std::string& path) {
     fail<ValueError>(error.what());
   }
   require(options.lr > 0 && std::isfinite(options.lr), "--lr is positive");
-  for (const int64_t count : {options.epochs, options.batch_size, width})
+  for (const int64_t count : {options.run.epochs, options.batch_size, width})
     require(count >= 1 && count <= 1'000'000'000, "counts are in range");
-  for (const int64_t from_zero : {options.seed, options.max_steps, options.checkpoint_every, int64_t{options.threads}})
+  for (const int64_t from_zero :
+       {options.seed, options.run.max_steps, options.run.checkpoint_every, int64_t{options.threads}})
     require(from_zero >= 0 && from_zero < INT64_MAX, "what may be 0 is not negative");
 }
 #endif

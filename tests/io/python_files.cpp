@@ -2,9 +2,9 @@
 // io_python_files write|read FOLDER: the C++ side of python_readers.py. Element i of every tensor is i (i odd for
 // bool).
 #include <farro/core/dtype/visit.h>
-#include <farro/core/io/event_file.h>
 #include <farro/core/io/npy.h>
 #include <farro/core/io/safetensors.h>
+#include <farro/train/record/event_file.h>
 
 #include <cstdio>
 #include <string>
@@ -46,12 +46,12 @@ void write(const std::string& folder) {
     if (tensor.dtype() != DType::bf16) save_npy(str(folder, "/", name, ".npy"), tensor);
   });
   save_safetensors(folder + "/farro.safetensors", tensors, {{"format", "pt"}});
-  EventFile first(folder + "/events");
+  training::EventFile first(folder + "/events");
   for (int step = 0; step < 10; ++step) {
     first.add_scalar("train/loss", step, 1.0f / static_cast<float>(step + 1));
     first.add_scalar("test/accuracy", step, 0.5f);
   }
-  EventFile second(folder + "/events", 5);
+  training::EventFile second(folder + "/events", 5);
   for (int step = 5; step < 8; ++step) second.add_scalar("train/loss", step, static_cast<float>(step));
 }
 

@@ -6,7 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <sstream>
+#include <string>
+#include <utility>
 
 using namespace farro;
 
@@ -61,16 +64,54 @@ void files(const std::string& folder) {
   claim(!format_table(stop_profile()).empty(), "profiles");
 }
 
+// The program of the section on runs; called twice, it goes on where it was stopped.
+int64_t steps_of_a_run(const std::string& folder, int64_t max_steps) {
+  const data::TensorDataset train({ones({8, 3}), zeros({8}, {.dtype = DType::i64})});
+  data::DataLoader loader(train, {.batch_size = 2, .shuffle = true});
+  nn::Linear net(nn::root, "net", {.in_features = 3, .out_features = 2});
+  double lr = 0.1;
+  optim::AdamW adamw(net.parameters(), {.lr = lr});
+  training::TrainingState state{
+      .model = net, .optimizer = adamw, .loader = loader, .settings = {{.name = "lr", .value = &lr}}};
+  Digest data;
+  for (const Tensor& tensor : train.tensors()) data.add(tensor);
+  state.input.set_number("data", static_cast<int64_t>(data.value()));
+  std::optional<training::Checkpoint> checkpoint;
+  if (training::holds_run(folder)) checkpoint = training::load_checkpoint(folder);
+  training::TrainingRun run(state, std::move(checkpoint), {.out = folder, .epochs = 5, .max_steps = max_steps});
+  data::Batch batch;
+  while (run.begin_epoch()) {
+    while (run.next(batch)) {
+      adamw.zero_grad();
+      const Tensor loss = cross_entropy(net(batch[0]), batch[1]);
+      loss.backward();
+      adamw.step();
+      run.record({.loss = loss, .lr = adamw.lr()});
+    }
+    run.end_epoch();
+  }
+  return run.summary().steps;
+}
+
+void runs(const std::string& folder) {
+  const std::string run = folder + "/run";
+  claim(steps_of_a_run(run, 7) == 7 && steps_of_a_run(run, 0) == 13, "a stopped run goes on");
+  for (const char* file : {"metrics.jsonl", "curves.svg", "model.safetensors", "checkpoints"})
+    claim(std::filesystem::exists(run + "/" + file), "what a run leaves behind");
+}
+
 }  // namespace
 
 int main() {
   const std::string folder =
       std::filesystem::temp_directory_path() / ("farro_readme_claims_" + std::string(FARRO_VERSION));
+  std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   claim(std::string(version()) == FARRO_VERSION, "the version of header and library");
   tensors();
   gradients();
   files(folder);
+  runs(folder);
   std::filesystem::remove_all(folder);
   return 0;
 }

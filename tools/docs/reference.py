@@ -15,7 +15,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INCLUDE = ROOT / "build" / "release" / "include" / "farro"
 OUT = ROOT / "build" / "docs"
-NAMED_FILE = re.compile(r"\b(?:core|autograd|kernels|nn|optim|data|docs|tools|cmake|tests|examples)/[\w./-]+\.(?:h|cpp|cu|md|py)\b(?!\.)")
+NAMED_FILE = re.compile(r"\b(?:core|autograd|kernels|nn|optim|data|distributed|train|docs|tools|cmake|tests|examples)/[\w./-]+\.(?:h|cpp|cu|md|py)\b(?!\.)")
 SETTINGS = """
 PROJECT_NAME           = Farro
 PROJECT_BRIEF          = "A deep-learning runtime for C++20"

@@ -7,9 +7,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Dependencies point left only.
-LAYERS = {"core": 0, "autograd": 1, "kernels": 2, "nn": 3, "optim": 4, "data": 4, "distributed": 5,
-          "tools": 6, "examples": 6, "tests": 7}
-LIBRARY = ("core", "autograd", "kernels", "nn", "optim", "data", "distributed")
+LAYERS = {"core": 0, "autograd": 1, "kernels": 2, "nn": 3, "optim": 4, "data": 4, "distributed": 5, "train": 6,
+          "tools": 7, "examples": 7, "tests": 8}
+LIBRARY = ("core", "autograd", "kernels", "nn", "optim", "data", "distributed", "train")
 CODE = {".h", ".cpp", ".cu"}
 LICENSE_LINE = "// SPDX-License-Identifier: Apache-2.0"
 MAX_LINES = 800

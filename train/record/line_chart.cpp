@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Line charts as SVG, made of text alone: no library, and the same bytes for the same numbers.
-#include <farro/core/io/line_chart.h>
+#include <farro/train/record/line_chart.h>
 
 #include <farro/core/error/error.h>
 #include <farro/core/io/atomic_file.h>
-#include <farro/core/io/detail/chart_axis.h>
 #include <farro/core/io/detail/utf8.h>
+#include <farro/train/record/detail/chart_axis.h>
 
 #include <algorithm>
 #include <array>
@@ -15,7 +15,7 @@
 #include <limits>
 #include <string_view>
 
-namespace farro::io {
+namespace farro::training {
 
 namespace {
 
@@ -281,6 +281,6 @@ std::string render_svg(std::span<const LineChart> charts) {
 
 std::string render_svg(const LineChart& chart) { return render_svg(std::span(&chart, 1)); }
 
-void save_svg(const std::string& path, std::span<const LineChart> charts) { write_file(path, render_svg(charts)); }
+void save_svg(const std::string& path, std::span<const LineChart> charts) { io::write_file(path, render_svg(charts)); }
 
-}  // namespace farro::io
+}  // namespace farro::training

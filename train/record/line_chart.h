@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace farro::io {
+namespace farro::training {
 
 struct ChartSeries {
   std::string name;
@@ -35,4 +35,4 @@ FARRO_API std::string render_svg(const LineChart& chart);
 // The same into a file, replaced as a whole, so that a viewer never meets half a picture.
 FARRO_API void save_svg(const std::string& path, std::span<const LineChart> charts);
 
-}  // namespace farro::io
+}  // namespace farro::training

@@ -10,10 +10,11 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 
-namespace farro::io {
+namespace farro::training {
 
 // One name and value of a record. Numbers are written so that they read back to the same value; NaN and infinities,
 // which JSON lacks, as the strings "nan", "inf" and "-inf".
@@ -40,11 +41,14 @@ class FARRO_API MetricsLog {
 
   // {"step":12,"loss":0.5,...}. ValueError for the name "step" or one given twice, which resume() could not read; then,
   // as where the system takes only a part of the line, the file is as before.
-  void write(int64_t step, std::initializer_list<Metric> metrics);
+  void write(int64_t step, std::span<const Metric> metrics);
+  void write(int64_t step, std::initializer_list<Metric> metrics) {
+    write(step, std::span(metrics.begin(), metrics.size()));
+  }
 
  private:
-  explicit MetricsLog(AppendFile file) : file_(std::move(file)) {}
-  AppendFile file_;
+  explicit MetricsLog(io::AppendFile file) : file_(std::move(file)) {}
+  io::AppendFile file_;
 };
 
-}  // namespace farro::io
+}  // namespace farro::training

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace farro::io {
+namespace farro::training {
 
 class FARRO_API EventFile {
  public:
@@ -27,7 +27,7 @@ class FARRO_API EventFile {
 
  private:
   void write_record(std::string_view event);
-  AppendFile file_;
+  io::AppendFile file_;
 };
 
-}  // namespace farro::io
+}  // namespace farro::training

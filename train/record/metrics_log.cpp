@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Metrics of a run as lines of JSON, one for a step. Resuming drops the lines behind the step that is resumed, and a
 // line that was cut off.
-#include <farro/core/io/metrics_log.h>
+#include <farro/train/record/metrics_log.h>
 
 #include <farro/core/io/atomic_file.h>
 #include <farro/core/io/file_error.h>
@@ -14,7 +14,7 @@
 #include <filesystem>
 #include <set>
 
-namespace farro::io {
+namespace farro::training {
 
 namespace {
 
@@ -35,10 +35,10 @@ std::string json_string(std::string_view text) {
 
 int64_t step_of(std::string_view line, const std::string& path, size_t number) {
   const std::string what = str("could not resume '", path, "', line ", number);
-  const nlohmann::json record = parse_json(line, what);
+  const nlohmann::json record = io::parse_json(line, what);
   if (!record.is_object() || !record.contains("step") || !record["step"].is_number_integer())
-    fail_file(FileFault::bad_header, what, ": each line must be an object with an integer \"step\", got ",
-              printable(line));
+    io::fail_file(io::FileFault::bad_header, what, ": each line must be an object with an integer \"step\", got ",
+                  io::printable(line));
   return record["step"].get<int64_t>();
 }
 
@@ -49,15 +49,15 @@ Metric::Metric(std::string_view metric_name, double value) : name(metric_name), 
 Metric::Metric(std::string_view metric_name, std::string_view value) : name(metric_name), json(json_string(value)) {}
 
 MetricsLog MetricsLog::create(const std::string& path) {
-  return MetricsLog(AppendFile(path, AppendFile::Mode::truncate));
+  return MetricsLog(io::AppendFile(path, io::AppendFile::Mode::truncate));
 }
 
 MetricsLog MetricsLog::resume(const std::string& path, int64_t last_step) {
   std::error_code error;
   const bool exists = std::filesystem::exists(path, error);
-  if (error) fail_errno(error.value(), "could not examine", path);
+  if (error) io::fail_errno(error.value(), "could not examine", path);
   if (!exists) return create(path);
-  const std::string old = read_file(path);
+  const std::string old = io::read_file(path);
   std::string kept;
   size_t number = 0;
   for (std::string_view rest = old; !rest.empty();) {
@@ -67,17 +67,17 @@ MetricsLog MetricsLog::resume(const std::string& path, int64_t last_step) {
     rest.remove_prefix(end + 1);
   }
   // In one step, by AtomicFile: a crash here must not cost the log.
-  if (kept.size() != old.size()) write_file(path, kept);
-  return MetricsLog(AppendFile(path, AppendFile::Mode::append));
+  if (kept.size() != old.size()) io::write_file(path, kept);
+  return MetricsLog(io::AppendFile(path, io::AppendFile::Mode::append));
 }
 
-void MetricsLog::write(int64_t step, std::initializer_list<Metric> metrics) {
+void MetricsLog::write(int64_t step, std::span<const Metric> metrics) {
   std::string line = str("{\"step\":", step);
   std::set<std::string> names{json_string("step")};
   for (const Metric& metric : metrics) {
     std::string name = json_string(metric.name);
     FARRO_CHECK(!names.contains(name), ValueError,
-                "MetricsLog: names must differ from each other and from 'step', got ", printable(metric.name));
+                "MetricsLog: names must differ from each other and from 'step', got ", io::printable(metric.name));
     line += str(",", name, ":", metric.json);
     names.insert(std::move(name));
   }
@@ -85,4 +85,4 @@ void MetricsLog::write(int64_t step, std::initializer_list<Metric> metrics) {
   file_.append(line);
 }
 
-}  // namespace farro::io
+}  // namespace farro::training

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Event files that TensorBoard reads, written without protobuf or TensorFlow: records of one scalar each.
-#include <farro/core/io/event_file.h>
+#include <farro/train/record/event_file.h>
 
 #include <farro/core/error/error.h>
 #include <farro/core/io/atomic_file.h>
@@ -14,7 +14,7 @@
 #include <chrono>
 #include <ctime>
 
-namespace farro::io {
+namespace farro::training {
 
 namespace {
 
@@ -53,7 +53,7 @@ std::string begin_event(int64_t step) {
 uint32_t masked_crc(std::string_view bytes) { return std::rotr(crc32c(bytes.data(), bytes.size()), 15) + 0xa282ead8u; }
 
 std::string make_path(const std::string& folder) {
-  make_folder(folder);
+  io::make_folder(folder);
   char host[256] = "localhost";
   ::gethostname(host, sizeof host - 1);
   // Unique also for several files of one process within a second.
@@ -65,7 +65,7 @@ std::string make_path(const std::string& folder) {
 }  // namespace
 
 EventFile::EventFile(const std::string& folder, int64_t first_step)
-    : file_(make_path(folder), AppendFile::Mode::truncate) {
+    : file_(make_path(folder), io::AppendFile::Mode::truncate) {
   std::string version = begin_event(0);
   // Readers look for this version in the first record.
   put_bytes(version, 3, "brain.Event:2");
@@ -102,4 +102,4 @@ void EventFile::write_record(std::string_view event) {
   file_.append(frame);
 }
 
-}  // namespace farro::io
+}  // namespace farro::training

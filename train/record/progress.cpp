@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The progress line of a program: drawn over on a terminal, a plain line now and then elsewhere.
-#include <farro/core/io/progress.h>
+#include <farro/train/record/progress.h>
 
 #include <farro/core/error/error.h>
 
@@ -11,7 +11,7 @@
 #include <array>
 #include <cmath>
 
-namespace farro::io {
+namespace farro::training {
 
 namespace {
 
@@ -137,4 +137,4 @@ void Progress::draw(std::string_view text, bool final) {
   std::fflush(out_);
 }
 
-}  // namespace farro::io
+}  // namespace farro::training

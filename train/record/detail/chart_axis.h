@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace farro::io {
+namespace farro::training {
 
 struct Axis {
   double low = 0, high = 1;
@@ -23,4 +23,4 @@ Axis linear_axis(double low, double high, bool round_ends);
 // For positive values; the ends lie at 1, 2 or 5 times a power of ten.
 Axis log_axis(double low, double high);
 
-}  // namespace farro::io
+}  // namespace farro::training

@@ -1,44 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run leaves behind: metrics.jsonl, event files, charts, and the progress on the terminal.
 #include <farro/core/io/detail/crc32c.h>
-#include <farro/core/io/event_file.h>
-#include <farro/core/io/line_chart.h>
-#include <farro/core/io/metrics_log.h>
-#include <farro/core/io/progress.h>
+#include <farro/train/record/event_file.h>
+#include <farro/train/record/line_chart.h>
+#include <farro/train/record/metrics_log.h>
+#include <farro/train/record/progress.h>
 
-#include "io_test.h"
+#include <farro/tests/io/io_test.h>
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <memory>
-#include <random>
 #include <thread>
 
-namespace farro::io {
+namespace farro::training {
 namespace {
 
+using io::AppendFile;
+using io::expect_fault;
+using io::FileFault;
+using io::put_file;
+using io::read_file;
+using io::TemporaryFolder;
 using testing::HasSubstr;
 using testing::Not;
-
-TEST(Crc32c, KnownAnswers) {
-  EXPECT_EQ(crc32c("123456789", 9), 0xe3069283u);  // the check value of the polynomial's catalogue entry
-  EXPECT_EQ(crc32c(std::string(32, '\0').data(), 32), 0x8a9136aau);  // RFC 3720, B.4
-  EXPECT_EQ(crc32c(nullptr, 0), 0u);
-}
-
-TEST(Crc32c, PartsAndThePortableVersionAgree) {
-  std::mt19937 random(1);
-  std::string data(1000, '\0');
-  for (char& c : data) c = static_cast<char>(random());
-  for (size_t cut = 0; cut < 100; ++cut) {
-    const uint32_t whole = crc32c(data.data() + cut, data.size() - 2 * cut);
-    EXPECT_EQ(detail::crc32c_portable(data.data() + cut, data.size() - 2 * cut, 0), whole);
-    EXPECT_EQ(crc32c(data.data() + 2 * cut, data.size() - 3 * cut, crc32c(data.data() + cut, cut)), whole);
-  }
-}
 
 TEST(MetricsLog, WritesOneObjectALine) {
   const TemporaryFolder folder;
@@ -79,6 +68,22 @@ TEST(MetricsLog, ResumeNamesAPathThatCannotBeExamined) {
                [&] { MetricsLog::resume(folder.file("loop"), 1); });
 }
 
+TEST(MetricsLog, RefusesWhatItCouldNotRead) {
+  const TemporaryFolder folder;
+  const std::string path = folder.file("m.jsonl");
+  {
+    auto log = MetricsLog::create(path);
+    log.write(1, {{"loss", 0.5}});
+    EXPECT_THROW(log.write(2, {{"step", 7}}), ValueError);
+    EXPECT_THROW(log.write(2, {{"a", 1}, {"b", 1}, {"a", 2}}), ValueError);
+    EXPECT_THROW(log.write(2, {{"\xff", 1}, {"\xfe", 1}}), ValueError);  // both are replaced by one character
+    log.write(2, {{"Step", 7}, {"", 1}, {std::string("x\0y", 3), 1}});
+  }
+  MetricsLog::resume(path, 5);
+  const std::string text = read_file(path);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2);
+}
+
 TEST(EventFile, FramesAreTfRecords) {
   const TemporaryFolder folder;
   std::string path;
@@ -107,6 +112,16 @@ TEST(EventFile, FramesAreTfRecords) {
   }
   EXPECT_EQ(records, 2);
   EXPECT_NE(EventFile(folder.file("logs")).path(), path);
+}
+
+TEST(Records, TextThatIsNoUtf8IsReplaced) {
+  const TemporaryFolder folder;
+  EventFile events(folder.path());
+  events.add_scalar("loss\xff", 1, 0.5f);
+  EXPECT_THAT(read_file(events.path()), HasSubstr("loss\xef\xbf\xbd"));
+  const std::string svg =
+      render_svg(LineChart{.title = "t\xff\xef\xbf\xbf", .x_label = {}, .y_label = {}, .series = {}});
+  EXPECT_THAT(svg, HasSubstr("t\xef\xbf\xbd\xef\xbf\xbd<"));
 }
 
 int count(const std::string& text, const std::string& part) {
@@ -247,4 +262,4 @@ TEST(Progress, UnknownTotalAndWrongTotal) {
 }
 
 }  // namespace
-}  // namespace farro::io
+}  // namespace farro::training

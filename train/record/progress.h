@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-namespace farro::io {
+namespace farro::training {
 
 struct ProgressOptions {
   std::string label;  // e.g. "epoch 3/10"
@@ -63,4 +63,4 @@ class FARRO_API Progress {
   Clock::time_point next_;
 };
 
-}  // namespace farro::io
+}  // namespace farro::training

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Axes of charts: where the ticks stand and what is written at them. Tolerances of 1e-9 of a step take up the rounding
 // of quotients that are meant to be whole.
-#include <farro/core/io/detail/chart_axis.h>
+#include <farro/train/record/detail/chart_axis.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 
-namespace farro::io {
+namespace farro::training {
 
 namespace {
 
@@ -88,4 +88,4 @@ Axis log_axis(double low, double high) {
   return axis;
 }
 
-}  // namespace farro::io
+}  // namespace farro::training
