@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What users read when they err: errors.txt holds, for every public function, calls that are refused, with the type and
-// the text of the error. Each line was read once: it must name the function and the argument, what was expected and what
-// came. A change of a text is a change of the file: FARRO_HOSTILE_WRITE=errors.txt hostile_tests
+// the text of the error. Each line was read once: it must name the function and the argument, what was expected and
+// what came. A change of a text is a change of the file: FARRO_HOSTILE_WRITE=errors.txt hostile_tests
 // --gtest_filter=Errors.* writes it anew, for its difference to be read.
 #include "functions.h"
 
@@ -73,6 +73,7 @@ void write(const char* path) {
 }
 
 TEST(Errors, AreThoseOfTheFile) {
+  set_up_once();
   if (const char* path = std::getenv("FARRO_HOSTILE_WRITE")) write(path);
   std::map<std::string, const Function*> functions;
   for (const Function& function : all_functions()) functions[function.name] = &function;

@@ -16,6 +16,9 @@ struct Function {
 
 const std::vector<Function>& all_functions();
 
+// Limits the memory of the process, before the first call; a signal and a call without end then say which it was.
+void set_up_once();
+
 // The seed of a function's call of that number, in every run: FNV-1a of the name, and a step of the golden ratio.
 inline uint64_t seed_of(const Function& function, int64_t call) {
   uint64_t seed = 0xcbf29ce484222325u;

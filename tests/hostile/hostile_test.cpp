@@ -84,6 +84,8 @@ void limit_memory() {
 #endif
 }
 
+}  // namespace
+
 void set_up_once() {
   static const bool done = [] {
     // Threads, libraries and tables are there before the limit counts.
@@ -97,6 +99,8 @@ void set_up_once() {
   }();
   (void)done;
 }
+
+namespace {
 
 // A tensor that a function gave lies within its storage.
 void check_sane(const Tensor& tensor) {
