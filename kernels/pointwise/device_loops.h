@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For .cu files of elementwise ops: turns a function object into kernels. A file says
-//
-//     struct MulFn { template <class C> __device__ C operator()(C a, C b) const { return a * b; } };
-//     register_pointwise_cuda<Mul>([](const Mul::Args&) { return MulFn(); });
+// For .cu files of elementwise ops: turns formulas (formula.h), or any function object, into kernels.
 //
 // Values are computed in float, double or int64_t, as on the CPU. Two kernels serve an op: a dense one for operands of
 // one floating dtype that are walked in step (16 bytes at a time), and a strided one that converts each element.
@@ -10,8 +7,11 @@
 
 #include <farro/core/device/backend.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/pointwise/device_math.h>
+#include <farro/kernels/pointwise/formula.h>
 #include <farro/kernels/pointwise/nest.h>
 #include <farro/kernels/pointwise/pointwise_op.h>
+#include <farro/kernels/simt/convert.h>
 #include <farro/kernels/simt/launch.h>
 #include <farro/kernels/simt/types.h>
 #include <farro/kernels/simt/vec.h>
@@ -26,48 +26,6 @@ namespace farro {
 inline constexpr int kPointwiseThreads = 256;
 
 namespace device {
-
-// Element `at` of an array of a run-time dtype, as a value of type C.
-template <class C>
-__host__ __device__ C load_as(const void* data, int64_t at, DType dtype) {
-  switch (dtype) {
-    case DType::f64: return static_cast<C>(static_cast<const double*>(data)[at]);
-    case DType::f32: return static_cast<C>(static_cast<const float*>(data)[at]);
-    case DType::f16: return static_cast<C>(float(static_cast<const half*>(data)[at]));
-    case DType::bf16: return static_cast<C>(float(static_cast<const bfloat16*>(data)[at]));
-    case DType::i64: return static_cast<C>(static_cast<const int64_t*>(data)[at]);
-    case DType::i32: return static_cast<C>(static_cast<const int32_t*>(data)[at]);
-    case DType::i16: return static_cast<C>(static_cast<const int16_t*>(data)[at]);
-    case DType::i8: return static_cast<C>(static_cast<const int8_t*>(data)[at]);
-    default: return static_cast<C>(static_cast<const uint8_t*>(data)[at]);  // u8, and bool as 0 or 1
-  }
-}
-
-// Integers wrap into narrower ones; floating values saturate at 64 bits first, and NaN gives 0, as on the CPU.
-template <class V>
-__device__ int64_t to_int64(V value) {
-  if constexpr (std::is_floating_point_v<V>) {
-    if (!(value >= V(-9223372036854775808.0))) return value != value ? 0 : INT64_MIN;
-    if (value >= V(9223372036854775808.0)) return INT64_MAX;
-  }
-  return static_cast<int64_t>(value);
-}
-
-template <class V>
-__device__ void store_as(void* data, int64_t at, DType dtype, V value) {
-  switch (dtype) {
-    case DType::f64: static_cast<double*>(data)[at] = static_cast<double>(value); break;
-    case DType::f32: static_cast<float*>(data)[at] = static_cast<float>(value); break;
-    case DType::f16: static_cast<half*>(data)[at] = half(static_cast<float>(value)); break;
-    case DType::bf16: static_cast<bfloat16*>(data)[at] = bfloat16(static_cast<float>(value)); break;
-    case DType::i64: static_cast<int64_t*>(data)[at] = to_int64(value); break;
-    case DType::i32: static_cast<int32_t*>(data)[at] = static_cast<int32_t>(to_int64(value)); break;
-    case DType::i16: static_cast<int16_t*>(data)[at] = static_cast<int16_t>(to_int64(value)); break;
-    case DType::i8: static_cast<int8_t*>(data)[at] = static_cast<int8_t>(to_int64(value)); break;
-    case DType::u8: static_cast<uint8_t*>(data)[at] = static_cast<uint8_t>(to_int64(value)); break;
-    case DType::boolean: static_cast<uint8_t*>(data)[at] = value != V(0); break;
-  }
-}
 
 template <class F, class C>
 __device__ auto apply(const F& f, const C (&in)[1]) {
@@ -281,22 +239,16 @@ void run_pointwise_op(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out,
       ctx, out[0], inputs, pointwise_compute(Op::kKind, inputs), functor);
 }
 
-template <class Op, class Make>
-void pointwise_kernel(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out) {
-  run_pointwise_op<Op>(ctx, args, out, Make{}(args));
+template <class Op>
+void formula_kernel(Ctx& ctx, const typename Op::Args& args, Outputs<Op>& out) {
+  with_formula<Op, DeviceMath>(args, [&](const auto& functor) { run_pointwise_op<Op>(ctx, args, out, functor); });
 }
 
 }  // namespace device
 
-// `make(args)` gives the function object; it must be a lambda without captures.
-template <class Op, class Make>
-void register_pointwise_cuda(Make) {
-  register_kernel<Op>(DeviceType::cuda, &device::pointwise_kernel<Op, Make>);
-}
-// For a function object without parameters.
-template <class Op, class F>
-void register_pointwise_cuda() {
-  register_pointwise_cuda<Op>([](const typename Op::Args&) { return F(); });
+template <class... Op>
+void register_formulas_cuda(OpList<Op...>) {
+  (register_kernel<Op>(DeviceType::cuda, &device::formula_kernel<Op>), ...);
 }
 
 }  // namespace farro

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For *.cpu.cpp files of elementwise ops: turns a small function object into kernels. A file says
-//
-//     register_pointwise<Mul>([](const Mul::Args&) { return [](auto a, auto b) { return a * b; }; });
+// For *.cpu.cpp files of elementwise ops: turns formulas (formula.h), or any small function object, into kernels.
 //
 // The op names its inputs by `static auto inputs(const Args&)` (an array of const Tensor*) and its PointwiseKind by
 // kKind. Arithmetic and comparisons are instantiated for float, double and int64_t, floating kinds for float and
@@ -10,6 +8,7 @@
 
 #include <farro/core/dtype/visit.h>
 #include <farro/core/op/op_table.h>
+#include <farro/kernels/pointwise/formula.h>
 #include <farro/kernels/pointwise/pointwise_op.h>
 
 #include <array>
@@ -152,15 +151,14 @@ void run_pointwise_op(const typename Op::Args& args, Outputs<Op>& out, const F& 
   if constexpr (Op::kKind != PointwiseKind::floating) run(TypeTag<int64_t>{});
 }
 
-template <class Op, class Make>
-void pointwise_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
-  run_pointwise_op<Op>(args, out, Make{}(args));
+template <class Op, class M>
+void formula_kernel(Ctx&, const typename Op::Args& args, Outputs<Op>& out) {
+  with_formula<Op, M>(args, [&](const auto& functor) { run_pointwise_op<Op>(args, out, functor); });
 }
 
-// `make(args)` gives the function object; it must be a lambda without captures.
-template <class Op, class Make>
-void register_pointwise(Make) {
-  register_kernel<Op>(DeviceType::cpu, &pointwise_kernel<Op, Make>);
+template <class M, class... Op>
+void register_formulas(OpList<Op...>) {
+  (register_kernel<Op>(DeviceType::cpu, &formula_kernel<Op, M>), ...);
 }
 
 }  // namespace farro::FARRO_ISA

@@ -2,9 +2,9 @@
 // dropout on the device: the same words and the same comparison as on the CPU, so the masks are equal to the bit.
 #include <farro/autograd/node/grad_mode.h>
 #include <farro/core/op/op_table.h>
-#include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/random/dropout.op.h>
 #include <farro/kernels/random/random.op.h>
+#include <farro/kernels/simt/convert.h>
 
 namespace farro {
 

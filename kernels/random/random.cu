@@ -5,10 +5,10 @@
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/memory/copy.op.h>
 #include <farro/kernels/pointwise/compare.h>
-#include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/random/distributions.h>
 #include <farro/kernels/random/random.h>
 #include <farro/kernels/random/random.op.h>
+#include <farro/kernels/simt/convert.h>
 
 namespace farro {
 

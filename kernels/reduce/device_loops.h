@@ -16,9 +16,9 @@
 
 #include <farro/core/device/backend.h>
 #include <farro/core/op/op_table.h>
-#include <farro/kernels/pointwise/device_loops.h>
 #include <farro/kernels/reduce/reduce_op.h>
 #include <farro/kernels/reduce/side.h>
+#include <farro/kernels/simt/convert.h>
 #include <farro/kernels/simt/warp.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // prod on the CPU: a fold for the reduction driver.
-#include <farro/kernels/cpu/wrapping.h>
+#include <farro/core/dtype/wrapping.h>
 #include <farro/kernels/reduce/host_loops.h>
 #include <farro/kernels/reduce/scan.op.h>
 
