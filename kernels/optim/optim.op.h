@@ -22,8 +22,8 @@ struct FARRO_API SgdStep {
     bool nesterov;
     bool maximize;
     const Tensor& lr_tensor;  // instead of lr
-    static constexpr std::array names{"params",       "grads",    "momentum_buffers", "lr",        "momentum", "dampening",
-                                      "weight_decay", "nesterov", "maximize",         "lr_tensor?"};
+    static constexpr std::array names{"params",    "grads",        "momentum_buffers", "lr",       "momentum",
+                                      "dampening", "weight_decay", "nesterov",         "maximize", "lr_tensor?"};
   };
   static void check(const Args& args);
   static std::array<TensorList, 2> changed(const Args& args) { return {args.params, args.momentum_buffers}; }

@@ -114,7 +114,8 @@ struct RandIntTwoWords {
 };
 
 template <class Draw>
-__global__ void fill_random(void* out, DType dtype, int64_t numel, PhiloxState random, const int64_t* offset, Draw draw) {
+__global__ void fill_random(void* out, DType dtype, int64_t numel, PhiloxState random, const int64_t* offset,
+                            Draw draw) {
   const int64_t block = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (block * Draw::kValues >= numel) return;
   typename Draw::Value values[Draw::kValues];
@@ -186,9 +187,9 @@ void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>&
   if (p.numel() == 0) return;
   // Waits for the device. The CPU's function then says which probability is wrong.
   if (!logical_and(p >= 0, p <= 1).all().item<bool>()) bernoulli(p.to(Device::cpu()));
-  simt::launch(draw_bernoulli,
-               {.name = "bernoulli", .grid = simt::blocks_for((p.numel() + 3) / 4, kThreads), .block = kThreads},
-               ctx.stream(), p.raw_data(), out[0].raw_data(), p.dtype(), p.numel(), args.random, device::offset_of(args));
+  simt::launch(
+      draw_bernoulli, {.name = "bernoulli", .grid = simt::blocks_for((p.numel() + 3) / 4, kThreads), .block = kThreads},
+      ctx.stream(), p.raw_data(), out[0].raw_data(), p.dtype(), p.numel(), args.random, device::offset_of(args));
 }
 
 }  // namespace

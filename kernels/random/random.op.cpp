@@ -99,8 +99,8 @@ DrawRange reserve(Generator* generator, const Tensor& target, int words) {
   return reserve_range(source, target.device(), (target.numel() * words + 3) / 4);
 }
 
-// `args_of(range)` gives the call's arguments. Checks all that call_inplace() will before it reserves: a call that fails
-// leaves the generator alone.
+// `args_of(range)` gives the call's arguments. Checks all that call_inplace() will before it reserves: a call that
+// fails leaves the generator alone.
 template <class Op, class ArgsOf>
 Tensor& draw(Tensor& target, ArgsOf args_of, Generator* generator, int words,
              const char* name = detail::kInplaceName<Op>.data()) {
@@ -119,11 +119,13 @@ int words_of(const Tensor& target) { return target.dtype() == DType::f64 ? 2 : 1
 
 Tensor& fill_uniform(Tensor& target, double low, double high, Generator* generator) {
   return draw<Uniform>(
-      target, [&](const DrawRange& r) { return Uniform::Args{target, low, high, r.random, r.offset}; }, generator, words_of(target));
+      target, [&](const DrawRange& r) { return Uniform::Args{target, low, high, r.random, r.offset}; }, generator,
+      words_of(target));
 }
 Tensor& fill_normal(Tensor& target, double mean, double std, Generator* generator) {
   return draw<Normal>(
-      target, [&](const DrawRange& r) { return Normal::Args{target, mean, std, r.random, r.offset}; }, generator, words_of(target));
+      target, [&](const DrawRange& r) { return Normal::Args{target, mean, std, r.random, r.offset}; }, generator,
+      words_of(target));
 }
 
 Tensor& fill_bernoulli(Tensor& target, double p, Generator* generator) {
@@ -173,12 +175,11 @@ Tensor randint(int64_t low, int64_t high, const Shape& sizes, const TensorOption
   TensorOptions typed = options;
   if (!typed.dtype) typed.dtype = DType::i64;
   const bool one_word = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) <= kOneWordRange;
-  return make("randint", sizes, typed, /*floating=*/false,
-              [&](Tensor& out) {
-                draw<RandInt>(
-                    out, [&](const DrawRange& r) { return RandInt::Args{out, low, high, r.random, r.offset}; },
-                    generator, one_word ? 1 : 2);
-              });
+  return make("randint", sizes, typed, /*floating=*/false, [&](Tensor& out) {
+    draw<RandInt>(
+        out, [&](const DrawRange& r) { return RandInt::Args{out, low, high, r.random, r.offset}; }, generator,
+        one_word ? 1 : 2);
+  });
 }
 
 Tensor randperm(int64_t n, const TensorOptions& options, Generator* generator) {
@@ -215,9 +216,7 @@ Tensor& normal_(Tensor& target, double mean, double std, Generator& generator) {
   check_defined("normal_", "target", target);
   return fill_normal(target, mean, std, &generator);
 }
-Tensor& bernoulli_(Tensor& target, double p, Generator& generator) {
-  return fill_bernoulli(target, p, &generator);
-}
+Tensor& bernoulli_(Tensor& target, double p, Generator& generator) { return fill_bernoulli(target, p, &generator); }
 
 Tensor& Tensor::uniform_(double low, double high) {
   check_defined("uniform_", "tensor", *this);

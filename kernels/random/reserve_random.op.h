@@ -40,7 +40,8 @@ void check_offset(const char* op, const Tensor& offset);
 template <class Args>
 PhiloxState random_of(const Args& args) noexcept {
   PhiloxState state = args.random;
-  if (args.offset.defined()) state.offset += static_cast<uint64_t>(*static_cast<const int64_t*>(args.offset.raw_data()));
+  if (args.offset.defined())
+    state.offset += static_cast<uint64_t>(*static_cast<const int64_t*>(args.offset.raw_data()));
   return state;
 }
 

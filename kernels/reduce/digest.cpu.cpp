@@ -33,7 +33,7 @@ uint64_t hash_words(const char* data, int64_t bytes, uint64_t key, int64_t first
   return sum;
 }
 
-void digest_kernel(Ctx&, const Digest::Args& args, Outputs<Digest>& out) {
+void digest_kernel(Ctx&, const TensorDigest::Args& args, Outputs<TensorDigest>& out) {
   std::atomic<uint64_t> sum{digest_hash::start_of(args.tensors)};
   for (size_t i = 0; i < args.tensors.size(); ++i) {
     const Tensor& tensor = args.tensors[i];
@@ -51,6 +51,6 @@ void digest_kernel(Ctx&, const Digest::Args& args, Outputs<Digest>& out) {
 }  // namespace
 
 void register_digest_cpu();
-void register_digest_cpu() { register_kernel<Digest>(DeviceType::cpu, &digest_kernel); }
+void register_digest_cpu() { register_kernel<TensorDigest>(DeviceType::cpu, &digest_kernel); }
 
 }  // namespace farro::FARRO_ISA

@@ -38,7 +38,7 @@ __global__ void add_words(const unsigned char* data, int64_t bytes, bool aligned
   if (threadIdx.x == 0) simt::atomic_add(out, static_cast<unsigned long long>(sum));
 }
 
-void digest_kernel(Ctx& ctx, const Digest::Args& args, Outputs<Digest>& out) {
+void digest_kernel(Ctx& ctx, const TensorDigest::Args& args, Outputs<TensorDigest>& out) {
   auto* const sum = static_cast<unsigned long long*>(out[0].raw_data());
   simt::launch(begin, {.name = "digest_begin", .grid = 1, .block = 1}, ctx.stream(), sum,
                static_cast<unsigned long long>(digest_hash::start_of(args.tensors)));
@@ -48,16 +48,15 @@ void digest_kernel(Ctx& ctx, const Digest::Args& args, Outputs<Digest>& out) {
     const auto* data = static_cast<const unsigned char*>(tensor.raw_data());
     const auto bytes = static_cast<int64_t>(tensor.nbytes());
     const int64_t blocks = std::min((bytes + 8 * kThreads - 1) / (8 * kThreads), kMostBlocks);
-    simt::launch(add_words,
-                 {.name = "digest", .grid = static_cast<unsigned>(blocks), .block = kThreads, .barriers = true},
-                 ctx.stream(), data, bytes, reinterpret_cast<uintptr_t>(data) % 8 == 0,
-                 digest_hash::key_of(i, tensor), sum);
+    simt::launch(
+        add_words, {.name = "digest", .grid = static_cast<unsigned>(blocks), .block = kThreads, .barriers = true},
+        ctx.stream(), data, bytes, reinterpret_cast<uintptr_t>(data) % 8 == 0, digest_hash::key_of(i, tensor), sum);
   }
 }
 
 }  // namespace
 
 void register_digest_cuda();
-void register_digest_cuda() { register_kernel<Digest>(DeviceType::cuda, &digest_kernel); }
+void register_digest_cuda() { register_kernel<TensorDigest>(DeviceType::cuda, &digest_kernel); }
 
 }  // namespace farro

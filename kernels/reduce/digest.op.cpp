@@ -11,28 +11,29 @@
 
 namespace farro {
 
-TensorSpec Digest::infer(const Args& args) {
-  const auto first = std::find_if(args.tensors.begin(), args.tensors.end(), [](const Tensor& t) { return t.defined(); });
+TensorSpec TensorDigest::infer(const Args& args) {
+  const auto first =
+      std::find_if(args.tensors.begin(), args.tensors.end(), [](const Tensor& t) { return t.defined(); });
   FARRO_CHECK(first != args.tensors.end(), ValueError, "digest: tensors must hold a defined tensor, got none among ",
               args.tensors.size());
   return TensorSpec({}, DType::i64, first->device());
 }
-Cost Digest::cost(const Args& args) {
-  double bytes = 0;
+Cost TensorDigest::cost(const Args& args) {
+  double bytes = sizeof(int64_t);  // the result
   for (const Tensor& tensor : args.tensors)
     if (tensor.defined()) bytes += static_cast<double>(tensor.nbytes());
   return {0, bytes};
 }
 
 void register_digest();
-void register_digest() { register_op<Digest>(); }
+void register_digest() { register_op<TensorDigest>(); }
 
 Tensor digest(TensorList tensors) {
   const auto contiguous = [](const Tensor& t) { return !t.defined() || t.is_contiguous(); };
-  if (std::all_of(tensors.begin(), tensors.end(), contiguous)) return call<Digest>({tensors});
+  if (std::all_of(tensors.begin(), tensors.end(), contiguous)) return call<TensorDigest>({tensors});
   std::vector<Tensor> dense;
   for (const Tensor& tensor : tensors) dense.push_back(tensor.defined() ? tensor.detach().contiguous() : tensor);
-  return call<Digest>({dense});
+  return call<TensorDigest>({dense});
 }
 
 std::string digest_text(const Tensor& digest) {

@@ -2,15 +2,15 @@
 // The op struct of digest.h, and the hash that its kernels compute.
 //
 // The bytes of a tensor are cut into 64-bit words, the last filled up with zeros. Each word is mixed with its position,
-// and the results are added modulo 2^64: in any order, so that threads and devices may divide the work as they like. For
-// a fixed position the mixing maps words one to one, so that a single changed word always shows.
+// and the results are added modulo 2^64: in any order, so that threads and devices may divide the work as they like.
+// For a fixed position the mixing maps words one to one, so that a single changed word always shows.
 #pragma once
 
 #include <farro/core/op/op.h>
 
 namespace farro {
 
-struct Digest {
+struct TensorDigest {
   static constexpr OpInfo info{.name = "digest", .autocast = Autocast::none};
   static constexpr const char* no_backward = "it is a hash";
   struct Args {

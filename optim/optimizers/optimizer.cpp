@@ -61,8 +61,12 @@ Optimizer::Optimizer(const char* name, std::vector<const char*> state_names, std
                   param, ")");
     }
     const size_t count = given.params.size();
-    groups_.push_back({std::move(given.params), std::move(given.settings),
-                       std::vector(state_names_.size(), std::vector<Tensor>(count)), std::vector<int64_t>(count), {}, std::vector<Tensor>(count)});
+    groups_.push_back({std::move(given.params),
+                       std::move(given.settings),
+                       std::vector(state_names_.size(), std::vector<Tensor>(count)),
+                       std::vector<int64_t>(count),
+                       {},
+                       std::vector<Tensor>(count)});
   }
   FARRO_CHECK(!seen.empty(), ValueError, name_, ": params must hold at least one tensor, got none");
 }
@@ -248,9 +252,9 @@ void Optimizer::plan_group(size_t index, std::vector<Planned>& out) const {
 // Parameters that go on alone need a count of their own; those that stay behind keep the old one.
 void Optimizer::own_count(Planned& planned) const {
   const Group& group = groups_[planned.group];
-  const auto sharing = static_cast<size_t>(
-      std::count_if(group.counts.begin(), group.counts.end(),
-                    [&](const Tensor& count) { return count.impl() == planned.count.impl(); }));
+  const auto sharing =
+      static_cast<size_t>(std::count_if(group.counts.begin(), group.counts.end(),
+                                        [&](const Tensor& count) { return count.impl() == planned.count.impl(); }));
   {
     // Once, not in every replay.
     const NotRecorded guard;
@@ -280,8 +284,8 @@ void Optimizer::fill_states(Planned& planned, const std::vector<bool>& used) con
 
 void Optimizer::run(Planned& planned) {
   Group& group = groups_[planned.group];
-  Batch batch{planned.all ? group.params : planned.params, planned.grads, {}, planned.step, true,
-              group.lr, planned.next_count};
+  Batch batch{
+      planned.all ? group.params : planned.params, planned.grads, {}, planned.step, true, group.lr, planned.next_count};
   for (size_t k = 0; k < planned.states.size(); ++k) {
     const bool used = use_of(group.settings, k) != StateUse::none;
     // The common case hands the group's own lists to the kernel, without copies.

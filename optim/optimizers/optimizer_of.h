@@ -34,7 +34,7 @@ struct OptimizerInfo {
   std::vector<Option<Options>> options;
   std::vector<StateInfo<Options>> states = {};
   void (*check)(const Options& options) = nullptr;  // ValueError for what no range says
-  bool capturable = false;  // update() heeds Batch::lr_tensor and step_tensor
+  bool capturable = false;                          // update() heeds Batch::lr_tensor and step_tensor
 };
 
 template <class OptionsOf>

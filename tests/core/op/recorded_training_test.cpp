@@ -24,6 +24,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 
 namespace farro {
 namespace {
@@ -114,6 +115,7 @@ Trace train(const MakeOptimizer& make, Way way, int first = 1, bool again = fals
 
 void expect_same(const Trace& a, const Trace& b) {
   EXPECT_EQ(a.digests, b.digests);
+  EXPECT_EQ(std::set<int64_t>(a.digests.begin(), a.digests.end()).size(), a.digests.size());
   EXPECT_EQ(to_string(a.random), to_string(b.random));
   ASSERT_EQ(a.optimizer.entries().size(), b.optimizer.entries().size());
   for (const auto& [name, tensor] : a.optimizer) {
@@ -243,6 +245,28 @@ TEST(RecordedTraining, AGeneratorGivesTheSameNumbersInBothForms) {
   EXPECT_EQ(rand({6}, {}, &capturable).to_vector<double>(), drawn);
 }
 
+// Two groups with rates of their own, of which a digest sees every state.
+TEST(RecordedTraining, ADigestIsOfAllGroups) {
+  Tensor a = ones({3}), b = full({2}, 2.0);
+  a.set_requires_grad();
+  b.set_requires_grad();
+  optim::Adam adam({{{a}, {.lr = 0.1}}, {{b}, {.lr = 0.2}}});
+  ((a * a).sum() + (b * b).sum()).backward();
+  adam.step();
+  const auto now = [&] { return optim::digest(adam).item<int64_t>(); };
+  const int64_t before = now();
+  const StateDict state = adam.state_dict();
+  for (const Tensor& part : {a.detach(), b.detach(), a.grad(), b.grad(), *state.find("state.0.exp_avg"),
+                             *state.find("state.1.exp_avg_sq")}) {
+    Tensor element = part.detach().narrow(0, 1, 1);
+    const double value = part.to_vector<double>()[1];
+    element.fill_(value + 1);
+    EXPECT_NE(now(), before);
+    element.fill_(value);
+    EXPECT_EQ(now(), before);
+  }
+}
+
 // Where a device (or the host SIMT runtime) answers: what has kernels there draws, steps and counts there.
 TEST(RecordedTraining, StepsOnADevice) {
   if (cuda_device_count() == 0) GTEST_SKIP() << cuda_unavailable_reason();
@@ -276,16 +300,38 @@ TEST(RecordedTraining, StepsOnADevice) {
       digests.push_back(optim::digest(rmsprop).item<int64_t>());
     }
     const StateDict state = rmsprop.state_dict();
-    EXPECT_EQ(digests.back(), digest(std::vector{w.to(Device::cpu()), w.grad().to(Device::cpu()),
-                                                 state.find("state.0.square_avg")->to(Device::cpu()),
-                                                 Tensor(), Tensor()})
-                                  .item<int64_t>());
+    EXPECT_EQ(digests.back(),
+              digest(std::vector{w.to(Device::cpu()), w.grad().to(Device::cpu()),
+                                 state.find("state.0.square_avg")->to(Device::cpu()), Tensor(), Tensor()})
+                  .item<int64_t>());
     return std::pair{digests, generator.state()};
   };
   EXPECT_EQ(run(false), run(true));
 }
 
+struct PlainOptions {
+  double lr = 0.1;
+};
+const optim::OptimizerInfo<PlainOptions>& plain_info() {
+  static const optim::OptimizerInfo<PlainOptions> info{.name = "Plain", .options = {{"lr", &PlainOptions::lr}}};
+  return info;
+}
+class Plain final : public optim::OptimizerOf<PlainOptions> {
+ public:
+  explicit Plain(std::vector<Tensor> params) : OptimizerOf(plain_info(), std::move(params), PlainOptions()) {}
+
+ private:
+  void update(const PlainOptions&, const Batch&) override {}
+};
+
 TEST(RecordedTraining, WhatHasNoCapturableForm) {
+  Plain plain({zeros({2}).set_requires_grad()});
+  EXPECT_EQ(op_test::error_of<ValueError>([&] {
+              plain.set_capturable();
+              return 0;
+            }),
+            "Plain: optimizer must have a capturable form, got one whose update() takes numbers only");
+  EXPECT_FALSE(plain.capturable());
   Generator generator;
   generator.set_capturable();
   rand({2}, {}, &generator);
