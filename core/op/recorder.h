@@ -71,7 +71,7 @@ class FARRO_API RecordedCall {
 };
 
 // While it lives, calls of its thread are not recorded: what they make is there once and no part of a step.
-class [[nodiscard]] FARRO_API NotRecorded {
+class FARRO_API NotRecorded {
  public:
   NotRecorded() noexcept;
   ~NotRecorded();

@@ -2,6 +2,7 @@
 // Ranges of random numbers whose position lies on the device.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 namespace farro {
@@ -10,6 +11,6 @@ namespace farro {
 // A recorded call takes the next range in every replay. Generators do this in their capturable form
 // (core/random/generator.h). DTypeError unless offset is i64, ShapeError unless it is 0-dim, ValueError where blocks is
 // negative.
-Tensor reserve_random(Tensor& offset, int64_t blocks);
+FARRO_API Tensor reserve_random(Tensor& offset, int64_t blocks);
 
 }  // namespace farro

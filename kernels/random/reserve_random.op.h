@@ -3,12 +3,13 @@
 // to whose offset an optional 0-dim i64 tensor on the device is added. That tensor is what reserve_random gave.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 #include <farro/core/random/generator.h>
 
 namespace farro {
 
-struct ReserveRandom {
+struct FARRO_API ReserveRandom {
   static constexpr OpInfo info{.name = "reserve_random", .autocast = Autocast::none};
   static constexpr int kOutputs = 0;
   static constexpr const char* no_backward = "it counts random numbers";

@@ -2,6 +2,7 @@
 // A digest of tensors: 64 bits by which a test or a run sees that two computations gave the same bits.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/tensor/tensor.h>
 
 #include <string>
@@ -12,9 +13,9 @@ namespace farro {
 // (-0 differs from 0). An undefined tensor counts as such. The same on every device, for any number of threads and any
 // layout, on machines of one byte order. Not cryptographic: a change of one element always changes it, others do with
 // probability 1 - 2^-64. ValueError where no tensor is defined.
-Tensor digest(TensorList tensors);
+FARRO_API Tensor digest(TensorList tensors);
 
 // 16 hexadecimal digits; waits for the device. ValueError unless `digest` is one i64.
-std::string digest_text(const Tensor& digest);
+FARRO_API std::string digest_text(const Tensor& digest);
 
 }  // namespace farro

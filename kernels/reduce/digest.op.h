@@ -6,11 +6,12 @@
 // For a fixed position the mixing maps words one to one, so that a single changed word always shows.
 #pragma once
 
+#include <farro/core/api.h>
 #include <farro/core/op/op.h>
 
 namespace farro {
 
-struct TensorDigest {
+struct FARRO_API TensorDigest {
   static constexpr OpInfo info{.name = "digest", .autocast = Autocast::none};
   static constexpr const char* no_backward = "it is a hash";
   struct Args {

@@ -148,6 +148,6 @@ class FARRO_API Optimizer {
 
 // farro::digest() of the parameters, gradients and states of all groups, in this order for each parameter. DeviceError
 // where they are on several devices.
-Tensor digest(const Optimizer& optimizer);
+FARRO_API Tensor digest(const Optimizer& optimizer);
 
 }  // namespace farro::optim
