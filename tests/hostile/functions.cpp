@@ -234,6 +234,10 @@ void layers(std::vector<Function>& out) {
         const no_grad guard;
         adam_step_(p, like(g, p), like({}, p), like({}, p), amsgrad ? like({}, p) : std::vector<Tensor>{}, o);
       }),
+      make("reserve_random fitting", +[](I at, I blocks) {
+        Tensor offset = full({}, at, {.dtype = DType::i64});
+        return reserve_random(offset, blocks);
+      }),
       AS("index_add fitting", (T a, I d, T b), index_add(a, d, arange(b.size(d)), b)),
       AS("embedding fitting", (T w, S s), embedding(w, randint(0, w.size(0), s))),
       AS("rms_norm fitting", (T x, double eps), rms_norm(x, {x.size(-1)}, ones_of(x, -1), eps)),
