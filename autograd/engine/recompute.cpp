@@ -29,23 +29,36 @@ class RandomStates {
   }
   RandomStates now() const {
     RandomStates current = *this;
-    for (auto& [device, state] : current.states_) state = default_generator(device).state();
+    for (Entry& entry : current.states_) entry = state_of(entry.device);
     return current;
   }
   void install() const noexcept {
-    for (const auto& [device, state] : states_) default_generator(device).set_state(state);
+    for (const auto& [device, state, offset] : states_) {
+      Generator& generator = default_generator(device);
+      // By a call, so that a recorded step does it again.
+      if (offset.defined())
+        generator.offset_on(device).copy_(offset);
+      else
+        generator.set_state(state);
+    }
   }
 
  private:
   void add(Device device) {
-    for (const auto& [known, state] : states_)
-      if (known == device) return;
-    states_.push_back({device, default_generator(device).state()});
+    for (const Entry& entry : states_)
+      if (entry.device == device) return;
+    states_.push_back(state_of(device));
   }
   struct Entry {
     Device device;
     PhiloxState state;
+    Tensor offset;  // of a capturable generator, instead of `state`
   };
+  static Entry state_of(Device device) {
+    Generator& generator = default_generator(device);
+    if (const Tensor offset = generator.offset_on(device); offset.defined()) return {device, {}, offset.clone()};
+    return {device, generator.state(), {}};
+  }
   std::vector<Entry> states_;
 };
 

@@ -48,6 +48,11 @@ void RecordedCall::run() const {
   op_->run(args_.get(), outputs_, form_, variant_);
 }
 
+static thread_local int not_recorded = 0;
+
+NotRecorded::NotRecorded() noexcept { ++not_recorded; }
+NotRecorded::~NotRecorded() { --not_recorded; }
+
 class Recorder::Listener final : public CallListener {
  public:
   explicit Listener(Recorder& recorder) : recorder_(recorder), thread_(std::this_thread::get_id()) {
@@ -62,7 +67,7 @@ class Recorder::Listener final : public CallListener {
     // What an op calls within itself is replayed by it; a view does nothing, as the records already say where it
     // points.
     if (event.depth > 0 || event.failed || event.form == CallForm::view || event.device.is_meta()) return;
-    if (std::this_thread::get_id() == thread_) recorder_.keep(event);
+    if (std::this_thread::get_id() == thread_ && !not_recorded) recorder_.keep(event);
   }
 
  private:

@@ -21,10 +21,11 @@
 //   - What the program read and decided (item(), a branch, the number of true elements of a mask) stays as it was, as
 //     does what it wrote by itself through data<T>(), outside calls.
 //   - Numbers given to calls are repeated: the learning rate, Adam's bias correction, the state of the random
-//   generator,
-//     hence the masks of dropout.
+//     generator, hence the masks of dropout.
 //   - Casts that an autocast scope made before the recording are not part of it: open the scope within the recording.
 //   - Gradients go to the memory they had. A recording that starts with undefined gradients overwrites them.
+// The capturable forms of optimizers and generators (set_capturable()) keep learning rate, step count and random offset
+// in tensors instead, so that a replay goes on with them.
 // Only the outermost calls of the recording thread are kept, without views, meta tensors and calls that threw.
 #pragma once
 
@@ -67,6 +68,15 @@ class FARRO_API RecordedCall {
   std::shared_ptr<const void> args_;
   std::vector<Tensor> outputs_;
   std::vector<Ref<Storage>> written_;  // their versions change
+};
+
+// While it lives, calls of its thread are not recorded: what they make is there once and no part of a step.
+class FARRO_API NotRecorded {
+ public:
+  NotRecorded() noexcept;
+  ~NotRecorded();
+  NotRecorded(const NotRecorded&) = delete;
+  NotRecorded& operator=(const NotRecorded&) = delete;
 };
 
 class FARRO_API Recorder {

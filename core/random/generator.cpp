@@ -3,34 +3,102 @@
 // counters, so kernels draw in parallel and in any order and still get the same numbers.
 #include <farro/core/random/generator.h>
 
+#include <farro/core/device/backend.h>
 #include <farro/core/error/error.h>
+#include <farro/core/op/tensor_spec.h>
 
 #include <array>
+#include <cstring>
 #include <limits>
 
 #include <pthread.h>
 
 namespace farro {
 
-PhiloxState Generator::state() const noexcept {
-  const std::lock_guard lock(mutex_);
-  return state_;
+namespace {
+
+// Not calls of ops: what the host reads and writes is no part of a recorded step.
+uint64_t read_offset(const Tensor& tensor) {
+  uint64_t value = 0;
+  if (tensor.is_cuda()) {
+    Backend& backend = cuda_backend();
+    backend.copy_to_host(&value, tensor.raw_data(), sizeof value, backend.current_stream(tensor.device().index));
+  } else {
+    std::memcpy(&value, tensor.raw_data(), sizeof value);
+  }
+  return value;
+}
+void write_offset(const Tensor& tensor, uint64_t value) {
+  if (tensor.is_cuda()) {
+    Backend& backend = cuda_backend();
+    backend.copy_to_device(tensor.raw_data(), &value, sizeof value, backend.current_stream(tensor.device().index));
+  } else {
+    std::memcpy(tensor.raw_data(), &value, sizeof value);
+  }
 }
 
-void Generator::set_state(const PhiloxState& state) noexcept {
+}  // namespace
+
+PhiloxState Generator::current() const {
+  PhiloxState state = state_;
+  if (offset_.defined()) state.offset = read_offset(offset_);
+  return state;
+}
+
+PhiloxState Generator::state() const {
   const std::lock_guard lock(mutex_);
+  return current();
+}
+
+PhiloxState Generator::key() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return {.seed = state_.seed, .stream = state_.stream};
+}
+
+void Generator::set_state(const PhiloxState& state) {
+  const std::lock_guard lock(mutex_);
+  if (offset_.defined()) write_offset(offset_, state.offset);
   state_ = state;
 }
 
-PhiloxState Generator::reserve(uint64_t blocks) noexcept {
+PhiloxState Generator::reserve(uint64_t blocks) {
   const std::lock_guard lock(mutex_);
-  const PhiloxState first = state_;
-  state_.offset += blocks;
+  const PhiloxState first = current();
+  if (offset_.defined()) write_offset(offset_, first.offset + blocks);
+  state_.offset = first.offset + blocks;
   return first;
 }
 
+void Generator::set_capturable(bool capturable) {
+  const std::lock_guard lock(mutex_);
+  if (!capturable) {
+    state_ = current();
+    offset_.reset();
+  }
+  capturable_ = capturable;
+}
+
+bool Generator::capturable() const noexcept {
+  const std::lock_guard lock(mutex_);
+  return capturable_;
+}
+
+Tensor Generator::offset_on(Device device) {
+  const std::lock_guard lock(mutex_);
+  if (!capturable_) return {};
+  if (!offset_.defined()) {
+    Tensor made = allocate("Generator", TensorSpec({}, DType::i64, device));
+    write_offset(made, state_.offset);
+    offset_ = std::move(made);
+  }
+  FARRO_CHECK(offset_.device() == device, DeviceError,
+              "Generator: a capturable generator must draw on one device, that of its offset, ", offset_.device(),
+              ", got ", device);
+  return offset_;
+}
+
 PhiloxState Generator::child(uint64_t index) const noexcept {
-  const PhiloxState parent = state();
+  const PhiloxState parent = key();
   // A block of a key that no sequence of this seed uses: seed and stream of the child are as good as fresh random ones.
   constexpr uint64_t kChildKey = 0x6368696C64726E67;
   const PhiloxBlock b = philox_block({.seed = parent.seed ^ kChildKey, .stream = parent.stream}, index);
@@ -53,7 +121,8 @@ struct GeneratorsAtFork {
 };
 
 static DefaultGenerators& default_generators() {
-  static DefaultGenerators generators;
+  // Never destroyed: a capturable generator's device memory would outlive its device's runtime.
+  static DefaultGenerators& generators = *new DefaultGenerators;
   static const GeneratorsAtFork held;
   return generators;
 }
@@ -62,7 +131,7 @@ Generator& default_generator(Device device) {
   return default_generators()[device.is_cuda() ? 1 + static_cast<size_t>(device.index) : 0];
 }
 
-void manual_seed(uint64_t seed) noexcept {
+void manual_seed(uint64_t seed) {
   for (Generator& generator : default_generators()) generator.manual_seed(seed);
 }
 

@@ -6,6 +6,7 @@
 #include <farro/core/api.h>
 #include <farro/core/device/device.h>
 #include <farro/core/random/philox.h>
+#include <farro/core/tensor/tensor.h>
 
 #include <mutex>
 #include <string>
@@ -24,14 +25,27 @@ class FARRO_API Generator {
   Generator& operator=(const Generator&) = delete;
 
   // Starts over with a new seed: stream 0, offset 0.
-  void manual_seed(uint64_t seed) noexcept { set_state({.seed = seed}); }
-  uint64_t seed() const noexcept { return state().seed; }
+  void manual_seed(uint64_t seed) { set_state({.seed = seed}); }
+  uint64_t seed() const noexcept { return key().seed; }
 
-  PhiloxState state() const noexcept;
-  void set_state(const PhiloxState& state) noexcept;
+  // The capturable form reads and writes the device's offset here, which waits for the device.
+  PhiloxState state() const;
+  void set_state(const PhiloxState& state);
 
   // The next `blocks` blocks, which no one else gets; the result's offset is the first.
-  PhiloxState reserve(uint64_t blocks) noexcept;
+  PhiloxState reserve(uint64_t blocks);
+
+  // PyTorch's term: the offset moves to a 0-dim i64 tensor on the device that draws, where kernels read it and the op
+  // reserve_random counts it up. A recorded call then draws new numbers in every replay: those that the ordinary form
+  // would have drawn. Seed and stream stay numbers that a recording repeats, and what the host draws by itself
+  // (reserve(), randperm, shuffling) does not happen again in a replay. Recordings made in one form end with it.
+  void set_capturable(bool capturable = true);
+  bool capturable() const noexcept;
+  // Seed and stream, with offset 0.
+  PhiloxState key() const noexcept;
+  // That tensor, made at the first draw; undefined in the ordinary form. DeviceError where the generator has drawn on
+  // another device.
+  Tensor offset_on(Device device);
 
   // The start of an independent sequence, a function of this generator's seed and stream and of `index`, not of what
   // was drawn so far: worker or sample `index` gets the same numbers however the work is divided.
@@ -39,15 +53,18 @@ class FARRO_API Generator {
 
  private:
   friend struct GeneratorsAtFork;
+  PhiloxState current() const;  // with the lock held
   mutable std::mutex mutex_;
-  PhiloxState state_;
+  PhiloxState state_;  // where offset_ is defined, its offset is there
+  bool capturable_ = false;
+  Tensor offset_;
 };
 
 // The generator that random functions on a device use unless they are given another. A meta device has the CPU's.
 FARRO_API Generator& default_generator(Device device = Device::cpu());
 
 // Seeds the default generators of all devices alike.
-FARRO_API void manual_seed(uint64_t seed) noexcept;
+FARRO_API void manual_seed(uint64_t seed);
 
 // Numbers one after another from a state, for code that draws a few (shuffling, data augmentation). Not thread-safe.
 class FARRO_API RandomSequence {

@@ -105,6 +105,9 @@ void add_run_options(CLI::App& app, ProgramOptions& options) {
                  "Stop after so many steps in all, with a checkpoint (0: no limit)")
       ->transform(from_zero)
       ->capture_default_str();
+  app.add_option("--digest-every", options.run.digest_every, "Steps between digests in metrics.jsonl (0: none)")
+      ->transform(from_zero)
+      ->capture_default_str();
   app.add_option("--checkpoint-every", options.run.checkpoint_every, "Steps between checkpoints (0: one an epoch)")
       ->transform(from_zero)
       ->capture_default_str();

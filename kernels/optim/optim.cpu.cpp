@@ -14,11 +14,21 @@ double root(double x) { return __builtin_sqrt(x); }
 float magnitude(float x) { return __builtin_fabsf(x); }
 double magnitude(double x) { return __builtin_fabs(x); }
 
-// `constants` are the call's SgdStep::Args.
+template <class T>
+T number_or(const Tensor& number, T otherwise) {
+  return number.defined() ? *static_cast<const T*>(number.raw_data()) : otherwise;
+}
+
+struct SgdConstants {
+  const SgdStep::Args& args;
+  double lr;
+};
+
+// `constants` are SgdConstants.
 template <class T, bool kMomentum>
 void sgd_loop(void* const* data, int64_t n, const void* constants) {
-  const auto& args = *static_cast<const SgdStep::Args*>(constants);
-  const T sign = args.maximize ? -1 : 1, decay = T(args.weight_decay), lr = T(args.lr);
+  const auto& [args, rate] = *static_cast<const SgdConstants*>(constants);
+  const T sign = args.maximize ? -1 : 1, decay = T(args.weight_decay), lr = T(rate);
   T* p = static_cast<T*>(data[0]);
   const T* g = static_cast<const T*>(data[1]);
   if constexpr (!kMomentum) {
@@ -41,10 +51,11 @@ void sgd_loop(void* const* data, int64_t n, const void* constants) {
 
 void sgd_kernel(Ctx&, const SgdStep::Args& args, Outputs<SgdStep>&) {
   const TensorList lists[] = {args.params, args.grads, args.momentum_buffers};
+  const SgdConstants constants{args, number_or(args.lr_tensor, args.lr)};
   if (args.momentum_buffers.empty()) {
-    run_lists({lists, 2}, 1, {&sgd_loop<float, false>, &sgd_loop<double, false>}, &args);
+    run_lists({lists, 2}, 1, {&sgd_loop<float, false>, &sgd_loop<double, false>}, &constants);
   } else {
-    run_lists({lists, 3}, 1, {&sgd_loop<float, true>, &sgd_loop<double, true>}, &args);
+    run_lists({lists, 3}, 1, {&sgd_loop<float, true>, &sgd_loop<double, true>}, &constants);
   }
 }
 
@@ -76,7 +87,7 @@ void adam_loop(void* const* data, int64_t n, const void* constants) {
 
 void adam_kernel(Ctx&, const AdamStep::Args& args, Outputs<AdamStep>&) {
   const TensorList lists[] = {args.params, args.grads, args.exp_avgs, args.exp_avg_sqs, args.max_exp_avg_sqs};
-  const AdamConstants constants(args);
+  const AdamConstants constants(args, number_or(args.lr_tensor, args.lr), number_or(args.step_tensor, args.step));
   if (args.max_exp_avg_sqs.empty()) {
     run_lists({lists, 4}, 1, {&adam_loop<float, false>, &adam_loop<double, false>}, &constants);
   } else {

@@ -21,8 +21,10 @@ struct SgdStepOptions {
 };
 // g += weight_decay * p;  b = momentum * b + (1 - dampening) * g;  p -= lr * (nesterov ? g + momentum * b : b).
 // `momentum_buffers` is empty without momentum, where b stands for g. (Sutskever et al. 2013, in PyTorch's form.)
+// `lr`: a 0-dim f64 tensor on the parameters' device that the kernel reads in place of options.lr, for recorded steps
+// whose rate changes between replays. DTypeError, ShapeError or DeviceError for another; its value is not checked.
 FARRO_API void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers,
-                         const SgdStepOptions& options);
+                         const SgdStepOptions& options, const Tensor& lr = {});
 
 struct AdamStepOptions {
   double lr = 1e-3;
@@ -35,9 +37,10 @@ struct AdamStepOptions {
   int64_t step = 1;  // of this update, counted from 1: for the bias correction
 };
 // Kingma & Ba 2015; Loshchilov & Hutter 2019 for `decoupled`; Reddi et al. 2018 (amsgrad) where `max_exp_avg_sqs` is
-// given.
+// given. `lr` as in sgd_step_(), and `step`, a 0-dim i64 tensor, in place of options.step: the same values to the bit.
 FARRO_API void adam_step_(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs,
-                          TensorList max_exp_avg_sqs, const AdamStepOptions& options);
+                          TensorList max_exp_avg_sqs, const AdamStepOptions& options, const Tensor& lr = {},
+                          const Tensor& step = {});
 
 // The p-norm of all elements of all tensors as one vector; p > 0, may be infinity. 0-dim, f64 where the first tensor
 // is, else f32; accumulated in f64.

@@ -29,6 +29,12 @@ void check_option(const char* op, const char* name, double value) {
   FARRO_CHECK(std::isfinite(value) && value >= 0, ValueError, op, ": ", name, " must be finite and at least 0, got ",
               value);
 }
+// The device has been compared with that of the parameters.
+void check_number(const char* op, const char* name, const Tensor& number, DType dtype) {
+  if (!number.defined()) return;
+  FARRO_CHECK(number.dtype() == dtype, DTypeError, op, ": ", name, " must have dtype ", dtype, ", got ", number);
+  FARRO_CHECK(number.dim() == 0, ShapeError, op, ": ", name, " must be 0-dim, got ", number);
+}
 void check_beta(const char* op, const char* name, double value) {
   FARRO_CHECK(value >= 0 && value < 1, ValueError, op, ": ", name, " must be in [0, 1), got ", value);
 }
@@ -43,6 +49,7 @@ void SgdStep::check(const Args& args) {
   FARRO_CHECK(args.momentum == 0 || count == 3 || args.params.empty(), ValueError,
               "sgd_step_: momentum_buffers must be given with momentum ", args.momentum, ", got none");
   check_option("sgd_step_", "lr", args.lr);
+  check_number("sgd_step_", "lr_tensor", args.lr_tensor, DType::f64);
   check_option("sgd_step_", "momentum", args.momentum);
   check_option("sgd_step_", "weight_decay", args.weight_decay);
   FARRO_CHECK(std::isfinite(args.dampening), ValueError, "sgd_step_: dampening must be finite, got ", args.dampening);
@@ -59,6 +66,8 @@ void AdamStep::check(const Args& args) {
   check_lists("adam_step_", {lists, count}, {list_names, count});
   FARRO_CHECK(args.step >= 1, ValueError, "adam_step_: step must be at least 1, got ", args.step);
   check_option("adam_step_", "lr", args.lr);
+  check_number("adam_step_", "lr_tensor", args.lr_tensor, DType::f64);
+  check_number("adam_step_", "step_tensor", args.step_tensor, DType::i64);
   check_option("adam_step_", "eps", args.eps);
   check_option("adam_step_", "weight_decay", args.weight_decay);
   check_beta("adam_step_", "beta1", args.beta1);
@@ -68,16 +77,16 @@ Cost AdamStep::cost(const Args& args) {
   return args.max_exp_avg_sqs.empty() ? list_cost(args.params, 14, 4, 3) : list_cost(args.params, 15, 5, 4);
 }
 
-AdamConstants::AdamConstants(const AdamStep::Args& args)
+AdamConstants::AdamConstants(const AdamStep::Args& args, double lr, int64_t step)
     : sign(args.maximize ? -1 : 1),
       coupled_decay(args.decoupled ? 0 : args.weight_decay),
-      keep(args.decoupled ? 1 - args.lr * args.weight_decay : 1),
+      keep(args.decoupled ? 1 - lr * args.weight_decay : 1),
       beta1(args.beta1),
       one_minus_beta1(1 - args.beta1),
       beta2(args.beta2),
       one_minus_beta2(1 - args.beta2),
-      step_size(args.lr / (1 - std::pow(args.beta1, static_cast<double>(args.step)))),
-      inv_correction2(1 / std::sqrt(1 - std::pow(args.beta2, static_cast<double>(args.step)))),
+      step_size(lr / (1 - std::pow(args.beta1, static_cast<double>(step)))),
+      inv_correction2(1 / std::sqrt(1 - std::pow(args.beta2, static_cast<double>(step)))),
       eps(args.eps) {}
 
 TensorSpec MultiTensorNorm::infer(const Args& args) {
@@ -102,17 +111,18 @@ Cost ClipByNorm::cost(const Args& args) { return list_cost(args.tensors, 1, 1, 1
 void register_optim();
 void register_optim() { register_ops<SgdStep, AdamStep, MultiTensorNorm, ClipByNorm>(); }
 
-void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers, const SgdStepOptions& options) {
+void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers, const SgdStepOptions& options,
+               const Tensor& lr) {
   call_mutating<SgdStep>({params, grads, momentum_buffers, options.lr, options.momentum, options.dampening,
-                          options.weight_decay, options.nesterov, options.maximize},
+                          options.weight_decay, options.nesterov, options.maximize, lr},
                          "sgd_step_");
 }
 
 void adam_step_(TensorList params, TensorList grads, TensorList exp_avgs, TensorList exp_avg_sqs,
-                TensorList max_exp_avg_sqs, const AdamStepOptions& options) {
+                TensorList max_exp_avg_sqs, const AdamStepOptions& options, const Tensor& lr, const Tensor& step) {
   call_mutating<AdamStep>(
       {params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, options.lr, options.beta1, options.beta2, options.eps,
-       options.weight_decay, options.decoupled, options.maximize, options.step},
+       options.weight_decay, options.decoupled, options.maximize, options.step, lr, step},
       "adam_step_");
 }
 

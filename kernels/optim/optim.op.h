@@ -21,8 +21,9 @@ struct FARRO_API SgdStep {
     double weight_decay;
     bool nesterov;
     bool maximize;
-    static constexpr std::array names{"params",    "grads",        "momentum_buffers", "lr",      "momentum",
-                                      "dampening", "weight_decay", "nesterov",         "maximize"};
+    const Tensor& lr_tensor;  // instead of lr
+    static constexpr std::array names{"params",    "grads",        "momentum_buffers", "lr",       "momentum",
+                                      "dampening", "weight_decay", "nesterov",         "maximize", "lr_tensor?"};
   };
   static void check(const Args& args);
   static std::array<TensorList, 2> changed(const Args& args) { return {args.params, args.momentum_buffers}; }
@@ -47,9 +48,11 @@ struct FARRO_API AdamStep {
     bool decoupled;
     bool maximize;
     int64_t step;
+    const Tensor& lr_tensor;    // instead of lr
+    const Tensor& step_tensor;  // instead of step
     static constexpr std::array names{"params",    "grads",    "exp_avgs", "exp_avg_sqs", "max_exp_avg_sqs",
                                       "lr",        "beta1",    "beta2",    "eps",         "weight_decay",
-                                      "decoupled", "maximize", "step"};
+                                      "decoupled", "maximize", "step",     "lr_tensor?",  "step_tensor?"};
   };
   static void check(const Args& args);
   static std::array<TensorList, 4> changed(const Args& args) {
@@ -58,9 +61,10 @@ struct FARRO_API AdamStep {
   static Cost cost(const Args& args);
 };
 
-// What an Adam kernel of any device multiplies with; computed in double on the host, bias corrections included.
+// What an Adam kernel of any device multiplies with, bias corrections included; in double, from the learning rate and
+// the step wherever these came from.
 struct FARRO_API AdamConstants {
-  explicit AdamConstants(const AdamStep::Args& args);
+  AdamConstants(const AdamStep::Args& args, double lr, int64_t step);
   double sign;           // of the gradient
   double coupled_decay;  // added to the gradient, times p
   double keep;           // p is multiplied by it first

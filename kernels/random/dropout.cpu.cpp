@@ -4,6 +4,7 @@
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/random/dropout.op.h>
 #include <farro/kernels/random/random.op.h>
+#include <farro/kernels/random/reserve_random.op.h>
 #include <farro/kernels/random/words.h>
 
 #include <farro/core/dtype/visit.h>
@@ -64,8 +65,8 @@ void dropout_kernel(Ctx& ctx, const Dropout::Args& args, Outputs<Dropout>& out) 
     return;
   }
   const Tensor x = ctx.dense(args.x, MemoryFormat::contiguous, args.x.dtype());
-  if (x.dtype() == DType::f64) return drop_all<double>(out[0], x, args.p, args.random);
-  drop_all<float>(out[0], x, args.p, args.random);
+  if (x.dtype() == DType::f64) return drop_all<double>(out[0], x, args.p, random_of(args));
+  drop_all<float>(out[0], x, args.p, random_of(args));
 }
 
 }  // namespace

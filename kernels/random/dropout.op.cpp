@@ -5,16 +5,20 @@
 #include <farro/autograd/call/call.h>
 #include <farro/core/tensor/number.h>
 #include <farro/kernels/random/dropout.h>
+#include <farro/kernels/random/reserve_random.op.h>
 
 namespace farro {
 
 TensorSpec Dropout::infer(const Args& args) {
+  check_offset("dropout", args.offset);
   FARRO_CHECK(is_floating(args.x.dtype()), DTypeError, "dropout: x must have a floating dtype, got ", args.x.dtype(),
               " (x: ", args.x, ")");
   FARRO_CHECK(args.p >= 0 && args.p <= 1, ValueError, "dropout: p must be in [0, 1], got ", args.p);
   return TensorSpec(args.x.sizes(), args.x);
 }
-Grads Dropout::backward(const Back<Dropout>& b) { return {call<Dropout>({b.grad[0], b.args.p, b.args.random})}; }
+Grads Dropout::backward(const Back<Dropout>& b) {
+  return {call<Dropout>({b.grad[0], b.args.p, b.args.random, b.args.offset}), Tensor()};
+}
 Cost Dropout::cost(const Args& args) {
   return {static_cast<double>(args.x.numel()), 2 * static_cast<double>(args.x.nbytes())};
 }
@@ -24,14 +28,14 @@ void register_dropout() { register_op<Dropout>(); }
 
 Tensor dropout(const Tensor& x, double p, bool training, Generator* generator) {
   check_defined("dropout", "x", x);
-  Dropout::Args args{x, p, {}};
-  Dropout::infer(args);
+  DrawRange range;
+  Dropout::infer({x, p, range.random, range.offset});
   if (!training || p == 0) return x;
   if (!x.is_meta()) {
     Generator& source = generator ? *generator : default_generator(x.device());
-    args.random = source.reserve(static_cast<uint64_t>((x.numel() + 3) / 4));
+    range = reserve_range(source, x.device(), (x.numel() + 3) / 4);
   }
-  return call<Dropout>(args);
+  return call<Dropout>({x, p, range.random, range.offset});
 }
 
 }  // namespace farro

@@ -17,8 +17,10 @@ struct FARRO_API Dropout {
     const Tensor& x;
     double p;
     PhiloxState random;
-    static constexpr std::array names{"x", "p", "random"};
+    const Tensor& offset;  // see reserve_random.op.h
+    static constexpr std::array names{"x", "p", "random", "offset?"};
   };
+  static constexpr Keep kKeep = Keep::inputs<Args>("offset");
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<Dropout>& b);
   static Cost cost(const Args& args);

@@ -3,6 +3,7 @@
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/random/distributions.h>
 #include <farro/kernels/random/random.op.h>
+#include <farro/kernels/random/reserve_random.op.h>
 #include <farro/kernels/random/words.h>
 
 #include <farro/core/parallel/parallel.h>
@@ -115,21 +116,21 @@ void uniform_kernel(Ctx& ctx, const Uniform::Args& args, Outputs<Uniform>& out) 
   const DType dtype = out[0].dtype();
   if (dtype == DType::f64) {
     const Affine<double> p{args.high - args.low, args.low, args.high};
-    return run_draw(ctx, out[0], args.random, {&uniform_f64, &p, DType::f64, 2});
+    return run_draw(ctx, out[0], random_of(args), {&uniform_f64, &p, DType::f64, 2});
   }
   const Affine<float> p{static_cast<float>(args.high - args.low), static_cast<float>(args.low),
                         static_cast<float>(args.high)};
   const DrawLoop loop = dtype == DType::f32 ? &uniform_f32 : dtype == DType::f16 ? &uniform_half<11> : &uniform_half<8>;
-  run_draw(ctx, out[0], args.random, {loop, &p, DType::f32, 4});
+  run_draw(ctx, out[0], random_of(args), {loop, &p, DType::f32, 4});
 }
 
 void normal_kernel(Ctx& ctx, const Normal::Args& args, Outputs<Normal>& out) {
   if (out[0].dtype() == DType::f64) {
     const Affine<double> p{args.std, args.mean, 0};
-    return run_draw(ctx, out[0], args.random, {&normal_f64, &p, DType::f64, 2});
+    return run_draw(ctx, out[0], random_of(args), {&normal_f64, &p, DType::f64, 2});
   }
   const Affine<float> p{static_cast<float>(args.std), static_cast<float>(args.mean), 0};
-  run_draw(ctx, out[0], args.random, {&normal_f32, &p, DType::f32, 4});
+  run_draw(ctx, out[0], random_of(args), {&normal_f32, &p, DType::f32, 4});
 }
 
 void bernoulli_fill_kernel(Ctx& ctx, const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
@@ -139,14 +140,14 @@ void bernoulli_fill_kernel(Ctx& ctx, const BernoulliFill::Args& args, Outputs<Be
     return;
   }
   const uint32_t threshold = static_cast<uint32_t>(probability_threshold(args.p));
-  run_draw(ctx, out[0], args.random, {&bernoulli_words, &threshold, DType::f32, 4});
+  run_draw(ctx, out[0], random_of(args), {&bernoulli_words, &threshold, DType::f32, 4});
 }
 
 void randint_kernel(Ctx& ctx, const RandInt::Args& args, Outputs<RandInt>& out) {
   // Unsigned: the distance of two int64_t may need 64 bits.
   const IntRange p{args.low, static_cast<uint64_t>(args.high) - static_cast<uint64_t>(args.low)};
   const bool one_word = p.range <= kOneWordRange;
-  run_draw(ctx, out[0], args.random,
+  run_draw(ctx, out[0], random_of(args),
            {one_word ? &randint_one_word : &randint_two_words, &p, DType::i64, one_word ? 4 : 2});
 }
 
@@ -161,6 +162,7 @@ void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>&
   constexpr int64_t kValues = kDrawBatch * 4;
   const Tensor source = ctx.dense(args.p, MemoryFormat::contiguous, args.p.dtype());
   const DType dtype = source.dtype();
+  const PhiloxState random = random_of(args);
   const LoadFn load = load_fn(dtype, DType::f64);
   const StoreFn store = store_fn(DType::f64, dtype);
   const char* from = static_cast<const char*>(source.raw_data());
@@ -175,7 +177,7 @@ void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>&
       const int64_t bad = first_invalid(p, count);
       FARRO_CHECK(bad == count, ValueError, "bernoulli: probabilities must be in [0, 1], got ", p[bad], " at element ",
                   at + bad, " (p: ", args.p, ")");
-      const FlatWords words(args.random, batch * kDrawBatch);
+      const FlatWords words(random, batch * kDrawBatch);
       for (int64_t i = 0; i < count; ++i) p[i] = static_cast<double>(words.word[i]) < p[i] * 0x1p32 ? 1.0 : 0.0;
       store(to + at * item, 1, p, count);
     }

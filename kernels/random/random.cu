@@ -5,6 +5,7 @@
 #include <farro/core/op/op_table.h>
 #include <farro/kernels/memory/copy.op.h>
 #include <farro/kernels/pointwise/compare.h>
+#include <farro/kernels/random/device_offset.h>
 #include <farro/kernels/random/distributions.h>
 #include <farro/kernels/random/random.h>
 #include <farro/kernels/random/random.op.h>
@@ -113,21 +114,23 @@ struct RandIntTwoWords {
 };
 
 template <class Draw>
-__global__ void fill_random(void* out, DType dtype, int64_t numel, PhiloxState random, Draw draw) {
+__global__ void fill_random(void* out, DType dtype, int64_t numel, PhiloxState random, const int64_t* offset,
+                            Draw draw) {
   const int64_t block = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (block * Draw::kValues >= numel) return;
   typename Draw::Value values[Draw::kValues];
   // The block's number is its counter: no state is passed between threads.
-  draw(philox_block(random, static_cast<uint64_t>(block)), values);
+  draw(philox_block(device::moved(random, offset), static_cast<uint64_t>(block)), values);
   for (int i = 0; i < Draw::kValues && block * Draw::kValues + i < numel; ++i)
     device::store_as(out, block * Draw::kValues + i, dtype, values[i]);
 }
 
 // out[i] = 1 with probability p[i]; both dense.
-__global__ void draw_bernoulli(const void* p, void* out, DType dtype, int64_t numel, PhiloxState random) {
+__global__ void draw_bernoulli(const void* p, void* out, DType dtype, int64_t numel, PhiloxState random,
+                               const int64_t* offset) {
   const int64_t first = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * 4;
   if (first >= numel) return;
-  const PhiloxBlock block = philox_block(random, static_cast<uint64_t>(first / 4));
+  const PhiloxBlock block = philox_block(device::moved(random, offset), static_cast<uint64_t>(first / 4));
   for (int i = 0; i < 4 && first + i < numel; ++i) {
     // word / 2^32 < p, with the division moved to the other side, where it is exact.
     const double bound = device::load_as<double>(p, first + i, dtype) * 0x1p32;
@@ -138,17 +141,17 @@ __global__ void draw_bernoulli(const void* p, void* out, DType dtype, int64_t nu
 // As in dropout.cu.
 constexpr int kThreads = 256;
 
-template <class Draw>
-void run_draw(Ctx& ctx, const Tensor& out, const PhiloxState& random, const Draw& draw) {
+template <class Args, class Draw>
+void run_draw(Ctx& ctx, const Tensor& out, const Args& args, const Draw& draw) {
   const Tensor dense = ctx.result(out, MemoryFormat::contiguous, out.dtype());
   const int64_t blocks = (out.numel() + Draw::kValues - 1) / Draw::kValues;
   simt::launch(fill_random<Draw>, {.name = ctx.op(), .grid = simt::blocks_for(blocks, kThreads), .block = kThreads},
-               ctx.stream(), dense.raw_data(), out.dtype(), out.numel(), random, draw);
+               ctx.stream(), dense.raw_data(), out.dtype(), out.numel(), args.random, device::offset_of(args), draw);
 }
 
 void uniform_kernel(Ctx& ctx, const Uniform::Args& args, Outputs<Uniform>& out) {
   const float scale = static_cast<float>(args.high - args.low), low = static_cast<float>(args.low);
-  const auto run = [&](const auto& draw) { run_draw(ctx, out[0], args.random, draw); };
+  const auto run = [&](const auto& draw) { run_draw(ctx, out[0], args, draw); };
   switch (out[0].dtype()) {
     case DType::f64: return run(UniformF64{args.high - args.low, args.low, args.high});
     case DType::f16: return run(UniformHalf{scale, low, 32 - 11});
@@ -158,8 +161,8 @@ void uniform_kernel(Ctx& ctx, const Uniform::Args& args, Outputs<Uniform>& out) 
 }
 
 void normal_kernel(Ctx& ctx, const Normal::Args& args, Outputs<Normal>& out) {
-  if (out[0].dtype() == DType::f64) return run_draw(ctx, out[0], args.random, NormalF64{args.std, args.mean});
-  run_draw(ctx, out[0], args.random, NormalF32{static_cast<float>(args.std), static_cast<float>(args.mean)});
+  if (out[0].dtype() == DType::f64) return run_draw(ctx, out[0], args, NormalF64{args.std, args.mean});
+  run_draw(ctx, out[0], args, NormalF32{static_cast<float>(args.std), static_cast<float>(args.mean)});
 }
 
 void bernoulli_fill_kernel(Ctx& ctx, const BernoulliFill::Args& args, Outputs<BernoulliFill>& out) {
@@ -169,14 +172,14 @@ void bernoulli_fill_kernel(Ctx& ctx, const BernoulliFill::Args& args, Outputs<Be
     copy_elements(out[0], wrap_number(1));
     return;
   }
-  run_draw(ctx, out[0], args.random, BernoulliWords{static_cast<uint32_t>(threshold)});
+  run_draw(ctx, out[0], args, BernoulliWords{static_cast<uint32_t>(threshold)});
 }
 
 void randint_kernel(Ctx& ctx, const RandInt::Args& args, Outputs<RandInt>& out) {
   const uint64_t range = static_cast<uint64_t>(args.high) - static_cast<uint64_t>(args.low);
   if (range <= kOneWordRange)
-    return run_draw(ctx, out[0], args.random, RandIntOneWord{args.low, static_cast<uint32_t>(range)});
-  run_draw(ctx, out[0], args.random, RandIntTwoWords{args.low, range});
+    return run_draw(ctx, out[0], args, RandIntOneWord{args.low, static_cast<uint32_t>(range)});
+  run_draw(ctx, out[0], args, RandIntTwoWords{args.low, range});
 }
 
 void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>& out) {
@@ -184,9 +187,9 @@ void bernoulli_kernel(Ctx& ctx, const Bernoulli::Args& args, Outputs<Bernoulli>&
   if (p.numel() == 0) return;
   // Waits for the device. The CPU's function then says which probability is wrong.
   if (!logical_and(p >= 0, p <= 1).all().item<bool>()) bernoulli(p.to(Device::cpu()));
-  simt::launch(draw_bernoulli,
-               {.name = "bernoulli", .grid = simt::blocks_for((p.numel() + 3) / 4, kThreads), .block = kThreads},
-               ctx.stream(), p.raw_data(), out[0].raw_data(), p.dtype(), p.numel(), args.random);
+  simt::launch(
+      draw_bernoulli, {.name = "bernoulli", .grid = simt::blocks_for((p.numel() + 3) / 4, kThreads), .block = kThreads},
+      ctx.stream(), p.raw_data(), out[0].raw_data(), p.dtype(), p.numel(), args.random, device::offset_of(args));
 }
 
 }  // namespace

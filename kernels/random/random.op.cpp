@@ -7,6 +7,7 @@
 #include <farro/core/tensor/number.h>
 #include <farro/kernels/memory/factories.h>
 #include <farro/kernels/random/random.h>
+#include <farro/kernels/random/reserve_random.op.h>
 
 #include <cmath>
 #include <numeric>
@@ -35,6 +36,7 @@ bool holds_all(DType dtype, int64_t low, int64_t high) {
 }  // namespace
 
 TensorSpec Uniform::infer(const Args& args) {
+  check_offset("uniform_", args.offset);
   check_floating("uniform_", args.target);
   const DType dtype = args.target.dtype();
   const double distance = args.high - args.low;
@@ -44,27 +46,30 @@ TensorSpec Uniform::infer(const Args& args) {
               args.target.dtype(), ", got low ", args.low, " and high ", args.high);
   return TensorSpec(args.target.sizes(), args.target);
 }
-Grads Uniform::backward(const Back<Uniform>& b) { return {zeros_like(b.grad[0])}; }
+Grads Uniform::backward(const Back<Uniform>& b) { return {zeros_like(b.grad[0]), Tensor()}; }
 Cost Uniform::cost(const Args& args) { return fill_cost(args.target, 2); }
 
 TensorSpec Normal::infer(const Args& args) {
+  check_offset("normal_", args.offset);
   check_floating("normal_", args.target);
   FARRO_CHECK(args.std >= 0, ValueError, "normal_: std must not be negative, got ", args.std);
   check_holds("normal_", "mean", args.mean, args.target.dtype());
   check_holds("normal_", "std", args.std, args.target.dtype());
   return TensorSpec(args.target.sizes(), args.target);
 }
-Grads Normal::backward(const Back<Normal>& b) { return {zeros_like(b.grad[0])}; }
+Grads Normal::backward(const Back<Normal>& b) { return {zeros_like(b.grad[0]), Tensor()}; }
 Cost Normal::cost(const Args& args) { return fill_cost(args.target, 24); }
 
 TensorSpec BernoulliFill::infer(const Args& args) {
+  check_offset("bernoulli_", args.offset);
   FARRO_CHECK(args.p >= 0 && args.p <= 1, ValueError, "bernoulli_: p must be in [0, 1], got ", args.p);
   return TensorSpec(args.target.sizes(), args.target);
 }
-Grads BernoulliFill::backward(const Back<BernoulliFill>& b) { return {zeros_like(b.grad[0])}; }
+Grads BernoulliFill::backward(const Back<BernoulliFill>& b) { return {zeros_like(b.grad[0]), Tensor()}; }
 Cost BernoulliFill::cost(const Args& args) { return fill_cost(args.target, 0); }
 
 TensorSpec RandInt::infer(const Args& args) {
+  check_offset("randint", args.offset);
   FARRO_CHECK(args.low < args.high, ValueError, "randint: low must be below high, got low ", args.low, " and high ",
               args.high);
   FARRO_CHECK(holds_all(args.target.dtype(), args.low, args.high), ValueError, "randint: the range must fit the dtype ",
@@ -74,10 +79,11 @@ TensorSpec RandInt::infer(const Args& args) {
 Cost RandInt::cost(const Args& args) { return fill_cost(args.target, 0); }
 
 TensorSpec Bernoulli::infer(const Args& args) {
+  check_offset("bernoulli", args.offset);
   check_floating("bernoulli", args.p);
   return TensorSpec(args.p.sizes(), args.p);
 }
-Grads Bernoulli::backward(const Back<Bernoulli>& b) { return {zeros_like(b.grad[0])}; }
+Grads Bernoulli::backward(const Back<Bernoulli>& b) { return {zeros_like(b.grad[0]), Tensor()}; }
 Cost Bernoulli::cost(const Args& args) { return {0, 2 * static_cast<double>(args.p.nbytes())}; }
 
 void register_random();
@@ -86,31 +92,46 @@ void register_random() { register_ops<Uniform, Normal, BernoulliFill, RandInt, B
 namespace {
 
 // The blocks that a draw of `words` random words an element needs; none for a tensor without data.
-PhiloxState reserve(Generator* generator, const Tensor& target, int words) {
+DrawRange reserve(Generator* generator, const Tensor& target, int words) {
   if (target.is_meta()) return {};
   Generator& source = generator ? *generator : default_generator(target.device());
   // Four words are a block; what is left of the last one is not used by a later call.
-  return source.reserve(static_cast<uint64_t>((target.numel() * words + 3) / 4));
+  return reserve_range(source, target.device(), (target.numel() * words + 3) / 4);
 }
 
-// Checks all that call_inplace() will before it reserves: a call that fails leaves the generator alone.
-template <class Op>
-Tensor& draw(Tensor& target, typename Op::Args args, Generator* generator, int words,
+// `args_of(range)` gives the call's arguments. Checks all that call_inplace() will before it reserves: a call that
+// fails leaves the generator alone.
+template <class Op, class ArgsOf>
+Tensor& draw(Tensor& target, ArgsOf args_of, Generator* generator, int words,
              const char* name = detail::kInplaceName<Op>.data()) {
-  const bool records = detail::check_inputs<Op>(args, name).any() && kDifferentiable<Op> && grad_enabled();
-  detail::check_inplace_target(name, target, Op::infer(args), records);
-  args.random = reserve(generator, target, words);
-  return call_inplace<Op>(args, target, name);
+  {
+    const DrawRange none;
+    const typename Op::Args args = args_of(none);
+    const bool records = detail::check_inputs<Op>(args, name).any() && kDifferentiable<Op> && grad_enabled();
+    detail::check_inplace_target(name, target, Op::infer(args), records);
+  }
+  const DrawRange range = reserve(generator, target, words);
+  return call_inplace<Op>(args_of(range), target, name);
 }
 
 // f64 takes two words an element: 53 bits.
 int words_of(const Tensor& target) { return target.dtype() == DType::f64 ? 2 : 1; }
 
 Tensor& fill_uniform(Tensor& target, double low, double high, Generator* generator) {
-  return draw<Uniform>(target, {target, low, high, {}}, generator, words_of(target));
+  return draw<Uniform>(
+      target, [&](const DrawRange& r) { return Uniform::Args{target, low, high, r.random, r.offset}; }, generator,
+      words_of(target));
 }
 Tensor& fill_normal(Tensor& target, double mean, double std, Generator* generator) {
-  return draw<Normal>(target, {target, mean, std, {}}, generator, words_of(target));
+  return draw<Normal>(
+      target, [&](const DrawRange& r) { return Normal::Args{target, mean, std, r.random, r.offset}; }, generator,
+      words_of(target));
+}
+
+Tensor& fill_bernoulli(Tensor& target, double p, Generator* generator) {
+  return draw<BernoulliFill>(
+      target, [&](const DrawRange& r) { return BernoulliFill::Args{target, p, r.random, r.offset}; }, generator, 1,
+      "bernoulli_");
 }
 
 void check_draws_floating(const char* op, DType dtype) {
@@ -154,8 +175,11 @@ Tensor randint(int64_t low, int64_t high, const Shape& sizes, const TensorOption
   TensorOptions typed = options;
   if (!typed.dtype) typed.dtype = DType::i64;
   const bool one_word = static_cast<uint64_t>(high) - static_cast<uint64_t>(low) <= kOneWordRange;
-  return make("randint", sizes, typed, /*floating=*/false,
-              [&](Tensor& out) { draw<RandInt>(out, {out, low, high, {}}, generator, one_word ? 1 : 2); });
+  return make("randint", sizes, typed, /*floating=*/false, [&](Tensor& out) {
+    draw<RandInt>(
+        out, [&](const DrawRange& r) { return RandInt::Args{out, low, high, r.random, r.offset}; }, generator,
+        one_word ? 1 : 2);
+  });
 }
 
 Tensor randperm(int64_t n, const TensorOptions& options, Generator* generator) {
@@ -178,10 +202,10 @@ Tensor randperm(int64_t n, const TensorOptions& options, Generator* generator) {
 
 Tensor bernoulli(const Tensor& p, Generator* generator) {
   check_defined("bernoulli", "p", p);
-  Bernoulli::Args args{p, {}};
-  Bernoulli::infer(args);
-  args.random = reserve(generator, p, 1);
-  return call<Bernoulli>(args);
+  const DrawRange none;
+  Bernoulli::infer({p, none.random, none.offset});
+  const DrawRange range = reserve(generator, p, 1);
+  return call<Bernoulli>({p, range.random, range.offset});
 }
 
 Tensor& uniform_(Tensor& target, double low, double high, Generator& generator) {
@@ -192,9 +216,7 @@ Tensor& normal_(Tensor& target, double mean, double std, Generator& generator) {
   check_defined("normal_", "target", target);
   return fill_normal(target, mean, std, &generator);
 }
-Tensor& bernoulli_(Tensor& target, double p, Generator& generator) {
-  return draw<BernoulliFill>(target, {target, p, {}}, &generator, 1, "bernoulli_");
-}
+Tensor& bernoulli_(Tensor& target, double p, Generator& generator) { return fill_bernoulli(target, p, &generator); }
 
 Tensor& Tensor::uniform_(double low, double high) {
   check_defined("uniform_", "tensor", *this);
@@ -204,6 +226,6 @@ Tensor& Tensor::normal_(double mean, double std) {
   check_defined("normal_", "tensor", *this);
   return fill_normal(*this, mean, std, nullptr);
 }
-Tensor& Tensor::bernoulli_(double p) { return draw<BernoulliFill>(*this, {*this, p, {}}, nullptr, 1, "bernoulli_"); }
+Tensor& Tensor::bernoulli_(double p) { return fill_bernoulli(*this, p, nullptr); }
 
 }  // namespace farro

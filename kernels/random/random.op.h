@@ -18,7 +18,8 @@ struct FARRO_API Uniform {
     const Tensor& target;
     double low, high;
     PhiloxState random;
-    static constexpr std::array names{"target", "low", "high", "random"};
+    const Tensor& offset;  // see reserve_random.op.h
+    static constexpr std::array names{"target", "low", "high", "random", "offset?"};
   };
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<Uniform>& b);
@@ -31,7 +32,8 @@ struct FARRO_API Normal {
     const Tensor& target;
     double mean, std;
     PhiloxState random;
-    static constexpr std::array names{"target", "mean", "std", "random"};
+    const Tensor& offset;  // see reserve_random.op.h
+    static constexpr std::array names{"target", "mean", "std", "random", "offset?"};
   };
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<Normal>& b);
@@ -44,7 +46,8 @@ struct FARRO_API BernoulliFill {
     const Tensor& target;
     double p;
     PhiloxState random;
-    static constexpr std::array names{"target", "p", "random"};
+    const Tensor& offset;  // see reserve_random.op.h
+    static constexpr std::array names{"target", "p", "random", "offset?"};
   };
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<BernoulliFill>& b);
@@ -58,7 +61,8 @@ struct FARRO_API RandInt {
     const Tensor& target;
     int64_t low, high;
     PhiloxState random;
-    static constexpr std::array names{"target", "low", "high", "random"};
+    const Tensor& offset;  // see reserve_random.op.h
+    static constexpr std::array names{"target", "low", "high", "random", "offset?"};
   };
   static TensorSpec infer(const Args& args);
   static Cost cost(const Args& args);
@@ -69,7 +73,8 @@ struct FARRO_API Bernoulli {
   struct Args {
     const Tensor& p;
     PhiloxState random;
-    static constexpr std::array names{"p", "random"};
+    const Tensor& offset;  // see reserve_random.op.h
+    static constexpr std::array names{"p", "random", "offset?"};
   };
   static TensorSpec infer(const Args& args);
   static Grads backward(const Back<Bernoulli>& b);

@@ -45,7 +45,7 @@ class OnMeta {
 // Dropout reserves numbers even where nothing is drawn.
 class KeepRandomState {
  public:
-  KeepRandomState() noexcept : state_(default_generator().state()) {}
+  KeepRandomState() : state_(default_generator().state()) {}
   ~KeepRandomState() { default_generator().set_state(state_); }
   KeepRandomState(const KeepRandomState&) = delete;
   KeepRandomState& operator=(const KeepRandomState&) = delete;

@@ -22,7 +22,8 @@ const OptimizerInfo<BasicAdamOptions<kDecoupled>>& info() {
                   {"amsgrad", &O::amsgrad},
                   {"maximize", &O::maximize},
                   {"decoupled_weight_decay", Fixed{kDecoupled}}},
-      .states = {{"exp_avg"}, {"exp_avg_sq"}, {"max_exp_avg_sq", [](const O& o) { return o.amsgrad; }}}};
+      .states = {{"exp_avg"}, {"exp_avg_sq"}, {"max_exp_avg_sq", [](const O& o) { return o.amsgrad; }}},
+      .capturable = true};
   return info;
 }
 
@@ -37,6 +38,7 @@ BasicAdam<kDecoupled>::BasicAdam(std::vector<ParamGroup<Options>> groups)
 
 template <bool kDecoupled>
 void BasicAdam<kDecoupled>::update(const Options& o, const Optimizer::Batch& batch) {
+  const bool capturable = batch.step_tensor.defined();  // the number is then not looked at
   adam_step_(batch.params, batch.grads, batch.states[0], batch.states[1], batch.states[2],
              {.lr = o.lr,
               .beta1 = o.beta1,
@@ -45,7 +47,8 @@ void BasicAdam<kDecoupled>::update(const Options& o, const Optimizer::Batch& bat
               .weight_decay = o.weight_decay,
               .decoupled = kDecoupled,
               .maximize = o.maximize,
-              .step = batch.step});
+              .step = capturable ? 1 : batch.step},
+             batch.lr_tensor, batch.step_tensor);
 }
 
 template class BasicAdam<false>;

@@ -4,9 +4,12 @@
 #include <farro/optim/optimizers/optimizer.h>
 
 #include <farro/autograd/node/grad_mode.h>
+#include <farro/core/op/recorder.h>
 #include <farro/kernels/memory/factories.h>
+#include <farro/kernels/reduce/digest.h>
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -58,8 +61,12 @@ Optimizer::Optimizer(const char* name, std::vector<const char*> state_names, std
                   param, ")");
     }
     const size_t count = given.params.size();
-    groups_.push_back({std::move(given.params), std::move(given.settings),
-                       std::vector(state_names_.size(), std::vector<Tensor>(count)), std::vector<int64_t>(count)});
+    groups_.push_back({std::move(given.params),
+                       std::move(given.settings),
+                       std::vector(state_names_.size(), std::vector<Tensor>(count)),
+                       std::vector<int64_t>(count),
+                       {},
+                       std::vector<Tensor>(count)});
   }
   FARRO_CHECK(!seen.empty(), ValueError, name_, ": params must hold at least one tensor, got none");
 }
@@ -99,6 +106,65 @@ void Optimizer::set(std::string_view name, double value, size_t group) {
   changed[at].value = as_kind_of(setting, value, str(name_, ": ", name));
   check(changed);
   groups_[group].settings = std::move(changed);
+  if (capturable_ && name == "lr") write_lr(groups_[group]);
+}
+
+// --- the capturable form
+
+void Optimizer::make_tensors(Group& group) {
+  const NotRecorded guard;
+  const Device device = group.params.empty() ? Device::cpu() : group.params[0].device();
+  if (find(group.settings, "lr")) {
+    group.lr = empty({}, {.dtype = DType::f64, .device = device});
+    write_lr(group);
+  }
+  std::unordered_map<int64_t, Tensor> made;
+  for (size_t i = 0; i < group.params.size(); ++i) {
+    group.counts[i].reset();
+    if (group.steps[i] == 0) continue;
+    Tensor& count = made[group.steps[i]];
+    if (!count.defined()) count = full({}, group.steps[i], {.dtype = DType::i64, .device = device});
+    group.counts[i] = count;
+  }
+}
+
+// Between replays or while a step is recorded, it is no part of it.
+void Optimizer::write_lr(Group& group) {
+  const NotRecorded guard;
+  group.lr.fill_(find(group.settings, "lr")->value);
+}
+
+std::vector<int64_t> Optimizer::steps_of(const Group& group) {
+  std::unordered_map<const TensorImpl*, int64_t> read;  // each count once: it waits for the device
+  std::vector<int64_t> steps;
+  for (const Tensor& count : group.counts) {
+    if (!count.defined()) {
+      steps.push_back(0);
+      continue;
+    }
+    const auto [at, unread] = read.try_emplace(count.impl());
+    if (unread) at->second = count.item<int64_t>();
+    steps.push_back(at->second);
+  }
+  return steps;
+}
+
+void Optimizer::set_capturable(bool capturable) {
+  if (capturable == capturable_) return;
+  FARRO_CHECK(!capturable || can_be_capturable(), ValueError, name_, ": optimizer must have a capturable form, got ",
+              "one whose update() takes numbers only");
+  std::vector<Group> groups = groups_;
+  for (Group& group : groups) {
+    if (capturable) {
+      make_tensors(group);
+    } else {
+      group.steps = steps_of(group);
+      group.lr.reset();
+      group.counts.assign(group.params.size(), {});
+    }
+  }
+  groups_ = std::move(groups);
+  capturable_ = capturable;
 }
 
 void Optimizer::zero_grad(bool set_to_none) {
@@ -121,6 +187,9 @@ struct Optimizer::Planned {
   std::vector<std::vector<Tensor>> states;  // [state][member]; empty where the state is not in use
   std::vector<bool> fresh;                  // these states are new
   int64_t step;
+  // Of the capturable form: the steps made, and one more.
+  Tensor count = {};
+  Tensor next_count = {};
 };
 
 void Optimizer::step() {
@@ -153,7 +222,7 @@ void Optimizer::plan_group(size_t index, std::vector<Planned>& out) const {
   for (size_t k = 0; k < states; ++k) used[k] = use_of(group.settings, k) != StateUse::none;
   // Parameters can differ in their steps where some had no gradient in a step, or were loaded with states of their own.
   const auto is_like = [&](const Planned& planned, size_t i) {
-    if (group.steps[i] + 1 != planned.step) return false;
+    if (capturable_ ? group.counts[i].impl() != planned.count.impl() : group.steps[i] + 1 != planned.step) return false;
     for (size_t k = 0; k < states; ++k)
       if (used[k] && group.states[k][i].defined() == planned.fresh[k]) return false;
     return true;
@@ -168,16 +237,38 @@ void Optimizer::plan_group(size_t index, std::vector<Planned>& out) const {
     if (at == out.end()) {
       std::vector<bool> fresh(states);
       for (size_t k = 0; k < states; ++k) fresh[k] = used[k] && !group.states[k][i].defined();
-      out.push_back({index, {}, false, {}, {}, {}, std::move(fresh), group.steps[i] + 1});
+      out.push_back({index, {}, false, {}, {}, {}, std::move(fresh), group.steps[i] + 1, group.counts[i]});
       at = out.end() - 1;
     }
     at->members.push_back(i);
     at->grads.push_back(std::move(grad));
   }
-  for (size_t at = first; at < out.size(); ++at) fill_states(out[at], used);
+  for (size_t at = first; at < out.size(); ++at) {
+    fill_states(out[at], used);
+    if (capturable_) own_count(out[at]);
+  }
+}
+
+// Parameters that go on alone need a count of their own; those that stay behind keep the old one.
+void Optimizer::own_count(Planned& planned) const {
+  const Group& group = groups_[planned.group];
+  const auto sharing =
+      static_cast<size_t>(std::count_if(group.counts.begin(), group.counts.end(),
+                                        [&](const Tensor& count) { return count.impl() == planned.count.impl(); }));
+  {
+    // Once, not in every replay.
+    const NotRecorded guard;
+    if (!planned.count.defined())
+      planned.count = zeros({}, {.dtype = DType::i64, .device = group.params[planned.members[0]].device()});
+    else if (sharing != planned.members.size())
+      planned.count = planned.count.clone();
+  }
+  planned.next_count = planned.count + 1;
 }
 
 void Optimizer::fill_states(Planned& planned, const std::vector<bool>& used) const {
+  // What a recorded first step makes is not made again by its replays.
+  const NotRecorded guard;
   const Group& group = groups_[planned.group];
   planned.all = planned.members.size() == group.params.size();
   if (!planned.all)
@@ -193,7 +284,8 @@ void Optimizer::fill_states(Planned& planned, const std::vector<bool>& used) con
 
 void Optimizer::run(Planned& planned) {
   Group& group = groups_[planned.group];
-  Batch batch{planned.all ? group.params : planned.params, planned.grads, {}, planned.step, true};
+  Batch batch{
+      planned.all ? group.params : planned.params, planned.grads, {}, planned.step, true, group.lr, planned.next_count};
   for (size_t k = 0; k < planned.states.size(); ++k) {
     const bool used = use_of(group.settings, k) != StateUse::none;
     // The common case hands the group's own lists to the kernel, without copies.
@@ -202,9 +294,13 @@ void Optimizer::run(Planned& planned) {
     batch.new_states = batch.new_states && (!used || planned.fresh[k]);
   }
   update_group(planned.group, batch);
+  if (capturable_) planned.count.copy_(planned.next_count);
   for (size_t at = 0; at < planned.members.size(); ++at) {
     const size_t i = planned.members[at];
-    ++group.steps[i];
+    if (capturable_)
+      group.counts[i] = planned.count;
+    else
+      ++group.steps[i];
     for (size_t k = 0; k < planned.states.size(); ++k)
       if (planned.fresh[k]) group.states[k][i] = std::move(planned.states[k][at]);
   }
@@ -220,10 +316,11 @@ StateDict Optimizer::state_dict() const {
     for (const Setting& setting : group.settings)
       out.set_number(str("param_groups.", g, ".", setting.name), setting.value);
     out.set_number(str("param_groups.", g, ".num_params"), static_cast<int64_t>(group.params.size()));
+    const std::vector<int64_t> steps = capturable_ ? steps_of(group) : group.steps;
     for (size_t i = 0; i < group.params.size(); ++i, ++number) {
       // A parameter without a step has no state, as in PyTorch's dicts.
-      if (group.steps[i] == 0) continue;
-      out.set_number(str("state.", number, ".step"), group.steps[i]);
+      if (steps[i] == 0) continue;
+      out.set_number(str("state.", number, ".step"), steps[i]);
       for (size_t k = 0; k < state_names_.size(); ++k)
         if (group.states[k][i].defined()) out.set(str("state.", number, ".", state_names_[k]), group.states[k][i]);
     }
@@ -319,7 +416,22 @@ void Optimizer::load_state_dict(const StateDict& state) {
   read_settings(state, groups);
   read_states(state, groups);  // which there are, and their shapes, depends on the options
   check_complete(groups);
+  if (capturable_)
+    for (Group& group : groups) make_tensors(group);
   groups_ = std::move(groups);
+}
+
+Tensor digest(const Optimizer& optimizer) {
+  std::vector<Tensor> all;
+  for (const auto& group : optimizer.groups_) {
+    for (size_t i = 0; i < group.params.size(); ++i) {
+      all.push_back(group.params[i]);
+      all.push_back(group.params[i].grad());
+      for (const auto& states : group.states) all.push_back(states[i]);
+    }
+  }
+  const no_grad guard;
+  return farro::digest(all);
 }
 
 }  // namespace farro::optim

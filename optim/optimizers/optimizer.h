@@ -60,6 +60,17 @@ class FARRO_API Optimizer {
   void set_momentum(double momentum, size_t group = 0) { set(momentum_name(), momentum, group); }
   bool has_momentum() const noexcept { return has("momentum") || has("beta1"); }
 
+  // PyTorch's term: from now on the learning rate and the step counts live in 0-dim tensors (f64 and i64) on the
+  // parameters' device. Kernels read them, set_lr(), set() and schedules write the rate, and a step counts by a kernel,
+  // so that a recorded step (core/op/recorder.h) goes on counting when it is replayed, with the rate of the moment. The
+  // values are those of the ordinary form to the bit, and state dicts are the same; reading the counts for one waits
+  // for the device. Other options, momentum among them, stay numbers that a recording repeats. What a recording
+  // repeats depends on which parameters have gradients, and on SGD's first step where it dampens: record the second
+  // step. load_state_dict() and another set_capturable() give the optimizer new tensors: record again after them.
+  // ValueError for an optimizer without such a form; DeviceError where a group's device is gone.
+  void set_capturable(bool capturable = true);
+  bool capturable() const noexcept { return capturable_; }
+
   // Options of all groups under "param_groups.<g>.<option>", states under "state.<i>.<name>" with the parameters
   // counted through all groups, in PyTorch's names. The tensors share storage with the optimizer.
   StateDict state_dict() const;
@@ -82,6 +93,9 @@ class FARRO_API Optimizer {
     std::vector<TensorList> states;  // one list for each state of the optimizer, empty where it is not in use
     int64_t step;
     bool new_states;  // all states in use are those of a first step
+    // Of the capturable form, where they stand in place of the option lr and of `step`; else undefined.
+    Tensor lr_tensor = {};
+    Tensor step_tensor = {};
   };
   // Zeros like the parameter, f64 beside f64 and f32 otherwise: squares of small gradients vanish in f16.
   static Tensor zero_state(const Tensor& param);
@@ -91,16 +105,22 @@ class FARRO_API Optimizer {
   virtual void update_group(size_t group, const Batch& batch) = 0;
   virtual void check(const Settings& settings) const = 0;
   virtual StateUse use_of(const Settings& settings, size_t state) const = 0;
+  virtual bool can_be_capturable() const noexcept = 0;
   virtual Tensor new_state_of(const Settings& settings, size_t state, const Tensor& param) const = 0;
   // For optimizers that evaluate the loss several times.
   virtual Tensor step_with(const Closure& closure);
 
  private:
+  friend Tensor digest(const Optimizer& optimizer);
   struct Group {
     std::vector<Tensor> params;
     Settings settings;
     std::vector<std::vector<Tensor>> states;  // [state][parameter]
-    std::vector<int64_t> steps;
+    std::vector<int64_t> steps;               // of the ordinary form
+    // Of the capturable form. Parameters that have always made their steps together share a count; undefined before
+    // their first.
+    Tensor lr;
+    std::vector<Tensor> counts;
   };
   const Group& group_at(size_t group) const;
   size_t checked(size_t group) const;
@@ -109,6 +129,10 @@ class FARRO_API Optimizer {
   // What a step will do with the parameters that are alike, made ready before anything changes.
   struct Planned;
   void plan_group(size_t index, std::vector<Planned>& out) const;
+  static void make_tensors(Group& group);
+  static std::vector<int64_t> steps_of(const Group& group);
+  static void write_lr(Group& group);
+  void own_count(Planned& planned) const;
   void fill_states(Planned& planned, const std::vector<bool>& used) const;
   void run(Planned& planned);
   void read_settings(const StateDict& state, std::vector<Group>& groups) const;
@@ -119,6 +143,11 @@ class FARRO_API Optimizer {
   const char* name_;
   std::vector<const char*> state_names_;
   std::vector<Group> groups_;
+  bool capturable_ = false;
 };
+
+// farro::digest() of the parameters, gradients and states of all groups, in this order for each parameter. DeviceError
+// where they are on several devices.
+FARRO_API Tensor digest(const Optimizer& optimizer);
 
 }  // namespace farro::optim

@@ -34,6 +34,7 @@ struct OptimizerInfo {
   std::vector<Option<Options>> options;
   std::vector<StateInfo<Options>> states = {};
   void (*check)(const Options& options) = nullptr;  // ValueError for what no range says
+  bool capturable = false;                          // update() heeds Batch::lr_tensor and step_tensor
 };
 
 template <class OptionsOf>
@@ -85,6 +86,7 @@ class OptimizerOf : public Optimizer {
     if (info.used && !info.used(to_options(info_.options, settings))) return StateUse::none;
     return info.needed ? StateUse::needed : StateUse::optional;
   }
+  bool can_be_capturable() const noexcept final { return info_.capturable; }
   Tensor new_state_of(const Settings& settings, size_t state, const Tensor& param) const final {
     return new_state(to_options(info_.options, settings), state, param);
   }

@@ -22,7 +22,8 @@ const OptimizerInfo<RMSpropOptions>& info() {
                                                  {"maximize", &O::maximize}},
                                      .states = {{"square_avg"},
                                                 {"momentum_buffer", [](const O& o) { return o.momentum > 0; }, false},
-                                                {"grad_avg", [](const O& o) { return o.centered; }, false}}};
+                                                {"grad_avg", [](const O& o) { return o.centered; }, false}},
+                                     .capturable = true};
   return info;
 }
 
@@ -51,7 +52,8 @@ void RMSprop::update(const RMSpropOptions& o, const Batch& batch) {
       const Tensor& buffer = batch.states[1][i];
       direction = changes.set(buffer, buffer * o.momentum + direction);
     }
-    changes.set(batch.params[i], p - direction * o.lr);
+    changes.set(batch.params[i],
+                p - (batch.lr_tensor.defined() ? direction * batch.lr_tensor.to(v.dtype()) : direction * o.lr));
   }
   // As in adagrad.cpp: all writes at the end.
   changes.apply();

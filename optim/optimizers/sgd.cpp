@@ -25,7 +25,8 @@ const OptimizerInfo<SGDOptions>& info() {
                                                  {"maximize", &O::maximize}},
                                      // Momentum may have been turned on just now.
                                      .states = {{"momentum_buffer", [](const O& o) { return o.momentum != 0; }, false}},
-                                     .check = check_nesterov};
+                                     .check = check_nesterov,
+                                     .capturable = true};
   return info;
 }
 
@@ -42,7 +43,8 @@ void SGD::update(const SGDOptions& o, const Batch& batch) {
              .dampening = batch.new_states ? 0 : o.dampening,
              .weight_decay = o.weight_decay,
              .nesterov = o.nesterov,
-             .maximize = o.maximize});
+             .maximize = o.maximize},
+            batch.lr_tensor);
 }
 
 }  // namespace farro::optim

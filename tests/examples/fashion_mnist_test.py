@@ -73,6 +73,10 @@ class FashionMnist(ExampleCase):
         self.assertEqual(digests[0], digests[1])
         self.assertNotEqual(digests[0], digests[2])
 
+    def test_digests_are_written_as_often_as_asked(self):
+        self.train(*SHORT, "--max-steps", "5", "--digest-every", "2", "--out", self.folder / "d")
+        self.assertEqual(["digest" in step for step in self.steps(self.folder / "d")], [False, True, False, True, False])
+
     def test_a_signal_leaves_a_checkpoint(self):
         run = self.folder / "run"
         with subprocess.Popen([self.program, *SHORT, "--out", str(run)], stdout=subprocess.DEVNULL) as process:

@@ -198,7 +198,8 @@ void layers(std::vector<Function>& out) {
       FN(adaptive_avg_pool1d), FN(adaptive_avg_pool2d), FN(adaptive_avg_pool3d), FN(adaptive_max_pool1d),
       FN(adaptive_max_pool2d), FN(adaptive_max_pool3d), FN(batch_norm), FN(layer_norm), FN(rms_norm), FN(matmul), FN(bmm),
       FN(addmm), FN(linear), FN(scaled_dot_product_attention), FN(cross_entropy), FN(nll_loss), FN(mse_loss), FN(l1_loss),
-      FN(binary_cross_entropy_with_logits), FN(dropout), FN(sgd_step_), FN(adam_step_), FN(multi_tensor_norm),
+      FN(binary_cross_entropy_with_logits), FN(dropout),
+      AS("reserve_random", (T offset, I n), reserve_random(const_cast<Tensor&>(offset), n)), FN(digest), FN(sgd_step_), FN(adam_step_), FN(multi_tensor_norm),
       FN(clip_by_norm_), AS("linear over rows", (T x, T w), linear(x, w, Tensor())),
       // Shapes that fit, which drawn ones seldom do.
       AS("self attention", (T q, const AttentionOptions& o), scaled_dot_product_attention(q, q, q, o)),
@@ -232,6 +233,10 @@ void layers(std::vector<Function>& out) {
       make("adam_step_ fitting", +[](TensorList p, TensorList g, bool amsgrad, const AdamStepOptions& o) {
         const no_grad guard;
         adam_step_(p, like(g, p), like({}, p), like({}, p), amsgrad ? like({}, p) : std::vector<Tensor>{}, o);
+      }),
+      make("reserve_random fitting", +[](I at, I blocks) {
+        Tensor offset = full({}, at, {.dtype = DType::i64});
+        return reserve_random(offset, blocks);
       }),
       AS("index_add fitting", (T a, I d, T b), index_add(a, d, arange(b.size(d)), b)),
       AS("embedding fitting", (T w, S s), embedding(w, randint(0, w.size(0), s))),

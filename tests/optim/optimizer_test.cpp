@@ -281,7 +281,7 @@ TEST(Optimizer, ResultsDoNotDependOnThreads) {
     for (int step = 0; step < 3; ++step) {
       p.set_grad(randn({100'003}));
       q.set_grad(randn({7, 9}));
-      clip_grad_norm_(adam.params(), 1);
+      clip_grad_norm_(adam.parameters(), 1);
       adam.step();
     }
     results.push_back(values(p));

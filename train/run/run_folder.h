@@ -31,7 +31,7 @@ struct StepRecord {
   double lr = 0;
   double items_per_second = 0;
   std::optional<double> grad_norm = {};
-  std::string digest;  // 16 hexadecimal digits, of TrainingState::digest()
+  std::string digest;  // 16 hexadecimal digits, of TrainingState::digest(); empty: left out
 };
 
 // What an evaluation finds.

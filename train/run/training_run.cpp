@@ -18,6 +18,8 @@ RunOptions checked(RunOptions options) {
   FARRO_CHECK(options.max_steps >= 0, ValueError, "TrainingRun: max_steps must be at least 0, got ", options.max_steps);
   FARRO_CHECK(options.checkpoint_every >= 0, ValueError, "TrainingRun: checkpoint_every must be at least 0, got ",
               options.checkpoint_every);
+  FARRO_CHECK(options.digest_every >= 0, ValueError, "TrainingRun: digest_every must be at least 0, got ",
+              options.digest_every);
   FARRO_CHECK(options.keep_checkpoints >= 1, ValueError, "TrainingRun: keep_checkpoints must be at least 1, got ",
               options.keep_checkpoints);
   FARRO_CHECK(options.items_per_sample >= 1, ValueError, "TrainingRun: items_per_sample must be at least 1, got ",
@@ -101,12 +103,13 @@ void TrainingRun::record(const StepResult& result) {
   const double loss = result.loss.item();
   FARRO_CHECK(std::isfinite(loss), ValueError, "training: loss must stay finite, got ", loss, " at step ", step,
               "; try a lower learning rate");
+  const bool digests = options_.digest_every && step % options_.digest_every == 0;
   folder_.record(StepRecord{.step = step,
                             .loss = loss,
                             .lr = result.lr,
                             .items_per_second = static_cast<double>(items) / seconds_since(step_start_),
                             .grad_norm = result.grad_norm,
-                            .digest = state_.digest(result.loss)});
+                            .digest = digests ? state_.digest(result.loss) : ""});
   seen_ += batch_size;
   loss_sum_ += loss * static_cast<double>(batch_size);
   correct_ += result.correct.value_or(0);

@@ -40,6 +40,7 @@ struct RunOptions {
   std::string out = {};              // the run's folder; a run that is resumed in its own folder needs none
   int64_t epochs = 1;                // of the whole run
   int64_t max_steps = 0;             // stop after so many steps in all, with a checkpoint; 0: no such limit
+  int64_t digest_every = 1;          // steps from one record with a digest to the next; 0: none
   int64_t checkpoint_every = 0;      // steps; 0: at the end of each epoch, and where the run stops, only
   int keep_checkpoints = 3;          // the newest so many
   std::string unit = "samples";      // what progress and rates count: of each sample items_per_sample, e.g. tokens

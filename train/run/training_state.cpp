@@ -6,6 +6,7 @@
 #include <farro/core/random/generator.h>
 #include <farro/core/util/digest.h>
 #include <farro/core/util/log.h>
+#include <farro/kernels/reduce/digest.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -152,13 +153,7 @@ Checkpoint load_checkpoint(const std::string& path, const Settings& settings, co
 }
 
 std::string TrainingState::digest(const Tensor& loss) const {
-  Digest digest;
-  digest.add(loss);
-  for (const Tensor& parameter : optimizer.parameters()) {
-    digest.add(parameter.grad());
-    digest.add(parameter);
-  }
-  return digest.text();
+  return digest_text(farro::digest(std::vector{loss.detach(), optim::digest(optimizer)}));
 }
 
 void TrainingState::save(io::CheckpointFolder& folder) const {

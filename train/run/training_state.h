@@ -45,8 +45,8 @@ struct FARRO_API TrainingState {
   StateDict input = {};
   int64_t step = 0;  // optimizer steps made
 
-  // The digest that metrics.jsonl shows for a step: of the loss, the gradients and the parameters. 16 hexadecimal
-  // digits.
+  // The digest that metrics.jsonl shows for a step: of the loss, the parameters, their gradients and the
+  // optimizer's states, computed where these are. 16 hexadecimal digits. DeviceError where they are on several devices.
   std::string digest(const Tensor& loss) const;
 
   // Writes step-<step>.safetensors. ValueError where the model has a name that begins with optimizer., schedule.,

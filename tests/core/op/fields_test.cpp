@@ -77,8 +77,8 @@ TEST(Fields, InputsAreCountedThroughLists) {
   });
   EXPECT_THAT(seen, ElementsAre("x0", "bias?1 undefined", "rest2", "rest3", "masks?4 undefined", "masks?5"));
   EXPECT_EQ(input_name(made.args(), 1), "bias");
-  EXPECT_EQ(input_name(made.args(), 3), "rest");
-  EXPECT_EQ(input_name(made.args(), 5), "masks");
+  EXPECT_EQ(input_name(made.args(), 3), "rest[1]");
+  EXPECT_EQ(input_name(made.args(), 5), "masks[1]");
 }
 
 struct Visitor : ArgVisitor {

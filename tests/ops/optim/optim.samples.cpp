@@ -41,6 +41,30 @@ Run adam(const AdamStepOptions& options) {
   });
 }
 
+// The same with learning rate and step in tensors; the numbers that stand in the options are not to be looked at.
+Tensor number_beside(const Tensor& param, Scalar value, DType dtype) {
+  return full({}, value, {.dtype = dtype, .device = param.device()});
+}
+Run sgd_with_tensors(SgdStepOptions options) {
+  return on_copies([options](Tensors& t) {
+    const TensorList all = t;
+    SgdStepOptions others = options;
+    others.lr = 1e3;
+    sgd_step_(all.subspan(0, 1), all.subspan(1, 1), all.subspan(2), others,
+              number_beside(t[0], options.lr, DType::f64));
+  });
+}
+Run adam_with_tensors(AdamStepOptions options) {
+  return on_copies([options](Tensors& t) {
+    const TensorList all = t;
+    AdamStepOptions others = options;
+    others.lr = 1e3;
+    others.step = 1;
+    adam_step_(all.subspan(0, 1), all.subspan(1, 1), all.subspan(2, 1), all.subspan(3, 1), all.subspan(4), others,
+               number_beside(t[0], options.lr, DType::f64), number_beside(t[0], options.step, DType::i64));
+  });
+}
+
 Reference sgd_reference(const SgdStepOptions& o) {
   return Reference([o]<class T>(const Arrays<T>& in) {
     Arrays<T> out = in;
@@ -132,6 +156,21 @@ void samples_optim(SampleSink& sink) {
                          .run = adam(amsgrad),
                          .reference = adam_reference(amsgrad)});
 
+  for (const size_t lists : {2, 3}) {
+    const SgdStepOptions o{.lr = 0.1, .momentum = lists == 3 ? 0.9 : 0, .weight_decay = 0.01};
+    sink.add("sgd_step", {.label = str("lr in a tensor, ", lists, " lists"),
+                          .inputs = std::vector<Input>(lists, in({9})),
+                          .run = sgd_with_tensors(o),
+                          .reference = sgd_reference(o)});
+  }
+  for (const bool decoupled : {false, true}) {
+    const AdamStepOptions o{.lr = 0.05, .weight_decay = 0.1, .decoupled = decoupled, .step = 7};
+    sink.add("adam_step", {.label = str("lr and step in tensors, decoupled ", decoupled),
+                           .inputs = {in({9}), in({9}), in({9}), in({9}).positive()},
+                           .run = adam_with_tensors(o),
+                           .reference = adam_reference(o)});
+  }
+
   for (double p : {1.0, 2.0, 3.0, std::numeric_limits<double>::infinity()})
     sink.add("multi_tensor_norm", {.label = str("p = ", p),
                                    .inputs = {in({40, 30}), in({5}), in({})},
@@ -169,6 +208,19 @@ void samples_optim(SampleSink& sink) {
   sink.error<ValueError>(
       "adam_step", [=] { adam_step_(list({2}), list({2}), list({2}), list({2}), {}, {.step = 0}); },
       "adam_step_: step must be at least 1, got 0");
+  const auto adam_with = [=](const Tensor& lr, const Tensor& step) {
+    adam_step_(list({2}), list({2}), list({2}), list({2}), {}, {}, lr, step);
+  };
+  sink.error<DTypeError>(
+      "adam_step", [=] { adam_with(zeros({}), {}); },
+      "adam_step_: lr_tensor must have dtype f64, got f32 [] cpu");
+  sink.error<ShapeError>(
+      "adam_step", [=] { adam_with({}, zeros({1}, {.dtype = DType::i64})); },
+      "adam_step_: step_tensor must be 0-dim, got i64 [1] cpu");
+  sink.error<DeviceError>(
+      "sgd_step",
+      [=] { sgd_step_(list({2}), list({2}), {}, {}, zeros({}, {.dtype = DType::f64, .device = Device::meta()})); },
+      "sgd_step_: tensors must be on one device, got cpu and meta (f32 [2] cpu and f64 [] meta)");
   sink.error<ValueError>(
       "multi_tensor_norm", [=] { return multi_tensor_norm(list({2}), 0); },
       "multi_tensor_norm: p must be positive, got 0");
