@@ -59,9 +59,6 @@ PoolParams resolve_adaptive(const char* op, int rank, const Tensor& x, const Dim
     const int64_t in = x.size(x.dim() - rank + d);
     check_positions(op, x, x.dim() - rank + d, in);
     if (params.output[d] == -1) params.output[d] = in;
-    // Before the result is allocated; windows are counted in 32 bits.
-    FARRO_CHECK(params.output[d] <= INT32_MAX, ShapeError, op, ": output_size must have entries below 2^31, got ",
-                output_size);
     // An empty dimension has no value to give to a window.
     FARRO_CHECK(in >= 1 || params.output[d] == 0, ShapeError, op, ": x must not be empty in dimension ",
                 x.dim() - rank + d, ", got 0 (x: ", x, ")");

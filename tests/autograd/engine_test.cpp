@@ -341,7 +341,7 @@ TEST(Call, AnOpWithoutGradientRefusesInputsThatNeedOne) {
   Tensor x = leaf({3, 4});
   EXPECT_EQ(
       error_of<AutogradError>([&] { multi_tensor_norm({&x, 1}); }),
-      "multi_tensor_norm: tensors must not require a gradient, for there is none: it measures gradients; use norm() "
+      "multi_tensor_norm: tensors[0] must not require a gradient, for there is none: it measures gradients; use norm() "
       "for a differentiable one; detach() first (tensors: [f32 [2] cpu], p: 2)");
   const no_grad guard;
   EXPECT_EQ(values(multi_tensor_norm({&x, 1})), (V{5}));

@@ -53,7 +53,8 @@ std::vector<Refused> choose(const Function& function) {
   std::set<std::string> seen;
   for (int64_t call = 0; call < kCalls; ++call) {
     const std::optional<Refused> error = refused(function, call);
-    if (!error) continue;
+    // A limit of 2^31 is met only where there is memory for that much.
+    if (!error || error->text.find("2^31") != std::string::npos) continue;
     const bool is_new = seen.insert(kind_of(*error)).second;
     if (is_new && kinds.size() < kMostKinds)
       kinds.push_back(*error);
