@@ -64,6 +64,8 @@ def read_build(build):
     found = {}
     for log in sorted(pathlib.Path(build).rglob("*.cu.o.ptxas")):
         source = re.sub(r"^.*/(kernels/.*\.cu)\.o\.ptxas$", r"\1", str(log))
+        if "/generated/kernels/" in str(log):
+            source = source.removesuffix(".cu") + ".formula.h"
         if not (ROOT / source).exists():  # of an older build
             continue
         symbols, rows, frame = [], [], (0, 0)
