@@ -13,7 +13,7 @@ namespace {
 using detail::Capture;
 using detail::GraphTask;
 
-thread_local bool anomaly_mode = false;
+constinit thread_local bool anomaly_mode [[gnu::tls_model("initial-exec")]] = false;
 
 // Edges and starting gradients of the outputs; checks everything before anything runs.
 struct Roots {

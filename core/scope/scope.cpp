@@ -12,7 +12,7 @@ namespace farro {
 
 namespace {
 
-thread_local const ScopeNode* current = nullptr;
+constinit thread_local const ScopeNode* current [[gnu::tls_model("initial-exec")]] = nullptr;
 
 // Held while a child is forked, which could never take a lock that another thread held.
 std::mutex& intern_mutex() {
