@@ -113,8 +113,16 @@ void register_optim() { register_ops<SgdStep, AdamStep, MultiTensorNorm, ClipByN
 
 void sgd_step_(TensorList params, TensorList grads, TensorList momentum_buffers, const SgdStepOptions& options,
                const Tensor& lr) {
-  call_mutating<SgdStep>({params, grads, momentum_buffers, options.lr, options.momentum, options.dampening,
-                          options.weight_decay, options.nesterov, options.maximize, lr},
+  call_mutating<SgdStep>({.params = params,
+                          .grads = grads,
+                          .momentum_buffers = momentum_buffers,
+                          .lr = options.lr,
+                          .momentum = options.momentum,
+                          .dampening = options.dampening,
+                          .weight_decay = options.weight_decay,
+                          .nesterov = options.nesterov,
+                          .maximize = options.maximize,
+                          .lr_tensor = lr},
                          "sgd_step_");
 }
 
@@ -136,7 +144,7 @@ Tensor multi_tensor_norm(TensorList tensors, double p) {
 }
 
 void clip_by_norm_(TensorList tensors, const Tensor& norm, double max_norm) {
-  call_mutating<ClipByNorm>({tensors, norm, max_norm}, "clip_by_norm_");
+  call_mutating<ClipByNorm>({.tensors = tensors, .norm = norm, .max_norm = max_norm}, "clip_by_norm_");
 }
 
 }  // namespace farro

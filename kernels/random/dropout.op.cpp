@@ -17,7 +17,7 @@ TensorSpec Dropout::infer(const Args& args) {
   return TensorSpec(args.x.sizes(), args.x);
 }
 Grads Dropout::backward(const Back<Dropout>& b) {
-  return {call<Dropout>({b.grad[0], b.args.p, b.args.random, b.args.offset}), Tensor()};
+  return {call<Dropout>({.x = b.grad[0], .p = b.args.p, .random = b.args.random, .offset = b.args.offset}), Tensor()};
 }
 Cost Dropout::cost(const Args& args) {
   return {static_cast<double>(args.x.numel()), 2 * static_cast<double>(args.x.nbytes())};
@@ -35,7 +35,7 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator* generator) {
     Generator& source = generator ? *generator : default_generator(x.device());
     range = reserve_range(source, x.device(), (x.numel() + 3) / 4);
   }
-  return call<Dropout>({x, p, range.random, range.offset});
+  return call<Dropout>({.x = x, .p = p, .random = range.random, .offset = range.offset});
 }
 
 }  // namespace farro

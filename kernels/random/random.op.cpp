@@ -205,7 +205,7 @@ Tensor bernoulli(const Tensor& p, Generator* generator) {
   const DrawRange none;
   Bernoulli::infer({p, none.random, none.offset});
   const DrawRange range = reserve(generator, p, 1);
-  return call<Bernoulli>({p, range.random, range.offset});
+  return call<Bernoulli>({.p = p, .random = range.random, .offset = range.offset});
 }
 
 Tensor& uniform_(Tensor& target, double low, double high, Generator& generator) {

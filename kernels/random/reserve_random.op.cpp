@@ -29,7 +29,7 @@ void register_reserve_random() { register_op<ReserveRandom>(); }
 Tensor reserve_random(Tensor& offset, int64_t blocks) {
   check_defined("reserve_random", "offset", offset);
   const Tensor first = empty({}, {.dtype = DType::i64, .device = offset.device()});
-  call_mutating<ReserveRandom>({offset, first, blocks});
+  call_mutating<ReserveRandom>({.offset = offset, .first = first, .blocks = blocks});
   return first;
 }
 
