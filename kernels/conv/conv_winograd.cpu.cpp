@@ -6,6 +6,7 @@
 #include <farro/core/parallel/parallel.h>
 #include <farro/kernels/conv/conv.op.h>
 #include <farro/kernels/conv/conv_winograd.h>
+#include <farro/kernels/conv/winograd_filters.h>
 #include <farro/kernels/conv/winograd_tiles.h>
 
 namespace farro::FARRO_ISA {
@@ -15,6 +16,7 @@ namespace {
 using namespace winograd;
 
 // Tiles of one block: its rows of 64 channels and the filters' points stay in the second-level cache.
+constexpr int64_t kOut = InputToPoints::kTo - kTaps + 1, kIn = InputToPoints::kTo, kPoints = kIn * kIn;
 constexpr int64_t kTileBlock = 32;
 // Up to so many tiles they are all transformed first, and the filters as they are needed: each is used once.
 constexpr int64_t kFewTiles = 64;
@@ -40,18 +42,21 @@ struct Problem {
 // channels; what lies behind the last output channel becomes zero.
 void read_filter(const Problem& p, int64_t c, int64_t o, float* out) {
   const int64_t rows = std::min(kChunk, p.x.channels - c), columns = std::min(kChunk, p.out.channels - o);
+  const float* const end = p.filter + p.x.channels * p.out.channels * kFilter;
+  const bool together = p.in_step == kFilter;  // the filters of one output channel
+  alignas(64) float taps[kChunk * kFilter * kWidth];
   for (int64_t v = 0; v < columns; v += kWidth) {
+    const float* const from = p.filter + (o + v) * p.out_step + c * p.in_step;
     const int64_t lanes = std::min(kWidth, columns - v);
+    for (int64_t row = 0; row < rows; row += together ? rows : 1)
+      gather_columns(from + row * p.in_step, p.out_step, lanes, (together ? rows : 1) * kFilter, end,
+                     taps + row * kFilter * kWidth);
     for (int64_t row = 0; row < rows; ++row) {
-      alignas(64) float taps[kTap * kTap][kWidth] = {};
-      const float* const from = p.filter + (o + v) * p.out_step + (c + row) * p.in_step;
-      for (int64_t lane = 0; lane < lanes; ++lane)
-        for (int64_t t = 0; t < kTap * kTap; ++t) taps[t][lane] = from[lane * p.out_step + t];
       float* const to = out + row * kChunk + v;
       transform<FilterToPoints>(
           [&](int i, int j) {
-            const int64_t t = i * kTap + j;
-            return Lanes::load(taps[p.turned ? kTap * kTap - 1 - t : t]);
+            const int64_t t = i * kTaps + j;
+            return Lanes::load(taps + (row * kFilter + (p.turned ? kFilter - 1 - t : t)) * kWidth);
           },
           [&](int i, int j, Vec value) { Lanes::store(to + (i * kIn + j) * point_stride(kChunk), value); });
     }
@@ -87,7 +92,7 @@ void multiply(const Problem& p, int64_t c, int64_t o, int64_t tiles, const float
 
 // Many tiles: all filters first, then block by block of tiles.
 void run_by_tiles(Ctx& ctx, const Problem& p, const float* zeros) {
-  const int64_t ins = p.in_blocks(), outs = p.out_blocks(), size = block_size(kChunk);
+  const int64_t ins = p.in_blocks(), outs = p.out_blocks(), size = block_size(kPoints, kChunk);
   float* const filters = ctx.scratch<float>(ins * outs * size);
   parallel_for(ins * outs, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) read_filter(p, i % ins * kChunk, i / ins * kChunk, filters + i * size);
@@ -95,14 +100,14 @@ void run_by_tiles(Ctx& ctx, const Problem& p, const float* zeros) {
   const Ctx::Parts parts = ctx.parts();
   parallel_for(blocks_of(p.tiling.count, kTileBlock), 1, [&](int64_t begin, int64_t end) {
     Ctx own(parts);
-    float* const inputs = own.scratch<float>((ins + 1) * block_size(kTileBlock));
-    float* const sums = inputs + ins * block_size(kTileBlock);
+    float* const inputs = own.scratch<float>((ins + 1) * block_size(kPoints, kTileBlock));
+    float* const sums = inputs + ins * block_size(kPoints, kTileBlock);
     for (int64_t block = begin; block < end; ++block) {
       const int64_t first = block * kTileBlock, last = std::min(first + kTileBlock, p.tiling.count), tiles = last - first;
       read_tiles<InputToPoints>(p.tiling, p.x, p.pad, first, last, zeros, inputs, tiles);
       for (int64_t o = 0; o < outs; ++o) {
         for (int64_t c = 0; c < ins; ++c)
-          multiply(p, c * kChunk, o * kChunk, tiles, inputs + c * block_size(tiles), filters + (o * ins + c) * size, sums);
+          multiply(p, c * kChunk, o * kChunk, tiles, inputs + c * block_size(kPoints, tiles), filters + (o * ins + c) * size, sums);
         write_tiles(p, first, last, o * kChunk, sums, tiles);
       }
     }
@@ -111,7 +116,7 @@ void run_by_tiles(Ctx& ctx, const Problem& p, const float* zeros) {
 
 // Few tiles: all of them first, then block by block of output channels.
 void run_by_channels(Ctx& ctx, const Problem& p, const float* zeros) {
-  const int64_t ins = p.in_blocks(), tiles = p.tiling.count, size = block_size(tiles);
+  const int64_t ins = p.in_blocks(), tiles = p.tiling.count, size = block_size(kPoints, tiles);
   float* const inputs = ctx.scratch<float>(ins * size);
   parallel_for(tiles, 8, [&](int64_t begin, int64_t end) {
     read_tiles<InputToPoints>(p.tiling, p.x, p.pad, begin, end, zeros, inputs, tiles, begin);
@@ -119,8 +124,8 @@ void run_by_channels(Ctx& ctx, const Problem& p, const float* zeros) {
   const Ctx::Parts parts = ctx.parts();
   parallel_for(p.out_blocks(), 1, [&](int64_t begin, int64_t end) {
     Ctx own(parts);
-    float* const filters = own.scratch<float>(block_size(kChunk) + size);
-    float* const sums = filters + block_size(kChunk);
+    float* const filters = own.scratch<float>(block_size(kPoints, kChunk) + size);
+    float* const sums = filters + block_size(kPoints, kChunk);
     for (int64_t o = begin; o < end; ++o) {
       for (int64_t c = 0; c < ins; ++c) {
         read_filter(p, c * kChunk, o * kChunk, filters);
@@ -148,7 +153,7 @@ void forward(Ctx& ctx, const Conv::Args& args, Outputs<Conv>& out) {
   const Tensor y = ctx.result(out[0], MemoryFormat::channels_last, DType::f32);
   run(ctx, {.x = {data_of<float>(x), s.in[1], s.in[2], s.in_channels},
             .out = {data_of<float>(y), s.out[1], s.out[2], s.out_channels},
-            .tiling = Tiling(s.batch, s.out[1], s.out[2]),
+            .tiling = Tiling(kOut, s.batch, s.out[1], s.out[2]),
             .pad = {s.pad[1], s.pad[2]},
             .filter = data_of<float>(filter),
             .out_step = s.in_channels * s.taps(),
@@ -166,8 +171,8 @@ void backward_data(Ctx& ctx, const ConvBackwardData::Args& args, Outputs<ConvBac
   const Tensor grad_x = ctx.result(out[0], MemoryFormat::channels_last, DType::f32);
   run(ctx, {.x = {data_of<float>(grad), s.out[1], s.out[2], s.out_channels},
             .out = {data_of<float>(grad_x), s.in[1], s.in[2], s.in_channels},
-            .tiling = Tiling(s.batch, s.in[1], s.in[2]),
-            .pad = {kTap - 1 - s.pad[1], kTap - 1 - s.pad[2]},
+            .tiling = Tiling(kOut, s.batch, s.in[1], s.in[2]),
+            .pad = {kTaps - 1 - s.pad[1], kTaps - 1 - s.pad[2]},
             .filter = data_of<float>(filter),
             .out_step = s.taps(),
             .in_step = s.in_channels * s.taps(),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tiles of channels-last images, on their way into and out of the 36 matrix products of winograd_transforms.h, and
-// those products. Transformed tensors lie in blocks of kChunk channels, [36 points][rows][kChunk], a row being a tile
-// or a channel of the filter. Included by *.cpu.cpp files only.
+// Tiles of channels-last images on their way to the points of winograd_transforms.h, and the matrix products there, one
+// for each point. Transformed tensors lie in blocks of kChunk channels, [points][rows][kChunk], a row being a tile or a
+// channel of the filter. Included by *.cpu.cpp files only.
 #pragma once
 
 #include <farro/kernels/conv/winograd_transforms.h>
@@ -17,7 +17,7 @@ inline constexpr int64_t kLine = 16;  // floats
 
 // From one point of a block to the next. Not a multiple of 2 KiB: 36 such lines do not fit in the first-level cache.
 constexpr int64_t point_stride(int64_t rows) { return rows * kChunk + kLine; }
-constexpr int64_t block_size(int64_t rows) { return kPoints * point_stride(rows); }
+constexpr int64_t block_size(int64_t points, int64_t rows) { return points * point_stride(rows); }
 constexpr int64_t blocks_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
 // A dense tensor [batch, h, w, channels].
@@ -27,20 +27,20 @@ struct Images {
   int64_t h, w, channels;
 };
 
-// The tiles of `batch` results of h x w, in row-major order.
+// The tiles of `size` x `size` results of `batch` images of h x w, in row-major order.
 struct Tiling {
-  int64_t rows, columns, count;
-  Tiling(int64_t batch, int64_t h, int64_t w)
-      : rows(blocks_of(h, kOut)), columns(blocks_of(w, kOut)), count(batch * rows * columns) {}
+  int64_t size, rows, columns, count;
+  Tiling(int64_t size_, int64_t batch, int64_t h, int64_t w)
+      : size(size_), rows(blocks_of(h, size)), columns(blocks_of(w, size)), count(batch * rows * columns) {}
 };
 
-// Where the pixels of a tile of kSize x kSize lie whose first result has the coordinates (4 i, 4 j) and which begins
-// `pad` before it; `outside` stands for those beyond the image.
+// Where the kSize x kSize pixels of a tile lie that begin `pad` before its first result; `outside` stands for those
+// beyond the image.
 template <int kSize, class T>
 inline void find_pixels(const Tiling& tiling, const Images<T>& images, int64_t tile, const int64_t* pad, T* outside,
                         T* (&pixels)[kSize][kSize]) {
   const int64_t image = tile / (tiling.rows * tiling.columns), place = tile % (tiling.rows * tiling.columns);
-  const int64_t top = place / tiling.columns * kOut - pad[0], left = place % tiling.columns * kOut - pad[1];
+  const int64_t top = place / tiling.columns * tiling.size - pad[0], left = place % tiling.columns * tiling.size - pad[1];
   for (int64_t i = 0; i < kSize; ++i)
     for (int64_t j = 0; j < kSize; ++j) {
       const int64_t y = top + i, x = left + j;
@@ -54,13 +54,13 @@ inline void find_pixels(const Tiling& tiling, const Images<T>& images, int64_t t
 template <class Map>
 void read_tiles(const Tiling& tiling, const Images<const float>& images, const int64_t* pad, int64_t begin,
                 int64_t end, const float* zeros, float* out, int64_t rows, int64_t row = 0) {
-  const int64_t stride = point_stride(rows);
+  const int64_t stride = point_stride(rows), size = block_size(Map::kTo * Map::kTo, rows);
   for (int64_t tile = begin; tile < end; ++tile, ++row) {
     const float* pixels[Map::kFrom][Map::kFrom];
     find_pixels<Map::kFrom>(tiling, images, tile, pad, zeros, pixels);
     for (int64_t c = 0; c < images.channels; c += kWidth) {
-      float* const to = out + c / kChunk * block_size(rows) + row * kChunk + c % kChunk;
-      const auto store = [&](int i, int j, Vec value) { Lanes::store(to + (i * kIn + j) * stride, value); };
+      float* const to = out + c / kChunk * size + row * kChunk + c % kChunk;
+      const auto store = [&](int i, int j, Vec value) { Lanes::store(to + (i * Map::kTo + j) * stride, value); };
       const int64_t count = images.channels - c;
       if (count >= kWidth)
         transform<Map>([&](int i, int j) { return Lanes::load(pixels[i][j] + c); }, store);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The transforms of Winograd's convolution F(4x4, 3x3) (Lavin and Gray 2016): a tile of 4 x 4 results of a 3 x 3
-// convolution is Y = A^T [(G g G^T) * (B^T d B)] A of the 6 x 6 inputs d below it and the filter g, with 36
-// multiplications instead of 144. Everything here works on vectors of channels, one tile at a time.
+// The transforms of Winograd's convolutions (Lavin and Gray 2016), on vectors of channels, one tile at a time.
 //
-// Both polynomials, of d and of g, are evaluated at 0, p, -p, 2p, -2p and infinity, and their product is interpolated
-// from there. The usual p = 1 loses digits: the rows of the matrices grow with the fourth power of the points.
-// p = 11/16 puts them around 1, keeps all entries but G's exact in f32, and has a quarter of that p's largest error
-// (docs/performance.md). The transforms of the gradient of g are the transposes of the same matrices.
+// F(4x4, 3x3): a tile of 4 x 4 results of a 3 x 3 filter g is A^T [(G g G^T) * (B^T d B)] A of the 6 x 6 inputs d below
+// it, with 36 multiplications instead of 144. The polynomials of d and g are evaluated at 0, p, -p, 2p, -2p and
+// infinity, and their product is interpolated from there. The usual p = 1 loses digits: the matrices' entries grow with
+// the fourth power of the points. p = 11/16 puts them around 1, keeps all but G's exact in f32, and makes errors a
+// quarter as large.
+//
+// F(3x3, 2x2), for the gradient of the filter: 3 x 3 sums over the 2 x 2 gradients of a tile, 16 multiplications instead
+// of 36, at the points 0, 1, -1 and infinity. The transpose of the larger form has 5 times the error of direct sums,
+// this one 1.5 times (docs/performance.md).
 // Included by *.cpu.cpp files only.
 #pragma once
 
@@ -27,14 +30,15 @@ inline constexpr bool kHasFma = true;
 inline constexpr bool kHasFma = false;
 #endif
 
-inline constexpr int64_t kTap = 3, kOut = 4, kIn = 6;  // of one dimension: filter, tile of results, tile of inputs
-inline constexpr int64_t kPoints = kIn * kIn;
+inline constexpr int64_t kTaps = 3;  // of one dimension
 
 inline constexpr float kP = 11.0f / 16, kP2 = kP * kP, kP3 = kP2 * kP;
 inline constexpr float kQ = 2 * kP, kQ2 = kQ * kQ, kQ3 = kQ2 * kQ;
 // 1 / the product of a point's distances to the others: G's factors at 0, +-p and +-q.
 inline constexpr float kG0 = static_cast<float>(1.0 / (4.0 * kP2 * kP2)), kGp = static_cast<float>(-1.0 / (6.0 * kP2 * kP2)),
                        kGq = static_cast<float>(1.0 / (24.0 * kP2 * kP2));
+
+// ---- F(4x4, 3x3)
 
 // B^T: inputs to points.
 struct InputToPoints {
@@ -77,29 +81,38 @@ struct PointsToOutput {
   }
 };
 
-// A: gradients of results to points.
-struct GradToPoints {
-  static constexpr int kFrom = 4, kTo = 6;
-  static void map(const Vec (&y)[4], Vec (&out)[6]) {
-    const Vec even_p = y[0] + kP2 * y[2], odd_p = y[1] + kP2 * y[3];
-    const Vec even_q = y[0] + kQ2 * y[2], odd_q = y[1] + kQ2 * y[3];
-    out[0] = y[0];
-    out[1] = even_p + kP * odd_p;
-    out[2] = even_p - kP * odd_p;
-    out[3] = even_q + kQ * odd_q;
-    out[4] = even_q - kQ * odd_q;
-    out[5] = y[3];
+// ---- F(3x3, 2x2)
+
+// Inputs to points.
+struct FilterInputToPoints {
+  static constexpr int kFrom = 4, kTo = 4;
+  static void map(const Vec (&d)[4], Vec (&out)[4]) {
+    out[0] = d[0] - d[2];
+    out[1] = d[1] + d[2];
+    out[2] = d[2] - d[1];
+    out[3] = d[3] - d[1];
   }
 };
 
-// G^T: points to the gradient of the filter.
+// Gradients of results to points.
+struct GradToPoints {
+  static constexpr int kFrom = 2, kTo = 4;
+  static void map(const Vec (&y)[2], Vec (&out)[4]) {
+    out[0] = y[0];
+    out[1] = y[0] + y[1];
+    out[2] = y[0] - y[1];
+    out[3] = y[1];
+  }
+};
+
+// Points to the gradient of the filter.
 struct PointsToFilter {
-  static constexpr int kFrom = 6, kTo = 3;
-  static void map(const Vec (&m)[6], Vec (&out)[3]) {
-    const Vec even_p = m[1] + m[2], odd_p = m[1] - m[2], even_q = m[3] + m[4], odd_q = m[3] - m[4];
-    out[0] = kG0 * m[0] + kGp * even_p + kGq * even_q;
-    out[1] = (kGp * kP) * odd_p + (kGq * kQ) * odd_q;
-    out[2] = m[5] + (kGp * kP2) * even_p + (kGq * kQ2) * even_q;
+  static constexpr int kFrom = 4, kTo = 3;
+  static void map(const Vec (&m)[4], Vec (&out)[3]) {
+    const Vec even = 0.5f * (m[1] + m[2]), odd = 0.5f * (m[1] - m[2]);
+    out[0] = m[0] + even;
+    out[1] = odd;
+    out[2] = even + m[3];
   }
 };
 
