@@ -103,11 +103,13 @@ void run_by_tiles(Ctx& ctx, const Problem& p, const float* zeros) {
     float* const inputs = own.scratch<float>((ins + 1) * block_size(kPoints, kTileBlock));
     float* const sums = inputs + ins * block_size(kPoints, kTileBlock);
     for (int64_t block = begin; block < end; ++block) {
-      const int64_t first = block * kTileBlock, last = std::min(first + kTileBlock, p.tiling.count), tiles = last - first;
+      const int64_t first = block * kTileBlock, last = std::min(first + kTileBlock, p.tiling.count),
+                    tiles = last - first;
       read_tiles<InputToPoints>(p.tiling, p.x, p.pad, first, last, zeros, inputs, tiles);
       for (int64_t o = 0; o < outs; ++o) {
         for (int64_t c = 0; c < ins; ++c)
-          multiply(p, c * kChunk, o * kChunk, tiles, inputs + c * block_size(kPoints, tiles), filters + (o * ins + c) * size, sums);
+          multiply(p, c * kChunk, o * kChunk, tiles, inputs + c * block_size(kPoints, tiles),
+                   filters + (o * ins + c) * size, sums);
         write_tiles(p, first, last, o * kChunk, sums, tiles);
       }
     }
@@ -184,11 +186,11 @@ void backward_data(Ctx& ctx, const ConvBackwardData::Args& args, Outputs<ConvBac
 
 void register_conv_winograd_cpu();
 void register_conv_winograd_cpu() {
-  register_kernel<Conv>(DeviceType::cpu, &forward, kWinograd, [](const Conv::Args& args) {
-    return kHasFma && winograd_pays(args.x.dtype(), Conv::shape(args));
-  });
+  if constexpr (!kHasFma) return;
+  register_kernel<Conv>(DeviceType::cpu, &forward, kWinograd,
+                        [](const Conv::Args& args) { return winograd_pays(args.x.dtype(), Conv::shape(args)); });
   register_kernel<ConvBackwardData>(DeviceType::cpu, &backward_data, kWinograd, [](const ConvBackwardData::Args& args) {
-    return kHasFma && winograd_pays(args.grad.dtype(), ConvBackwardData::shape(args));
+    return winograd_pays_backward_data(args.grad.dtype(), ConvBackwardData::shape(args));
   });
 }
 

@@ -11,7 +11,10 @@ namespace farro {
 // Before `onednn`, behind `onednn_bf16`, which takes another dtype.
 inline constexpr VariantInfo kWinograd{.name = "winograd", .rank = -5};
 
-// f32, two spatial dimensions, 3 x 3 taps side by side, and sizes at which it is faster than the direct form.
+// f32, two spatial dimensions, 3 x 3 taps side by side, and sizes at which it is faster than the direct form and not
+// much less exact.
 bool winograd_pays(DType dtype, const ConvShape& shape);
+bool winograd_pays_backward_data(DType dtype, const ConvShape& shape);
+bool winograd_pays_backward_filter(DType dtype, const ConvShape& shape);
 
 }  // namespace farro

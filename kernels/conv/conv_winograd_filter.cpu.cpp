@@ -63,8 +63,8 @@ void multiply(const Problem& p, const Points& grads, const Points& inputs, int64
     const float *left = grads.at(chunk, o), *right = inputs.at(chunk, c);
     for (int64_t point = begin; point < end; ++point)
       for (int64_t t = 0; t < tiles; t += kSum)
-      product<Left::columns>(rows, columns, std::min(kSum, tiles - t), left + point * stride + t * kChunk, right + point * stride + t * kChunk,
-                             sums + point * point_stride(kChunk), chunk + t > 0);
+        product<Left::columns>(rows, columns, std::min(kSum, tiles - t), left + point * stride + t * kChunk,
+                               right + point * stride + t * kChunk, sums + point * point_stride(kChunk), chunk + t > 0);
   }
 }
 
@@ -83,7 +83,8 @@ void write_filter(const Problem& p, int64_t o, int64_t c, const float* sums) {
 }
 
 void run(Ctx& ctx, const Problem& p) {
-  const int64_t ins = p.in_blocks(), outs = p.out_blocks(), size = block_size(kPoints, kChunk), channels = std::max(p.x.channels, p.grad.channels);
+  const int64_t ins = p.in_blocks(), outs = p.out_blocks(), size = block_size(kPoints, kChunk),
+                channels = std::max(p.x.channels, p.grad.channels);
   float* const zeros = ctx.scratch<float>(channels);
   std::fill_n(zeros, channels, 0.0f);
   const int64_t most = std::min(p.tiles_at_once(), p.tiling.count), held = blocks_of(most, kChunk) * size;
@@ -93,8 +94,8 @@ void run(Ctx& ctx, const Problem& p) {
     inputs.tiles = grads.tiles = tiles;
     parallel_for(blocks_of(tiles, 8), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t chunk = i * 8 / kChunk, row = i * 8 % kChunk, rows = inputs.rows(chunk),
-                      at = first + i * 8, last = std::min(at + 8, first + tiles);
+        const int64_t chunk = i * 8 / kChunk, row = i * 8 % kChunk, rows = inputs.rows(chunk), at = first + i * 8,
+                      last = std::min(at + 8, first + tiles);
         read_tiles<FilterInputToPoints>(p.tiling, p.x, p.pad, at, last, zeros, inputs.at(chunk, 0), rows, row);
         read_tiles<GradToPoints>(p.tiling, p.grad, no_pad, at, last, zeros, grads.at(chunk, 0), rows, row);
       }
@@ -153,9 +154,10 @@ void backward_filter(Ctx& ctx, const ConvBackwardFilter::Args& args, Outputs<Con
 
 void register_conv_winograd_filter_cpu();
 void register_conv_winograd_filter_cpu() {
+  if constexpr (!kHasFma) return;
   register_kernel<ConvBackwardFilter>(
       DeviceType::cpu, &backward_filter, kWinograd, [](const ConvBackwardFilter::Args& args) {
-        return kHasFma && winograd_pays(args.grad.dtype(), ConvBackwardFilter::shape(args));
+        return winograd_pays_backward_filter(args.grad.dtype(), ConvBackwardFilter::shape(args));
       });
 }
 

@@ -76,7 +76,8 @@ inline void scatter_taps(const Vec (&taps)[kFilter], int64_t lanes, float* to) {
     }
   }
   for (; at < kFilter; ++at)
-    for (int64_t lane = 0; lane < lanes; ++lane) to[lane * kFilter + at] = Lanes::lane(taps[at], static_cast<int>(lane));
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      to[lane * kFilter + at] = Lanes::lane(taps[at], static_cast<int>(lane));
 }
 
 }  // namespace farro::FARRO_ISA::winograd

@@ -40,7 +40,8 @@ template <int kSize, class T>
 inline void find_pixels(const Tiling& tiling, const Images<T>& images, int64_t tile, const int64_t* pad, T* outside,
                         T* (&pixels)[kSize][kSize]) {
   const int64_t image = tile / (tiling.rows * tiling.columns), place = tile % (tiling.rows * tiling.columns);
-  const int64_t top = place / tiling.columns * tiling.size - pad[0], left = place % tiling.columns * tiling.size - pad[1];
+  const int64_t top = place / tiling.columns * tiling.size - pad[0],
+                left = place % tiling.columns * tiling.size - pad[1];
   for (int64_t i = 0; i < kSize; ++i)
     for (int64_t j = 0; j < kSize; ++j) {
       const int64_t y = top + i, x = left + j;
@@ -52,8 +53,8 @@ inline void find_pixels(const Tiling& tiling, const Images<T>& images, int64_t t
 // Tiles [begin, end), transformed by Map, as the rows from `row` on of the blocks at `out`, which have `rows` rows.
 // `zeros` are as many as the image has channels.
 template <class Map>
-void read_tiles(const Tiling& tiling, const Images<const float>& images, const int64_t* pad, int64_t begin,
-                int64_t end, const float* zeros, float* out, int64_t rows, int64_t row = 0) {
+void read_tiles(const Tiling& tiling, const Images<const float>& images, const int64_t* pad, int64_t begin, int64_t end,
+                const float* zeros, float* out, int64_t rows, int64_t row = 0) {
   const int64_t stride = point_stride(rows), size = block_size(Map::kTo * Map::kTo, rows);
   for (int64_t tile = begin; tile < end; ++tile, ++row) {
     const float* pixels[Map::kFrom][Map::kFrom];

@@ -7,10 +7,9 @@
 // the fourth power of the points. p = 11/16 puts them around 1, keeps all but G's exact in f32, and makes errors a
 // quarter as large.
 //
-// F(3x3, 2x2), for the gradient of the filter: 3 x 3 sums over the 2 x 2 gradients of a tile, 16 multiplications instead
-// of 36, at the points 0, 1, -1 and infinity. The transpose of the larger form has 5 times the error of direct sums,
-// this one 1.5 times (docs/performance.md).
-// Included by *.cpu.cpp files only.
+// F(3x3, 2x2), for the gradient of the filter: 3 x 3 sums over the 2 x 2 gradients of a tile, 16 multiplications
+// instead of 36, at the points 0, 1, -1 and infinity. The transpose of the larger form has 5 times the error of direct
+// sums, this one 1.5 times (docs/performance.md). Included by *.cpu.cpp files only.
 #pragma once
 
 #include <farro/kernels/cpu/packs.h>
@@ -23,7 +22,7 @@ using Lanes = WidePack<float>;
 using Vec = Lanes::Value;
 
 inline constexpr int64_t kWidth = Lanes::kWidth;
-// Without fused multiply-adds the direct form is as fast.
+// The variants are for these instruction sets alone.
 #if defined(__FMA__)
 inline constexpr bool kHasFma = true;
 #else
@@ -35,7 +34,8 @@ inline constexpr int64_t kTaps = 3;  // of one dimension
 inline constexpr float kP = 11.0f / 16, kP2 = kP * kP, kP3 = kP2 * kP;
 inline constexpr float kQ = 2 * kP, kQ2 = kQ * kQ, kQ3 = kQ2 * kQ;
 // 1 / the product of a point's distances to the others: G's factors at 0, +-p and +-q.
-inline constexpr float kG0 = static_cast<float>(1.0 / (4.0 * kP2 * kP2)), kGp = static_cast<float>(-1.0 / (6.0 * kP2 * kP2)),
+inline constexpr float kG0 = static_cast<float>(1.0 / (4.0 * kP2 * kP2)),
+                       kGp = static_cast<float>(-1.0 / (6.0 * kP2 * kP2)),
                        kGq = static_cast<float>(1.0 / (24.0 * kP2 * kP2));
 
 // ---- F(4x4, 3x3)
