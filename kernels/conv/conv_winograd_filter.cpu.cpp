@@ -18,8 +18,6 @@ using namespace winograd;
 
 constexpr int64_t kSide = FilterInputToPoints::kTo, kPoints = kSide * kSide;
 
-// A product is summed over so many tiles at a time: direct sums have few terms here and small errors.
-constexpr int64_t kSum = 16;
 // Tiles that are transformed and summed up together: at least kLeastTiles, else so many that they stay in the
 // second-level cache. These sums are added up in turn, so that no running sum is long.
 constexpr int64_t kTileBytes = 1 << 20, kLeastTiles = 128;
@@ -62,9 +60,8 @@ void multiply(const Problem& p, const Points& grads, const Points& inputs, int64
     const int64_t tiles = inputs.rows(chunk), stride = point_stride(tiles);
     const float *left = grads.at(chunk, o), *right = inputs.at(chunk, c);
     for (int64_t point = begin; point < end; ++point)
-      for (int64_t t = 0; t < tiles; t += kSum)
-        product<Left::columns>(rows, columns, std::min(kSum, tiles - t), left + point * stride + t * kChunk,
-                               right + point * stride + t * kChunk, sums + point * point_stride(kChunk), chunk + t > 0);
+      product<Left::columns>(rows, columns, tiles, left + point * stride, right + point * stride,
+                             sums + point * point_stride(kChunk), chunk > 0);
   }
 }
 
