@@ -4,8 +4,8 @@
 // F(4x4, 3x3): a tile of 4 x 4 results of a 3 x 3 filter g is A^T [(G g G^T) * (B^T d B)] A of the 6 x 6 inputs d below
 // it, with 36 multiplications instead of 144. The polynomials of d and g are evaluated at 0, p, -p, 2p, -2p and
 // infinity, and their product is interpolated from there. The usual p = 1 loses digits: the matrices' entries grow with
-// the fourth power of the points. p = 11/16 puts them around 1, keeps all but G's exact in f32, and makes errors a
-// quarter as large.
+// the fourth power of the points. p = 11/16 puts them around 1, keeps all but G's exact in f32, and makes the largest
+// error a quarter as large.
 //
 // F(3x3, 2x2), for the gradient of the filter: 3 x 3 sums over the 2 x 2 gradients of a tile, 16 multiplications
 // instead of 36, at the points 0, 1, -1 and infinity. The transpose of the larger form has 5 times the error of direct
