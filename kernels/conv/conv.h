@@ -4,6 +4,11 @@
 // out[n, o, p] = bias[o] + sum over c, k of x[n, c, p * stride - padding + k * dilation] * weight[o, c, k]: a
 // cross-correlation, as in PyTorch. The sums are accumulated in f32 (f64 for f64).
 //
+// On the CPU 3 x 3 filters of stride 1 go through Winograd's form in f32 where there are 64 channels or more to sum
+// over (the variant `winograd`; `onednn` is the direct form). Its largest error is at most about twice the direct
+// form's. An infinity or a NaN in x makes NaNs of all results of the 4 x 4 tiles that read it, not only of those whose
+// window meets it, and numbers beyond a hundredth of the largest may overflow.
+//
 // Layout: on the CPU the result of conv2d and conv3d is channels-last whatever the layout of x, as both the convolution
 // and the pooling and normalisation behind it are several times as fast there (docs/performance.md); elsewhere it is
 // channels-last if x is. Code that needs rows asks for reshape() or contiguous().

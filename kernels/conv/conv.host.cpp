@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The CPU variants of the convolution ops and their order of preference.
 #include <farro/core/op/op_table.h>
-#include <farro/core/parallel/parallel.h>
 #include <farro/kernels/conv/conv.op.h>
+#include <farro/kernels/conv/conv_bias.h>
 #include <farro/kernels/conv/conv_loops.h>
 #include <farro/kernels/conv/conv_onednn.h>
 #include <farro/kernels/cpu/onednn.h>
-
-#include <algorithm>
 
 namespace farro {
 
@@ -85,27 +83,6 @@ void backward_data_onednn(Ctx& ctx, const ConvBackwardData::Args& args, Outputs<
                             grad_x.raw_data());
 }
 
-// Sums of the columns of [rows, channels]. Not by oneDNN, which keeps one running f32 sum: of 2^20 values it loses a
-// percent.
-void sum_columns(Ctx& ctx, const float* values, int64_t rows, int64_t channels, float* sums) {
-  constexpr int64_t kRows = 4096;  // a chunk; the sums of chunks are added up in order
-  const int64_t chunks = std::max<int64_t>((rows + kRows - 1) / kRows, 1);
-  double* const partial = ctx.scratch<double>(chunks * channels);
-  parallel_for(chunks, std::max<int64_t>(1, (1 << 16) / (kRows * channels + 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t chunk = begin; chunk < end; ++chunk) {
-      double* to = partial + chunk * channels;
-      std::fill_n(to, channels, 0.0);
-      for (int64_t row = chunk * kRows; row < std::min(rows, (chunk + 1) * kRows); ++row)
-        for (int64_t c = 0; c < channels; ++c) to[c] += static_cast<double>(values[row * channels + c]);
-    }
-  });
-  for (int64_t c = 0; c < channels; ++c) {
-    double sum = 0;
-    for (int64_t chunk = 0; chunk < chunks; ++chunk) sum += partial[chunk * channels + c];
-    sums[c] = static_cast<float>(sum);
-  }
-}
-
 template <DType kType>
 void backward_filter_onednn(Ctx& ctx, const ConvBackwardFilter::Args& args, Outputs<ConvBackwardFilter>& out) {
   const Tensor grad = ctx.dense(args.grad, MemoryFormat::channels_last, kType);
@@ -116,8 +93,8 @@ void backward_filter_onednn(Ctx& ctx, const ConvBackwardFilter::Args& args, Outp
   if (!args.bias) return;
   const Tensor bias = ctx.result(out[1], MemoryFormat::contiguous, DType::f32);
   const Tensor terms = ctx.dense(grad, MemoryFormat::channels_last, DType::f32);
-  sum_columns(ctx, data_of<float>(terms), shape.batch * shape.out_pixels(), shape.groups * shape.out_channels,
-              data_of<float>(bias));
+  conv_bias_gradient(ctx, data_of<float>(terms), shape.batch * shape.out_pixels(), shape.groups * shape.out_channels,
+                     data_of<float>(bias));
 }
 
 bool has_bf16_form(DType dtype, const ConvShape& shape) { return dtype == DType::bf16 && has_fast_form(dtype, shape); }

@@ -9,10 +9,15 @@ namespace farro::opcheck {
 
 namespace {
 
+// Size of the partial sums of some hundred products of either sign. Winograd's form adds up products at its points: with
+// a filter of one sign, as the gradients' checks have it (0.5 to 1.5), those at 11/16 are 6 times as large.
+constexpr double kPartialSums = 30, kWinogradSums = 120;
+
 struct Problem {
   std::string label;
   Shape x, weight;
   ConvOptions options = {};
+  double partial_sums = kPartialSums;
 };
 
 int64_t option(const Dims& dims, int d, int64_t fallback) {
@@ -135,13 +140,33 @@ const std::vector<Problem>& problems() {
 // loops only. A batch that is cut into parts is in tests/kernels/conv_test.cpp: its reference would take seconds.
 const std::vector<Problem>& large_problems() {
   static const std::vector<Problem> list = {
-      {"wide", {2, 32, 8, 8}, {64, 32, 3, 3}, {.padding = {1}}},
+      {"wide", {2, 32, 8, 8}, {64, 32, 3, 3}, {.padding = {1}}, kWinogradSums},
       {"odd sizes, wide", {3, 20, 7, 9}, {37, 20, 3, 3}, {.padding = {1}}},
       {"first layer", {3, 1, 14, 14}, {32, 1, 3, 3}, {.padding = {1}}},
       {"first layer, unpadded", {2, 3, 12, 11}, {16, 3, 5, 5}, {}},
       {"wide, depthwise", {2, 48, 7, 6}, {48, 1, 3, 3}, {.padding = {1}, .groups = 48}},
+      {"tiles", {1, 64, 9, 9}, {70, 64, 3, 3}, {.padding = {1}}, kWinogradSums},
+      {"tiles, unpadded", {3, 67, 7, 6}, {64, 67, 3, 3}, {}, kWinogradSums},
+      {"tiles, padded by 2", {1, 64, 7, 7}, {64, 64, 3, 3}, {.padding = {2}}, kWinogradSums},
   };
   return list;
+}
+
+// For the gradient of the filter, which the variant `winograd` takes from 64 tiles of 2 x 2 on.
+const std::vector<Problem>& filter_problems() {
+  static const std::vector<Problem> list = {
+      {"many tiles", {2, 37, 12, 11}, {32, 37, 3, 3}, {.padding = {1}}},
+      {"many tiles, unpadded", {3, 32, 12, 11}, {33, 32, 3, 3}},
+      {"many tiles, padded by 2", {1, 32, 14, 15}, {32, 32, 3, 3}, {.padding = {2}}},
+  };
+  return list;
+}
+
+Sample large(const Problem& p, Sample sample) {
+  sample.grad = Grad::none;
+  sample.cancelling = p.partial_sums;
+  sample.dtypes = dtype_set({DType::f32, DType::bf16});
+  return sample;
 }
 
 }  // namespace
@@ -155,16 +180,11 @@ void samples_conv(SampleSink& sink) {
     sink.add("conv_backward_filter", backward_filter_sample(p, true));
   }
   for (const Problem& p : large_problems()) {
-    Sample forward = forward_sample(p), data = backward_data_sample(p), filter = backward_filter_sample(p, true);
-    for (Sample* sample : {&forward, &data, &filter}) {
-      sample->grad = Grad::none;
-      sample->cancelling = 30;  // some hundred products of either sign, one after the other
-      sample->dtypes = dtype_set({DType::f32, DType::bf16});
-    }
-    sink.add("conv", forward);
-    sink.add("conv_backward_data", data);
-    sink.add("conv_backward_filter", filter);
+    sink.add("conv", large(p, forward_sample(p)));
+    sink.add("conv_backward_data", large(p, backward_data_sample(p)));
+    sink.add("conv_backward_filter", large(p, backward_filter_sample(p, true)));
   }
+  for (const Problem& p : filter_problems()) sink.add("conv_backward_filter", large(p, backward_filter_sample(p, true)));
 
   const auto x = [] { return zeros({2, 4, 5, 5}); };
   const auto w = [] { return zeros({6, 4, 3, 3}); };

@@ -196,6 +196,12 @@ using Inputs = const std::vector<torch::Tensor>&;
 using torch::rand;
 using torch::randn;
 
+template <int kChannels, int kSize>
+Body conv_layer() {
+  return forward_backward({randn({16, kChannels, kSize, kSize}), randn({kChannels, kChannels, 3, 3})},
+                          [](Inputs in) { return torch::conv2d(in[0], in[1], {}, 1, torch::IntArrayRef{1, 1}); });
+}
+
 const std::map<std::string, Body (*)()> kOps = {
     {"gelu", [] { return forward_backward({randn({4096, 1024})}, [](Inputs in) { return torch::gelu(in[0]); }); }},
     {"softmax",
@@ -225,6 +231,10 @@ const std::map<std::string, Body (*)()> kOps = {
        return forward_backward({randn({16, 128, 512}), rand({128, 128, 5}), rand({128})},
                                [](Inputs in) { return torch::conv1d(in[0], in[1], in[2], 1, torch::IntArrayRef{2}); });
      }},
+    {"conv64", conv_layer<64, 32>},
+    {"conv128", conv_layer<128, 16>},
+    {"conv256", conv_layer<256, 8>},
+    {"conv512", conv_layer<512, 4>},
     {"conv3d",
      [] {
        return forward_backward({randn({4, 16, 16, 32, 32}), rand({32, 16, 3, 3, 3}), rand({32})}, [](Inputs in) {
