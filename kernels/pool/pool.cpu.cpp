@@ -300,7 +300,7 @@ void avg_backward(const PoolCall& call, const T* grad, T* grad_x) {
 // fn(value of the element type, value of the index type, whether row-major as std::bool_constant).
 template <class Fn>
 void visit_call(const PoolCall& call, Fn&& fn) {
-  visit_floating("pool", call.dtype, [&]<class T>(TypeTag<T>) {
+  visit_f32_f64("pool", call.dtype, [&]<class T>(TypeTag<T>) {
     const auto with_index = [&](auto row_major) {
       if (call.index_dtype == DType::u8)
         fn(T{}, uint8_t{}, row_major);
@@ -315,7 +315,7 @@ void visit_call(const PoolCall& call, Fn&& fn) {
 }
 template <class Fn>
 void visit_call_without_indices(const PoolCall& call, Fn&& fn) {
-  visit_floating("pool", call.dtype, [&]<class T>(TypeTag<T>) {
+  visit_f32_f64("pool", call.dtype, [&]<class T>(TypeTag<T>) {
     if (call.inner == 1)
       fn(T{}, std::true_type{});
     else
