@@ -1,4 +1,5 @@
-"""Every module, loss and optimizer has a parity case or a line in without_case.txt that says why not.
+"""Every module, loss and optimizer has a parity case, or a line that says why not in without_case.txt or a file of its own,
+<name>.without_case.txt.
 
 usage: complete.py SOURCE_FOLDER
 
@@ -10,7 +11,6 @@ import re
 import sys
 
 ROOT = pathlib.Path(sys.argv[1])
-HERE = ROOT / "tests" / "parity"
 
 
 def read(folder, pattern):
@@ -31,19 +31,20 @@ def wanted():
 def main():
     cases = "\n".join(re.sub(r"//.*|#include.*", "", text) for text in read("tests/parity", "*_test.cpp"))
     reasons = {}
-    for line in (HERE / "without_case.txt").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            name, _, reason = line.partition(": ")
-            reasons[name] = reason.strip()
+    for text in read("tests/parity", "*without_case.txt"):
+        for line in text.splitlines():
+            if line and not line.startswith("#"):
+                name, _, reason = line.partition(": ")
+                reasons[name] = reason.strip()
     names = wanted()
     faults = []
     for name in sorted(names):
         has_case = re.search(rf"\b{re.escape(name)}\b", cases) is not None
         if has_case and name in reasons:
-            faults.append(f"{name}: has a case, take its line out of without_case.txt")
+            faults.append(f"{name}: has a case, take its line out of the *without_case.txt")
         elif not has_case and not reasons.get(name):
-            faults.append(f"{name}: must have a case in tests/parity/*_test.cpp or a reason in without_case.txt")
-    faults += [f"{name}: in without_case.txt, but no such class or loss" for name in sorted(set(reasons) - names)]
+            faults.append(f"{name}: must have a case in tests/parity/*_test.cpp or a reason in a *without_case.txt")
+    faults += [f"{name}: in a *without_case.txt, but no such class or loss" for name in sorted(set(reasons) - names)]
     if faults:
         sys.exit("parity is not complete:\n  " + "\n  ".join(faults))
     print(f"parity: {len(names) - len(reasons)} with cases, {len(reasons)} with reasons")
