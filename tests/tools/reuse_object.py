@@ -10,8 +10,15 @@ import sys
 
 
 def objects_of(command, build, source):
-    """The command with its folders' names left out: the build folder lies within that of the sources."""
-    return "\n".join(argument.replace(build, "<build>").replace(source, "<source>") for argument in command)
+    """The command with its folders' names left out, the build folder being within that of the sources, and without the
+    precompiled headers that a build with a launcher does not have: they change no object."""
+    kept = []
+    for argument in command:
+        if argument.endswith("/cmake_pch.hxx"):
+            kept.pop()  # -include
+        elif argument != "-Winvalid-pch":
+            kept.append(argument.replace(build, "<build>").replace(source, "<source>"))
+    return "\n".join(kept)
 
 
 def key(output):
