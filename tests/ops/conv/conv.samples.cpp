@@ -148,6 +148,7 @@ const std::vector<Problem>& large_problems() {
       {"tiles", {1, 64, 9, 9}, {70, 64, 3, 3}, {.padding = {1}}, kWinogradSums},
       {"tiles, unpadded", {3, 67, 7, 6}, {64, 67, 3, 3}, {}, kWinogradSums},
       {"tiles, padded by 2", {1, 64, 7, 7}, {64, 64, 3, 3}, {.padding = {2}}, kWinogradSums},
+      {"tiles for AVX2", {1, 97, 7, 7}, {100, 97, 3, 3}, {.padding = {2}}, kWinogradSums},
   };
   return list;
 }
