@@ -29,9 +29,10 @@ set(farro_isa_flags_generic)
 set(farro_isa_flags_avx2 -march=haswell -mtune=generic)
 set(farro_isa_flags_avx512 -march=skylake-avx512 -mtune=generic -mprefer-vector-width=512)
 
-# Random numbers must have the same bits in every build: no fused multiply-adds.
-set_source_files_properties("${PROJECT_SOURCE_DIR}/kernels/random/random.cpu.cpp" PROPERTIES COMPILE_OPTIONS
-  -ffp-contract=off)
+# Random numbers must have the same bits in every build: no fused multiply-adds. A precompiled header would bring back the
+# setting that it was made with.
+set_source_files_properties("${PROJECT_SOURCE_DIR}/kernels/random/random.cpu.cpp" PROPERTIES
+  COMPILE_OPTIONS -ffp-contract=off SKIP_PRECOMPILE_HEADERS ON)
 
 # Order matters: where the same inline function is emitted by several files, linkers keep the first one they meet, and
 # that must be the one every processor can run. So the plain files come first, then generic, avx2, avx512; object
@@ -61,7 +62,7 @@ foreach(objects IN LISTS farro_objects)
   target_compile_options(${objects} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-semantic-interposition>)
   farro_library_objects(${objects})
   # Half a second of each file; ccache, where it is there, saves more and does not go well with it.
-  if(NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  if(NOT CMAKE_CXX_COMPILER_LAUNCHER AND NOT FARRO_SANITIZE)
     target_precompile_headers(${objects} PRIVATE <algorithm> <array> <atomic> <cmath> <functional> <map> <memory> <mutex>
       <optional> <span> <string> <unordered_map> <utility> <vector>)
   endif()
